@@ -1,0 +1,49 @@
+/** The one error class of Rowback and the process exit codes; pure. */
+
+/** Exit codes of the command line, one for each kind of outcome. */
+export const exitCodes = {
+  done: 0,
+  fault: 1,
+  usage: 2,
+  source: 10,
+  repository: 11,
+  remote: 12,
+  difference: 13,
+  dump: 14,
+  target: 15,
+  interrupted: 130,
+} as const
+
+/** What went wrong, by kind; `exitCodes` maps each to its number. */
+export type ErrorCode = Exclude<keyof typeof exitCodes, 'done'>
+
+/**
+ * The error that every flow throws for what a user can mend.
+ * `message` is "verb object: cause"; `hint` is one command or step that helps.
+ */
+export class RowbackError extends Error {
+  override readonly name = 'RowbackError'
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint
+  }
+}
+
+/** The text of whatever was thrown, on one line. */
+export function errorText(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.trim().replace(/\s*\n\s*/g, '; ')
+}
+
+/** Whether an error is a Node.js system error with that code, such as `ENOENT`. */
+export function hasErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '')
+}
