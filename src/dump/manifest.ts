@@ -1,0 +1,72 @@
+/** The manifest of a commit: what it says about itself, as canonical JSON. Pure. */
+
+import { z } from 'zod'
+import { errorText, RowbackError } from '../errors.ts'
+
+/** The version of the repository format that is written; newer ones are not read. */
+export const formatVersion = 1
+
+const key = z.union([z.literal('rowid'), z.literal('position'), z.array(z.string())])
+const count = z.number().int().nonnegative()
+const table = z.strictObject({ name: z.string(), rows: count, key })
+const database = z.strictObject({
+  name: z.string(),
+  path: z.string().optional(),
+  fullText: z.literal(['logical', 'exact']),
+  excludedTables: z.array(z.string()),
+  tables: z.array(table),
+})
+const manifest = z.strictObject({
+  format: z.literal(formatVersion),
+  source: z.literal(['file', 'directory']),
+  databases: z.array(database),
+  assets: z.strictObject({ files: count, bytes: count }),
+})
+
+/** What identifies a row of a table: its rowid, its position, or the values of these columns. */
+export type TableKey = z.infer<typeof key>
+export type ManifestTable = z.infer<typeof table>
+export type ManifestDatabase = z.infer<typeof database>
+export type Manifest = z.infer<typeof manifest>
+
+/** Manifest text: keys in this order, a table a line, a line feed at the end. */
+export function manifestText(content: Manifest): string {
+  const databases = content.databases.map(({ tables, ...rest }) => {
+    const head = JSON.stringify(rest).slice(0, -1)
+    return `  ${head},"tables":[${tables.map((line) => `\n   ${JSON.stringify(line)}`).join(',')}\n  ]}`
+  })
+  const { format, source, assets } = content
+  return `{
+ "format": ${format},
+ "source": ${JSON.stringify(source)},
+ "databases": [
+${databases.join(',\n')}
+ ],
+ "assets": ${JSON.stringify(assets)}
+}
+`
+}
+
+/** Reads a manifest; throws a `repository` error for a newer format and a `dump` error for anything else amiss. */
+export function parseManifest(text: string, commit: string): Manifest {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch (error) {
+    throw new RowbackError('dump', `read manifest of ${commit}: ${errorText(error)}`, { cause: error })
+  }
+  const format = (parsed as { format?: unknown } | null)?.format
+  if (typeof format === 'number' && format > formatVersion) {
+    throw new RowbackError(
+      'repository',
+      `read ${commit}: it is of format ${format}, this program reads ${formatVersion}`,
+      {
+        hint: 'npm install --global rowback@latest',
+      },
+    )
+  }
+  const checked = manifest.safeParse(parsed)
+  if (checked.success) return checked.data
+  const [issue] = checked.error.issues
+  throw new RowbackError('dump', `read manifest of ${commit}: ${issue?.path.join('.')}: ${issue?.message}`)
+}

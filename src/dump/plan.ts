@@ -1,0 +1,177 @@
+/** The plan of a dump: which objects are dumped how, and where the rows of each row file come from. Pure. */
+
+import { identifier } from './literal.ts'
+import type { Column, HeaderSettings, PrimaryKeyColumn, Schema, SchemaObject, Table } from './schema.ts'
+import { rowidName } from './schema.ts'
+import type { VirtualTable } from './virtual.ts'
+
+/**
+ * How an object comes back. `plain`: by its own text. `patched`: by a stand-in whose text in `sqlite_schema` is
+ * replaced, where running the text would fail or change something.
+ */
+export type Form = 'plain' | 'patched'
+
+/** Where the rows of one table's row files are read, and what their INSERT names. */
+export interface RowSource {
+  /** The table that the row files insert into. */
+  table: string
+  /** The table that is read: the same, or the content table of a full-text index. */
+  readFrom: string
+  /** Names in the INSERT, its key columns first, and the column that each is read from. */
+  columns: { insert: string; read: string; column: Column }[]
+  /** `integer`: one integer key, first. `literals`: the key columns, first. `ordinal`: the position of the row. */
+  key: 'integer' | 'literals' | 'ordinal'
+  keyColumns: number
+  /** Whether rows are taken in ranges of the key; else in one pass. */
+  ranges: boolean
+  /** SQL terms; none where a scan of the table is the order. */
+  orderBy: string[]
+  /** A rowid that no INSERT has room for: it is only kept where it counts the rows from 1. */
+  countedRowid?: string | undefined
+}
+
+/** A key column as a term of ORDER BY or PRIMARY KEY. */
+export function keyTerm({ name, collation, descending }: PrimaryKeyColumn): string {
+  return `${identifier(name)} COLLATE ${identifier(collation)}${descending ? ' DESC' : ''}`
+}
+
+export interface PlannedTable {
+  table: Table
+  form: Form
+  /** Absent where the settings leave the rows out. */
+  rows: RowSource | undefined
+}
+
+export interface PlannedObject {
+  object: SchemaObject
+  form: Form
+}
+
+export interface Plan {
+  settings: HeaderSettings
+  /** Sorted by name, as are all lists but `triggers`. */
+  tables: PlannedTable[]
+  virtuals: VirtualTable[]
+  indexes: PlannedObject[]
+  views: PlannedObject[]
+  /** In schema order: SQLite fires them in an order that follows from it. */
+  triggers: PlannedObject[]
+  /** The system tables that exist: `sqlite_sequence`, `sqlite_stat1`, `sqlite_stat4` … */
+  systemTables: SchemaObject[]
+  /** Whether no CREATE TABLE of the dump makes `sqlite_sequence`, though it exists. */
+  orphanSequence: boolean
+}
+
+/** Sorts objects by the bytes of their names. */
+export function byName<T>(items: readonly T[], nameOf: (item: T) => string): T[] {
+  return [...items].sort((a, b) => Buffer.compare(Buffer.from(nameOf(a)), Buffer.from(nameOf(b))))
+}
+
+/** A first plan of a schema, all forms `plain` but those that its facts alone decide. */
+export function plan(schema: Schema, virtuals: VirtualTable[], excluded: ReadonlySet<string>): Plan {
+  const shadows = new Set(virtuals.flatMap((virtual) => virtual.shadows))
+  const ofType = (type: SchemaObject['type']): PlannedObject[] =>
+    schema.objects
+      .filter((object) => object.type === type && object.sql !== null && !shadows.has(object.tableName))
+      .map((object) => ({ object, form: 'plain' }))
+  return {
+    settings: schema.settings,
+    tables: byName(
+      schema.tables.filter((table) => !shadows.has(table.object.name)),
+      (table) => table.object.name,
+    ).map((table) => ({
+      table,
+      form: table.columns.some((column) => column.generated === 'stored') ? 'patched' : 'plain',
+      rows: excluded.has(table.object.name) ? undefined : tableRows(table),
+    })),
+    virtuals: byName(virtuals, (virtual) => virtual.object.name).map((virtual) =>
+      excluded.has(virtual.object.name) ? { ...virtual, rows: undefined } : virtual,
+    ),
+    indexes: byName(ofType('index'), (item) => item.object.name),
+    views: byName(ofType('view'), (item) => item.object.name),
+    triggers: ofType('trigger'),
+    systemTables: byName(
+      schema.objects.filter((object) => object.type === 'table' && /^sqlite_/i.test(object.name)),
+      (object) => object.name,
+    ),
+    orphanSequence: false,
+  }
+}
+
+/** SQLite's limit for the values of one INSERT, as stock sqlite3 is built. */
+const mostColumns = 2000
+
+/** Where the rows of an ordinary table come from. */
+function tableRows(table: Table): RowSource {
+  const stored = table.columns.filter((column) => column.generated !== 'virtual')
+  const source = { table: table.object.name, readFrom: table.object.name }
+  const same = (column: Column): RowSource['columns'][number] => ({
+    insert: column.name,
+    read: column.name,
+    column,
+  })
+  if (table.withoutRowid) {
+    const keys = [...new Set(table.primaryKey.map((key) => key.name))]
+    const keyColumns = keys.map((name) => stored.find((column) => column.name === name) as Column)
+    const rest = stored.filter((column) => !keys.includes(column.name))
+    return {
+      ...source,
+      columns: [...keyColumns, ...rest].map(same),
+      key: 'literals',
+      keyColumns: keys.length,
+      ranges: false,
+      orderBy: table.primaryKey.map(keyTerm),
+    }
+  }
+  const alias = stored.find((column) => column.name === table.rowidColumn)
+  const rowid = rowidName(table.columns)
+  if (alias) {
+    const columns = [alias, ...stored.filter((column) => column !== alias)].map(same)
+    return {
+      ...source,
+      columns,
+      key: 'integer',
+      keyColumns: 1,
+      ranges: true,
+      orderBy: [identifier(alias.name)],
+    }
+  }
+  if (rowid === undefined || stored.length === mostColumns) {
+    const columns = stored.map(same)
+    return {
+      ...source,
+      columns,
+      key: 'ordinal',
+      keyColumns: 0,
+      ranges: false,
+      orderBy: [],
+      countedRowid: rowid,
+    }
+  }
+  return {
+    ...source,
+    columns: [{ insert: rowid, read: rowid, column: integerKey(rowid) }, ...stored.map(same)],
+    key: 'integer',
+    keyColumns: 1,
+    ranges: true,
+    orderBy: [rowid],
+  }
+}
+
+/** The facts of a rowid that is written under a name of its own. */
+export function integerKey(name: string): Column {
+  return { ...freeColumn(name), affinity: 'integer', type: 'INTEGER' }
+}
+
+/** The facts of a column that takes any value as it is. */
+export function freeColumn(name: string): Column {
+  return {
+    name,
+    type: '',
+    affinity: 'none',
+    notNull: false,
+    keyPosition: 0,
+    generated: undefined,
+    hidden: false,
+  }
+}

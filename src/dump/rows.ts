@@ -1,0 +1,261 @@
+/**
+ * The grammar of a row file: pure. A file is checked as a whole before anything of it runs, and read back into
+ * rows for a diff. What this parser accepts, SQLite reads as the same values.
+ */
+
+import { RowbackError } from '../errors.ts'
+import { type Encoding, identifier, isUtf8, type TextBytes, type Value } from './literal.ts'
+import { parseReal, realPattern } from './real.ts'
+
+/** What the first line of a row file says. */
+export interface RowHeader {
+  table: string
+  columns: string[]
+  /** Offset of the first row's line. */
+  bodyStart: number
+}
+
+/** The text before the rows. */
+export function rowHeader(table: string, columns: readonly string[]): string {
+  return `INSERT INTO ${identifier(table)}(${columns.map(identifier).join(',')}) VALUES\n`
+}
+
+/** The text behind the rows. */
+export const rowFooter = ';\n'
+
+/** The content of a row file whose lines are `,(…)` and a line feed each: the first begins with a space. */
+export function rowFile(header: Buffer, lines: Buffer): Buffer {
+  const content = Buffer.concat([header, lines, Buffer.from(rowFooter)])
+  content[header.length] = 0x20
+  return content
+}
+
+/** Reads the first line of a row file; throws a `dump` error naming `path` where it is none. */
+export function parseRowHeader(content: Buffer, path: string): RowHeader {
+  const reader = new LiteralReader(content, 0, content.length)
+  const columns: string[] = []
+  reader.expect('INSERT INTO ')
+  const table = reader.readIdentifier()
+  reader.expect('(')
+  do columns.push(reader.readIdentifier() ?? '')
+  while (reader.skip(','))
+  reader.expect(') VALUES\n')
+  if (reader.failed || table === undefined) throw noRow(path, 1)
+  return { table, columns, bodyStart: reader.at }
+}
+
+/**
+ * Checks a whole row file against the grammar of format 1 and calls `onRow` with the offsets of each row's `(`
+ * and of the line feed behind its `)`. Throws a `dump` error naming `path` and the line that is no row.
+ */
+export function checkRows(
+  content: Buffer,
+  header: RowHeader,
+  path: string,
+  onRow?: (start: number, end: number) => void,
+): number {
+  if (!isUtf8(content) || content.includes(0) || content.includes(0x0d, header.bodyStart))
+    throw noRow(path, 1)
+  const footer = content.length - rowFooter.length
+  let rows = 0
+  let lineStart = header.bodyStart
+  while (lineStart < footer) {
+    const lineEnd = content.indexOf(0x0a, lineStart)
+    const isRow =
+      lineEnd >= 0 &&
+      lineEnd < footer &&
+      content[lineStart] === (rows === 0 ? 0x20 : 0x2c) &&
+      isRowText(content, lineStart + 1, lineEnd, header.columns.length)
+    if (!isRow) throw noRow(path, rows + 2)
+    onRow?.(lineStart + 1, lineEnd)
+    rows += 1
+    lineStart = lineEnd + 1
+  }
+  if (rows === 0 || content.toString('latin1', footer) !== rowFooter) throw noRow(path, rows + 2)
+  return rows
+}
+
+function noRow(path: string, line: number): RowbackError {
+  return new RowbackError('dump', `read dump: ${path} line ${line} is no row of format 1`)
+}
+
+function isRowText(content: Buffer, start: number, end: number, columns: number): boolean {
+  const reader = new LiteralReader(content, start, end)
+  reader.expect('(')
+  for (let column = 0; column < columns; column++) {
+    if (column > 0) reader.expect(',')
+    reader.skipLiteral()
+  }
+  reader.expect(')')
+  return !reader.failed && reader.at === end
+}
+
+/** The values of one row, read from its text `(…)`; the text must have passed `checkRows`. */
+export function parseRow(content: Buffer, start: number, end: number, encoding: Encoding): Value[] {
+  return rowLiterals(content, start, end).map((text) => parseLiteral(text, encoding))
+}
+
+/** The literals of one row as they are written. */
+export function rowLiterals(content: Buffer, start: number, end: number): string[] {
+  const reader = new LiteralReader(content, start + 1, end)
+  const literals: string[] = []
+  do {
+    const from = reader.at
+    reader.skipLiteral()
+    literals.push(content.toString('utf8', from, reader.at))
+  } while (reader.skip(','))
+  return literals
+}
+
+/** The value that one literal of format 1 stands for; `encoding` is that of the database. */
+export function parseLiteral(text: string, encoding: Encoding = 'UTF-8'): Value {
+  if (text === 'NULL') return null
+  if (text.startsWith("X'")) return Buffer.from(text.slice(2, -1), 'hex')
+  if (text.startsWith('CAST(')) return { text: Buffer.from(text.slice(7, -10), 'hex') }
+  if (text.startsWith("'") || text.startsWith('replace(')) return encode(parseText(text), encoding)
+  return /^-?\d+$/.test(text) ? BigInt(text) : parseReal(text)
+}
+
+function encode(text: string, encoding: Encoding): TextBytes {
+  if (encoding === 'UTF-8') return { text: Buffer.from(text) }
+  const units = Buffer.from(text, 'utf16le')
+  return { text: encoding === 'UTF-16le' ? units : units.swap16() }
+}
+
+const replacePattern = /^replace\((.*),'([^']*)',char\((10|13)\)\)$/s
+
+/** The text of a quoted literal, with or without `replace()` around it. */
+export function parseText(text: string): string {
+  const wrapped = replacePattern.exec(text)
+  if (!wrapped) return text.slice(1, -1).replaceAll("''", "'")
+  return parseText(wrapped[1] as string).replaceAll(wrapped[2] as string, wrapped[3] === '10' ? '\n' : '\r')
+}
+
+const largestInteger = 2n ** 63n
+
+/** Steps over literals in bytes; a mismatch sets `failed` and further steps do nothing of use. */
+class LiteralReader {
+  at: number
+  failed = false
+  private readonly bytes: Buffer
+  private readonly end: number
+
+  constructor(bytes: Buffer, start: number, end: number) {
+    this.bytes = bytes
+    this.at = start
+    this.end = end
+  }
+
+  expect(text: string): void {
+    if (!this.skip(text)) this.failed = true
+  }
+
+  skip(text: string): boolean {
+    if (this.at + text.length > this.end) return false
+    for (let index = 0; index < text.length; index++) {
+      if (this.bytes[this.at + index] !== text.charCodeAt(index)) return false
+    }
+    this.at += text.length
+    return true
+  }
+
+  readIdentifier(): string | undefined {
+    const start = this.at
+    if (!this.skipQuoted(0x22)) {
+      this.failed = true
+      return undefined
+    }
+    return this.bytes.toString('utf8', start + 1, this.at - 1).replaceAll('""', '"')
+  }
+
+  skipLiteral(): void {
+    const byte = this.bytes[this.at] as number
+    if (byte === 0x27) this.failed = !this.skipQuoted(0x27) || this.failed
+    else if ((byte >= 0x30 && byte <= 0x39) || byte === 0x2d) this.skipNumber()
+    else if (byte === 0x58) this.skipBlob()
+    else if (byte === 0x4e) this.expect('NULL')
+    else if (byte === 0x43) {
+      this.expect('CAST(')
+      this.skipBlob()
+      this.expect(' AS TEXT)')
+    } else this.skipReplace()
+  }
+
+  private skipQuoted(quote: number): boolean {
+    if (this.bytes[this.at] !== quote) return false
+    let index = this.at
+    for (;;) {
+      index = this.bytes.indexOf(quote, index + 1)
+      if (index < 0 || index >= this.end) return false
+      if (this.bytes[index + 1] !== quote || index + 1 >= this.end) break
+      index += 1
+    }
+    this.at = index + 1
+    return true
+  }
+
+  private skipNumber(): void {
+    const start = this.at
+    let index = start
+    for (let byte = this.bytes[index] as number; byte >= 0x30 && byte <= 0x39; )
+      byte = this.bytes[++index] as number
+    const next = this.bytes[index]
+    const isShortInteger =
+      index > start &&
+      index - start < 19 &&
+      (next === 0x2c || next === 0x29) &&
+      (this.bytes[start] !== 0x30 || index === start + 1)
+    if (!isShortInteger) {
+      while (index < this.end && this.bytes[index] !== 0x2c && this.bytes[index] !== 0x29) index += 1
+      if (!isNumber(this.bytes.toString('latin1', start, index))) this.failed = true
+    }
+    this.at = index
+  }
+
+  private skipBlob(): void {
+    this.expect("X'")
+    const start = this.at
+    let byte = this.bytes[this.at] as number
+    while ((byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46))
+      byte = this.bytes[++this.at] as number
+    if ((this.at - start) % 2 === 1) this.failed = true
+    this.expect("'")
+  }
+
+  private skipReplace(): void {
+    const depth = this.skip('replace(replace(') ? 2 : this.skip('replace(') ? 1 : 0
+    if (depth === 0 || !this.skipQuoted(0x27)) {
+      this.failed = true
+      return
+    }
+    const markers =
+      depth === 2 ? [carriageReturn, lineFeed] : [carriageReturn, lineFeed].filter((m) => this.sees(m))
+    if (markers.length !== depth) this.failed = true
+    for (const { letter, code } of markers) this.skipMarker(letter, code)
+  }
+
+  private sees(end: { letter: string; hex: string }): boolean {
+    return [`,'\\${end.letter}'`, `,'\\x${end.hex}'`, `,'\\u00${end.hex}'`].some(
+      (text) => this.bytes.toString('latin1', this.at, this.at + text.length) === text,
+    )
+  }
+
+  private skipMarker(letter: string, code: number): void {
+    const hex = code.toString(16).toUpperCase().padStart(2, '0')
+    const found = [letter, `x${hex}`, `u00${hex}`].some((marker) =>
+      this.skip(`,'\\${marker}',char(${code}))`),
+    )
+    if (!found) this.failed = true
+  }
+}
+
+const carriageReturn = { letter: 'r', hex: '0D', code: 13 }
+const lineFeed = { letter: 'n', hex: '0A', code: 10 }
+
+function isNumber(text: string): boolean {
+  if (/^-?(?:0|[1-9]\d{0,18})$/.test(text)) {
+    const value = BigInt(text)
+    return value >= -largestInteger && value < largestInteger
+  }
+  return realPattern.test(text)
+}

@@ -1,0 +1,132 @@
+/**
+ * What the files around the rows may hold: pure. Replay runs only statements that pass here; whatever else a
+ * repository holds, it cannot make a replay do.
+ */
+
+import { RowbackError } from '../errors.ts'
+import { checkRows, parseRowHeader, parseText, rowFooter } from './rows.ts'
+import { isWord, nameOf, type Statement, statements, type Token, tokens } from './tokens.ts'
+import { parseVirtual } from './virtual.ts'
+
+/** The files of a database's dump, in replay order; row files come between `20-tables` and `40-schema`. */
+export const scriptFiles = ['10-open.sql', '20-tables.sql', '40-schema.sql', '90-close.sql'] as const
+export type ScriptFile = (typeof scriptFiles)[number]
+
+const name = '"(?:[^"]|"")*"'
+const text = "(?:replace\\()*'(?:[^']|'')*'(?:,'[^']*',char\\(1[03]\\)\\))*"
+
+/** Statements that Rowback itself words, by the file that they stand in. */
+const worded: Record<ScriptFile, RegExp[]> = {
+  '10-open.sql': [
+    /^PRAGMA encoding='UTF-(?:8|16le|16be)'$/,
+    /^PRAGMA page_size=\d{3,5}$/,
+    /^PRAGMA auto_vacuum=[012]$/,
+    /^PRAGMA foreign_keys=OFF$/,
+    /^PRAGMA ignore_check_constraints=ON$/,
+    /^BEGIN$/,
+  ],
+  '20-tables.sql': [configuration()],
+  '40-schema.sql': [
+    configuration(),
+    /^PRAGMA writable_schema=(?:ON|RESET)$/,
+    new RegExp(`^UPDATE sqlite_schema SET sql=NULL WHERE type='index' AND name=${text}$`),
+    new RegExp(`^REINDEX main\\.${name}$`),
+    new RegExp(`^INSERT INTO ${name}\\(${name}\\) VALUES\\('rebuild'\\)$`),
+  ],
+  '90-close.sql': [
+    /^ANALYZE sqlite_schema$/,
+    /^DROP TABLE IF EXISTS sqlite_stat4$/,
+    /^PRAGMA writable_schema=(?:ON|OFF)$/,
+    /^CREATE TABLE IF NOT EXISTS sqlite_(?:sequence|stat[1-4])\([a-zA-Z,]*\)$/,
+    /^DELETE FROM sqlite_sequence$/,
+    /^PRAGMA (?:user_version|application_id)=-?\d{1,10}$/,
+    /^COMMIT$/,
+    /^PRAGMA journal_mode=(?:WAL|DELETE)$/,
+  ],
+}
+
+function configuration(): RegExp {
+  return new RegExp(
+    `^INSERT INTO (${name})\\(\\1,"rank"\\) VALUES\\('[a-z]+',(?:-?[0-9]+|'(?:[^']|'')*')\\)$`,
+  )
+}
+
+/** The statements of a file with their semicolons, each checked; throws a `dump` error naming `path` and the statement's start. */
+export function checkScript(file: ScriptFile, content: string, path: string): string[] {
+  return statements(content).map((statement) => {
+    const sql = statement.sql.replace(/^\n/, '')
+    if (statement.ended && isAllowed(file, { ...statement, sql }, path)) return `${sql};`
+    throw new RowbackError(
+      'dump',
+      `read dump: ${path} holds what a dump may not hold: ${JSON.stringify(excerpt(sql))}`,
+    )
+  })
+}
+
+function excerpt(sql: string): string {
+  return sql.length > 80 ? `${sql.slice(0, 80)}…` : sql
+}
+
+function isAllowed(file: ScriptFile, statement: Statement, path: string): boolean {
+  if (worded[file].some((pattern) => pattern.test(statement.sql))) return true
+  if (file === '20-tables.sql') return isTable(statement.tokens) || isVirtualTable(statement)
+  if (file === '90-close.sql') return isSystemRows(statement.sql, path)
+  return file === '40-schema.sql' && (isDefinition(statement) || isPatch(statement.sql))
+}
+
+/** Rows of `sqlite_sequence` or of statistics. */
+function isSystemRows(sql: string, path: string): boolean {
+  if (!/^INSERT INTO "sqlite_(?:sequence|stat[1-4])"\(/.test(sql)) return false
+  const content = Buffer.from(`${sql}${rowFooter}`)
+  return checkRows(content, parseRowHeader(content, path), path) > 0
+}
+
+function isDefinition(statement: Statement): boolean {
+  const [create, second, third] = statement.tokens
+  if (!isWord(create, 'CREATE')) return false
+  const kind = isWord(second, 'UNIQUE') ? third : second
+  return ['INDEX', 'VIEW', 'TRIGGER'].some((word) => isWord(kind, word)) || isVirtualTable(statement)
+}
+
+/** `CREATE TABLE name (`: no database name, no TEMP, no AS SELECT. */
+function isTable(parts: readonly Token[]): boolean {
+  return (
+    isWord(parts[0], 'CREATE') &&
+    isWord(parts[1], 'TABLE') &&
+    nameOf(parts[2]) !== undefined &&
+    parts[3]?.text === '('
+  )
+}
+
+const modules = new Set(['fts3', 'fts4', 'fts5', 'rtree', 'rtree_i32'])
+
+function isVirtualTable({ sql }: Statement): boolean {
+  const definition = parseVirtual(sql)
+  return definition !== undefined && modules.has(definition.module)
+}
+
+const setSql = new RegExp(
+  `^UPDATE sqlite_schema SET sql=(${text}) WHERE type='(table|index)' AND name=${text}$`,
+)
+const addRow = new RegExp(
+  `^INSERT INTO sqlite_schema\\("type","name","tbl_name","rootpage","sql"\\) VALUES\\('(table|view|trigger)',${text},${text},0,(${text})\\)$`,
+)
+
+/** A change of `sqlite_schema` that stores a definition of the kind it says. */
+function isPatch(sql: string): boolean {
+  const found = setSql.exec(sql)
+  if (found) return isStored(found[2] as string, parseText(found[1] as string))
+  const added = addRow.exec(sql)
+  return (
+    added !== null &&
+    isStored(added[1] === 'table' ? 'virtual' : (added[1] as string), parseText(added[2] as string))
+  )
+}
+
+function isStored(kind: string, definition: string): boolean {
+  const parts = [...tokens(definition)]
+  if (kind === 'virtual') return parseVirtual(definition) !== undefined
+  if (kind === 'table') return isTable(parts)
+  if (!isWord(parts[0], 'CREATE')) return false
+  return isWord(parts[isWord(parts[1], 'UNIQUE') ? 2 : 1], kind.toUpperCase())
+}

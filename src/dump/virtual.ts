@@ -1,0 +1,217 @@
+/** What a virtual table holds that a dump must keep, read off its definition: pure. */
+
+import { identifier } from './literal.ts'
+import { freeColumn, integerKey, type RowSource } from './plan.ts'
+import type { Column, Schema, SchemaObject, Table } from './schema.ts'
+import { isWord, nameOf, tokens } from './tokens.ts'
+
+/**
+ * How a virtual table is dumped. `rows`: its content as rows, the index made anew by inserting them. `rebuild`:
+ * nothing, the index is rebuilt from the table that holds the content. `exact`: its definition alone, while its
+ * shadow tables are dumped as the ordinary tables that they are.
+ */
+export interface VirtualTable {
+  object: SchemaObject
+  mode: 'rows' | 'rebuild' | 'exact'
+  rows: RowSource | undefined
+  /** The shadow tables that replay makes by itself; none for `exact`. */
+  shadows: string[]
+  /** For `rebuild`: the table or view that holds the content and its rowid column. */
+  content: { table: string; rowid: string } | undefined
+  /** The table with the settings of an FTS5 index, to be set again. */
+  config: string | undefined
+}
+
+/** A parsed `CREATE VIRTUAL TABLE … USING module(arguments)`. */
+export interface VirtualDefinition {
+  module: string
+  arguments: string[]
+}
+
+/** The module and arguments of a definition, or undefined where the text is no such statement. */
+export function parseVirtual(sql: string): VirtualDefinition | undefined {
+  const all = [...tokens(sql)]
+  const using = all.findIndex((token) => isWord(token, 'USING'))
+  const module = nameOf(all[using + 1])
+  if (using < 0 || module === undefined || !isWord(all[0], 'CREATE') || !isWord(all[1], 'VIRTUAL'))
+    return undefined
+  const open = all[using + 2]
+  if (open?.text !== '(') return { module: module.toLowerCase(), arguments: [] }
+  const close = sql.lastIndexOf(')')
+  const found: string[] = []
+  let depth = 0
+  let start = open.end
+  for (const token of all.slice(using + 3)) {
+    if (token.text === '(') depth += 1
+    if (token.text === ')') depth -= 1
+    if (token.text === ',' && depth === 0) {
+      found.push(sql.slice(start, token.start).trim())
+      start = token.end
+    }
+  }
+  return { module: module.toLowerCase(), arguments: [...found, sql.slice(start, close).trim()] }
+}
+
+/** What the caller knows of a virtual table from the open database. */
+export interface VirtualFacts {
+  /** Its columns, or undefined where it cannot be opened. */
+  columns: Column[] | undefined
+  /** Whether it must be dumped exactly, by setting or because replay of its content failed. */
+  exact: boolean
+}
+
+/** How a virtual table of that schema is dumped. */
+export function planVirtual(object: SchemaObject, schema: Schema, facts: VirtualFacts): VirtualTable {
+  const definition = parseVirtual(object.sql ?? '')
+  const columns = facts.columns
+  if (definition && columns && !facts.exact) {
+    const context = { object, definition, columns, schema }
+    const found =
+      definition.module === 'fts5'
+        ? planFts5(context)
+        : definition.module === 'fts3' || definition.module === 'fts4'
+          ? planFts4(context)
+          : definition.module === 'rtree' || definition.module === 'rtree_i32'
+            ? planRtree(context)
+            : undefined
+    if (found) return found
+  }
+  return { object, mode: 'exact', rows: undefined, shadows: [], content: undefined, config: undefined }
+}
+
+interface Context {
+  object: SchemaObject
+  definition: VirtualDefinition
+  columns: Column[]
+  schema: Schema
+}
+
+const fts5Options = new Set(['tokenize', 'prefix', 'content', 'content_rowid', 'columnsize', 'detail'])
+const fts4Options = new Set(['tokenize', 'prefix', 'content', 'matchinfo', 'order', 'notindexed'])
+
+function planFts5(context: Context): VirtualTable | undefined {
+  const options = readOptions(context.definition, fts5Options)
+  if (!options || options.content === '') return undefined
+  const shadows = shadowNames(context, ['data', 'idx', 'content', 'docsize', 'config'])
+  const config = `${context.object.name}_config`
+  if (options.content === undefined) return planContent(context, shadows, config)
+  const docsize = shadows.includes(`${context.object.name}_docsize`)
+  if (!docsize) return undefined
+  return planRebuild(
+    context,
+    shadows,
+    { table: options.content, rowid: options.content_rowid ?? 'rowid' },
+    config,
+  )
+}
+
+function planFts4(context: Context): VirtualTable | undefined {
+  const options = readOptions(context.definition, fts4Options)
+  if (!options || options.content === '') return undefined
+  const shadows = shadowNames(context, ['content', 'segments', 'segdir', 'docsize', 'stat'])
+  if (options.content === undefined) return planContent(context, shadows, undefined)
+  if (!shadows.includes(`${context.object.name}_docsize`)) return undefined
+  return planRebuild(context, shadows, { table: options.content, rowid: 'rowid' }, undefined)
+}
+
+/** The `name=value` arguments by name, or undefined where one is not known to be kept by a new index. */
+function readOptions(
+  definition: VirtualDefinition,
+  known: ReadonlySet<string>,
+): Record<string, string> | undefined {
+  const options: Record<string, string> = {}
+  for (const argument of definition.arguments) {
+    const match = /^\s*([A-Za-z_]\w*)\s*=\s*(.*)$/s.exec(argument)
+    if (!match) continue
+    const name = (match[1] as string).toLowerCase()
+    if (!known.has(name)) return undefined
+    const value = (match[2] as string).trim()
+    options[name] = nameOf([...tokens(value)][0]) ?? value
+  }
+  return options
+}
+
+function shadowNames({ object, schema }: Context, endings: string[]): string[] {
+  return endings
+    .map((ending) => `${object.name}_${ending}`)
+    .filter((name) => schema.tables.some((table) => table.object.name === name))
+}
+
+function planContent(
+  context: Context,
+  shadows: string[],
+  config: string | undefined,
+): VirtualTable | undefined {
+  const { object, schema } = context
+  const content = schema.tables.find((table) => table.object.name === `${object.name}_content`)
+  const visible = context.columns.filter((column) => !column.hidden)
+  if (
+    !content ||
+    content.columns.length !== visible.length + 1 ||
+    visible.some(({ name }) => /^rowid$/i.test(name))
+  ) {
+    return undefined
+  }
+  return {
+    object,
+    mode: 'rows',
+    rows: contentRows(object.name, content, visible),
+    shadows,
+    content: undefined,
+    config,
+  }
+}
+
+function contentRows(name: string, content: Table, visible: Column[]): RowSource {
+  const [id, ...values] = content.columns as [Column, ...Column[]]
+  return {
+    table: name,
+    readFrom: content.object.name,
+    columns: [
+      { insert: 'rowid', read: id.name, column: integerKey(id.name) },
+      ...visible.map((column, index) => ({
+        insert: column.name,
+        read: (values[index] as Column).name,
+        column: freeColumn(column.name),
+      })),
+    ],
+    key: 'integer',
+    keyColumns: 1,
+    ranges: true,
+    orderBy: [identifier(id.name)],
+  }
+}
+
+function planRebuild(
+  { object }: Context,
+  shadows: string[],
+  content: VirtualTable['content'],
+  config: string | undefined,
+): VirtualTable {
+  return { object, mode: 'rebuild', rows: undefined, shadows, content, config }
+}
+
+function planRtree(context: Context): VirtualTable {
+  const name = context.object.name
+  const columns = context.columns.filter((column) => !column.hidden)
+  return {
+    object: context.object,
+    mode: 'rows',
+    rows: {
+      table: name,
+      readFrom: name,
+      columns: columns.map((column) => ({
+        insert: column.name,
+        read: column.name,
+        column: freeColumn(column.name),
+      })),
+      key: 'integer',
+      keyColumns: 1,
+      ranges: false,
+      orderBy: [identifier((columns[0] as Column).name)],
+    },
+    shadows: shadowNames(context, ['node', 'parent', 'rowid']),
+    content: undefined,
+    config: undefined,
+  }
+}

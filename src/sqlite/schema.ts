@@ -1,0 +1,158 @@
+/** Reads the schema of an open database into plain facts; IO by SQLite only, and nothing is decided here. */
+
+import type { Database } from 'better-sqlite3'
+import { type Encoding, identifier, isUtf8 } from '../dump/literal.ts'
+import {
+  type Column,
+  columnAffinity,
+  type PrimaryKeyColumn,
+  type Schema,
+  type SchemaObject,
+  type Table,
+} from '../dump/schema.ts'
+import { RowbackError } from '../errors.ts'
+
+/** Reads all of `sqlite_schema`, the columns of its tables and the settings of the header. */
+export function readSchema(db: Database): Schema {
+  const objects = readObjects(db)
+  const kinds = new Map(pragma(db, 'main.table_list').map((row) => [row.name as string, row]))
+  const tables = objects
+    .filter((object) => object.type === 'table' && !isVirtual(object) && !isSystem(object.name))
+    .map((object) => readTable(db, object, objects, kinds.get(object.name)))
+  return { objects, tables, settings: readSettings(db) }
+}
+
+function readSettings(db: Database): Schema['settings'] {
+  const value = (name: string): number | string => db.pragma(name, { simple: true }) as number | string
+  return {
+    encoding: value('encoding') as Encoding,
+    pageSize: Number(value('page_size')),
+    autoVacuum: Number(value('auto_vacuum')),
+    userVersion: Number(value('user_version')),
+    applicationId: Number(value('application_id')),
+  }
+}
+
+/** One row of `sqlite_schema` as it stands, names and text checked to be representable. */
+function readObjects(db: Database): SchemaObject[] {
+  const rows = db
+    .prepare(
+      `SELECT type, name, tbl_name, sql, CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB), rootpage
+       FROM main.sqlite_schema ORDER BY rowid`,
+    )
+    .raw()
+    .all() as [string, string, string, string | null, Buffer, Buffer, Buffer | null, number | null][]
+  const utf8 = db.pragma('encoding', { simple: true }) === 'UTF-8'
+  return rows.map(([type, name, tableName, sql, ...bytes]) => {
+    if (utf8) refuseInvalidText(type, name, bytes.slice(0, 3) as (Buffer | null)[])
+    return {
+      type: type as SchemaObject['type'],
+      name,
+      tableName,
+      sql,
+      rootPage: (bytes[3] as number | null) ?? 0,
+    }
+  })
+}
+
+function refuseInvalidText(type: string, name: string, texts: (Buffer | null)[]): void {
+  if (texts.every((bytes) => bytes === null || isUtf8(bytes))) return
+  throw new RowbackError(
+    'source',
+    `dump ${type} ${JSON.stringify(name)}: its name or definition is not valid UTF-8`,
+  )
+}
+
+/** Whether a schema row is a virtual table: it has no pages of its own. */
+export function isVirtual(object: SchemaObject): boolean {
+  return object.type === 'table' && object.rootPage === 0
+}
+
+/** Whether SQLite itself keeps the table: `sqlite_sequence`, `sqlite_stat1` and the like. */
+export function isSystem(name: string): boolean {
+  return /^sqlite_/i.test(name)
+}
+
+type PragmaRow = Record<string, unknown>
+
+function pragma(db: Database, text: string): PragmaRow[] {
+  return db.pragma(text) as PragmaRow[]
+}
+
+function readTable(
+  db: Database,
+  object: SchemaObject,
+  objects: readonly SchemaObject[],
+  kind: PragmaRow | undefined,
+): Table {
+  if (!kind)
+    throw new RowbackError(
+      'source',
+      `dump table ${JSON.stringify(object.name)}: its definition cannot be read`,
+    )
+  const name = object.name
+  const strict = kind.strict === 1
+  const columns = readColumns(db, name, strict)
+  const withoutRowid = kind.wr === 1
+  const indexes = pragma(db, `main.index_list(${quoted(name)})`)
+  const keyIndex = indexes.find((index) => index.origin === 'pk')
+  const keyed = columns.filter((column) => column.keyPosition > 0)
+  return {
+    object,
+    columns,
+    withoutRowid,
+    strict,
+    rowidColumn: !withoutRowid && !keyIndex && keyed.length === 1 ? (keyed[0] as Column).name : undefined,
+    primaryKey: withoutRowid && keyIndex ? readKey(db, keyIndex.name as string, columns) : [],
+    autoIndexes: objects
+      .filter((other) => other.type === 'index' && other.sql === null && sameName(other.tableName, name))
+      .map((other) => other.name),
+  }
+}
+
+function readColumns(db: Database, table: string, strict: boolean): Column[] {
+  return pragma(db, `main.table_xinfo(${quoted(table)})`).map((row) => ({
+    name: row.name as string,
+    type: row.type as string,
+    affinity: columnAffinity(row.type as string, strict),
+    notNull: row.notnull === 1,
+    keyPosition: row.pk as number,
+    generated: row.hidden === 2 ? 'virtual' : row.hidden === 3 ? 'stored' : undefined,
+    hidden: row.hidden === 1,
+  }))
+}
+
+function readKey(db: Database, index: string, columns: readonly Column[]): PrimaryKeyColumn[] {
+  return pragma(db, `main.index_xinfo(${quoted(index)})`)
+    .filter((row) => row.key === 1)
+    .map((row) => ({
+      name: (columns[row.cid as number] as Column).name,
+      descending: row.desc === 1,
+      collation: row.coll as string,
+    }))
+}
+
+/** The columns of a virtual table, or undefined where its module is not loaded or it cannot be opened. */
+export function readVirtualColumns(db: Database, table: string): Column[] | undefined {
+  try {
+    const columns = readColumns(db, table, false)
+    db.prepare(`SELECT 1 FROM main.${identifier(table)} LIMIT 0`).all()
+    return columns
+  } catch {
+    return undefined
+  }
+}
+
+function quoted(name: string): string {
+  return `'${name.replaceAll("'", "''")}'`
+}
+
+/** Whether two names are one to SQLite, which folds the case of ASCII letters. */
+export function sameName(a: string, b: string): boolean {
+  return foldName(a) === foldName(b)
+}
+
+/** A name with its ASCII letters in lower case. */
+export function foldName(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+}

@@ -1,0 +1,174 @@
+/**
+ * Settles how each object of a schema comes back, by replaying the schema into an empty database in memory:
+ * what its own text does not bring back letter by letter is patched, and what cannot be brought back is refused.
+ */
+
+import Database from 'better-sqlite3'
+import type { Plan, PlannedObject } from '../dump/plan.ts'
+import type { Schema, SchemaObject } from '../dump/schema.ts'
+import {
+  isScriptable,
+  openStatements,
+  schemaStatements,
+  standIn,
+  systemTableStatements,
+  tableStatements,
+  terminated,
+} from '../dump/schema-sql.ts'
+import { errorText, RowbackError } from '../errors.ts'
+
+type Connection = Database.Database
+
+/** A virtual table whose content could not be replayed: it must be planned as `exact`. */
+export class VirtualFailed extends Error {
+  readonly table: string
+  constructor(table: string, options: ErrorOptions) {
+    super(`virtual table ${table} cannot be made anew`, options)
+    this.table = table
+  }
+}
+
+/** Sets the forms in `plan`; throws a `source` error naming an object that no replay brings back. */
+export function settle(plan: Plan, schema: Schema, configs: ReadonlyMap<string, string[]>): void {
+  const db = new Database(':memory:')
+  try {
+    db.unsafeMode(true)
+    for (const sql of openStatements(plan.settings)) db.exec(sql)
+    settleTables(db, plan)
+    settleVirtuals(db, plan, configs)
+    settleIndexes(db, plan)
+    settleObjects(db, plan.views)
+    settleRebuilt(db, plan, configs)
+    settleObjects(db, plan.triggers)
+    plan.orphanSequence = hasOrphanSequence(db, plan)
+  } finally {
+    db.close()
+  }
+  proveSchema(plan, schema, configs)
+}
+
+function settleTables(db: Connection, plan: Plan): void {
+  for (const planned of plan.tables) {
+    if (planned.form === 'plain' && !comesBack(db, planned.table.object)) planned.form = 'patched'
+    if (planned.form === 'patched') attempt(planned.table.object, () => db.exec(standIn(planned.table)))
+  }
+}
+
+function settleVirtuals(db: Connection, plan: Plan, configs: ReadonlyMap<string, string[]>): void {
+  const virtuals = plan.virtuals.filter(({ mode }) => mode === 'rows')
+  for (const virtual of virtuals) {
+    const alone = { ...plan, tables: [], virtuals: [virtual] }
+    attemptVirtual(virtual.object, () => runAll(db, tableStatements(alone, configs)))
+  }
+}
+
+function settleIndexes(db: Connection, plan: Plan): void {
+  const none = { ...plan, virtuals: [], indexes: [], views: [], triggers: [] }
+  const patched = plan.tables.filter(({ form }) => form === 'patched')
+  for (const planned of patched) {
+    const alone = { ...none, tables: [planned] }
+    attempt(planned.table.object, () => runAll(db, schemaStatements(alone, new Map())))
+  }
+  for (const index of plan.indexes) {
+    if (comesBack(db, index.object)) continue
+    index.form = 'patched'
+    const tables = plan.tables.map((planned) => ({ ...planned, form: 'plain' as const }))
+    attempt(index.object, () =>
+      runAll(db, schemaStatements({ ...none, tables, indexes: [index] }, new Map())),
+    )
+  }
+}
+
+function settleObjects(db: Connection, objects: PlannedObject[]): void {
+  for (const planned of objects) if (!comesBack(db, planned.object)) planned.form = 'patched'
+}
+
+function settleRebuilt(db: Connection, plan: Plan, configs: ReadonlyMap<string, string[]>): void {
+  const none = { ...plan, tables: [], indexes: [], views: [], triggers: [] }
+  for (const virtual of plan.virtuals.filter(({ mode }) => mode === 'rebuild')) {
+    attemptVirtual(virtual.object, () =>
+      runAll(db, schemaStatements({ ...none, virtuals: [virtual] }, configs)),
+    )
+  }
+}
+
+function hasOrphanSequence(db: Connection, plan: Plan): boolean {
+  const made = db.prepare("SELECT count(*) FROM sqlite_schema WHERE name='sqlite_sequence'").pluck().get()
+  return made === 0 && plan.systemTables.some(({ name }) => name === 'sqlite_sequence')
+}
+
+/** Whether running an object's text stores the same text; undone where it does not. */
+function comesBack(db: Connection, object: SchemaObject): boolean {
+  if (!isScriptable(object.sql as string)) return false
+  db.exec('SAVEPOINT attempt')
+  const back = storesSame(db, object)
+  db.exec(back ? 'RELEASE attempt' : 'ROLLBACK TO attempt; RELEASE attempt')
+  return back
+}
+
+function storesSame(db: Connection, { type, name, tableName, sql }: SchemaObject): boolean {
+  try {
+    db.prepare(terminated(sql as string)).run()
+  } catch {
+    return false
+  }
+  const stored = db
+    .prepare('SELECT sql, tbl_name FROM sqlite_schema WHERE type=? AND name=?')
+    .raw()
+    .get(type, name)
+  return JSON.stringify(stored) === JSON.stringify([sql, tableName])
+}
+
+function attempt(object: SchemaObject, run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    throw refusal(object, errorText(error), error)
+  }
+}
+
+function refusal({ type, name }: SchemaObject, cause: string, error?: unknown): RowbackError {
+  return new RowbackError('source', `dump ${type} ${JSON.stringify(name)}: ${cause}; nothing was committed`, {
+    cause: error,
+  })
+}
+
+function attemptVirtual(object: SchemaObject, run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    throw new VirtualFailed(object.name, { cause: error })
+  }
+}
+
+function runAll(db: Connection, statements: readonly string[]): void {
+  for (const sql of statements) db.exec(sql)
+}
+
+/** Replays the settled schema in one go and compares what `sqlite_schema` then holds. */
+function proveSchema(plan: Plan, schema: Schema, configs: ReadonlyMap<string, string[]>): void {
+  const db = new Database(':memory:')
+  try {
+    db.unsafeMode(true)
+    runAll(db, openStatements(plan.settings))
+    runAll(db, tableStatements(plan, configs))
+    runAll(db, schemaStatements(plan, configs))
+    runAll(db, systemTableStatements(plan))
+    const shadows = new Set(plan.virtuals.flatMap((virtual) => virtual.shadows))
+    const made = db
+      .prepare('SELECT type, name, tbl_name AS tableName, sql FROM sqlite_schema')
+      .all() as SchemaObject[]
+    const replayed = new Set(made.filter((object) => !shadows.has(object.tableName)).map(fingerprint))
+    const wanted = schema.objects.filter((object) => !shadows.has(object.tableName))
+    const lost = wanted.find((object) => !replayed.has(fingerprint(object)))
+    if (lost) throw refusal(lost, 'a replay would not bring back its definition')
+    if (replayed.size > wanted.length)
+      throw new RowbackError('fault', 'dump schema: a replay would add objects')
+  } finally {
+    db.close()
+  }
+}
+
+function fingerprint({ type, name, tableName, sql }: SchemaObject): string {
+  return JSON.stringify([type, name, tableName, sql])
+}
