@@ -1,0 +1,87 @@
+/** The branch that holds the backups, and revisions. */
+
+import { devNull } from 'node:os'
+import { RowbackError } from '../errors.ts'
+import { subjectOf } from './commit.ts'
+import { gitEnv } from './env.ts'
+import { git, gitCause } from './run.ts'
+import type { NewCommit, Store } from './store.ts'
+
+const noCommit = '0'.repeat(40)
+
+/**
+ * The commit that a branch points at, or undefined if there is no such branch. Throws RowbackError('repository') if
+ * the branch is broken, as it may be after a power cut: that must not pass for a branch without commits.
+ */
+export async function branchTip({ gitDir, dir, branch }: Store): Promise<string | undefined> {
+  const listed = await git(gitDir, [
+    'for-each-ref',
+    '--format=%(objectname) %(objecttype)',
+    `refs/heads/${branch}`,
+  ])
+  const [oid, type] = listed.stdout.toString().trim().split(' ')
+  if (listed.code === 0 && listed.stderr === '' && !oid) return undefined
+  if (listed.code === 0 && type === 'commit') return oid
+  throw new RowbackError('repository', `read branch ${branch} of ${dir}: ${gitCause(listed)}`, {
+    hint: `git -C ${gitDir} fsck`,
+  })
+}
+
+/** The full id of the commit that `rev` names; see `Store.resolve`. */
+export async function resolveRevision(store: Store, rev: string): Promise<string> {
+  const unknown = new RowbackError(
+    'usage',
+    `resolve ${JSON.stringify(rev)}: no such commit in ${store.dir}`,
+    {
+      hint: 'rowback log',
+    },
+  )
+  // git would take the first for an option; the second cannot be an argument.
+  if (rev === '' || rev.startsWith('-') || rev.includes('\0')) throw unknown
+  const name = rev.replace(/^latest(?=$|[~^])/, `refs/heads/${store.branch}`)
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
+  const parsed = await git(store.gitDir, args)
+  const oid = parsed.stdout.toString().trim()
+  if (parsed.code !== 0 || !/^[0-9a-f]{40}$/.test(oid)) throw unknown
+  return oid
+}
+
+/**
+ * Moves the branch from the commit's parent to `oid`, in one step. Throws RowbackError('repository') if it is
+ * anywhere else by now, or cannot be moved.
+ */
+export async function moveBranch(
+  store: Store,
+  oid: string,
+  { parent, author, message }: NewCommit,
+): Promise<void> {
+  // The identity is for the reflog: without one, git fails where the user has no name, as in containers.
+  const env = { ...gitEnv(), GIT_COMMITTER_NAME: author.name, GIT_COMMITTER_EMAIL: author.email }
+  const settings = ['-c', 'core.fsync=all', '-c', `core.hooksPath=${devNull}`]
+  const move = [
+    'update-ref',
+    '-m',
+    `backup: ${subjectOf(message)}`,
+    `refs/heads/${store.branch}`,
+    oid,
+    parent ?? noCommit,
+  ]
+  const moved = await git(store.gitDir, [...settings, ...move], { env })
+  if (moved.code === 0) return
+  const tip = await branchTip(store)
+  if (tip !== parent) throw branchMoved(store, tip, parent)
+  const lock = /Unable to create '(.+\.lock)': File exists/.exec(moved.stderr)?.[1]
+  throw new RowbackError('repository', `write ${store.dir}: ${gitCause(moved)}; the last commit is intact`, {
+    hint: lock && `rm ${JSON.stringify(lock)}, if no git is running there`,
+  })
+}
+
+/** Somebody else has moved the branch since its tip was read. */
+export function branchMoved(
+  { dir, branch }: Store,
+  tip: string | undefined,
+  expected: string | undefined,
+): RowbackError {
+  const message = `write ${dir}: branch ${branch} is at ${tip ?? 'no commit'} and not at ${expected ?? 'no commit'}`
+  return new RowbackError('repository', `${message}; it was left there`, { hint: 'run the backup again' })
+}

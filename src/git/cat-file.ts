@@ -1,0 +1,105 @@
+/** Reads objects through one long-lived `git cat-file --batch`: requests are pipelined, replies come in order. */
+
+import { RowbackError } from '../errors.ts'
+import { ByteReader } from './byte-reader.ts'
+import { copyObject, type ObjectType, readObject } from './objects.ts'
+import { GitClosed, type GitProcess, git, gitCause, startGit } from './run.ts'
+
+interface Batch {
+  process: GitProcess
+  bytes: ByteReader
+  /** Settles when every reply requested so far has been read. */
+  idle: Promise<unknown>
+}
+
+/** Git starts with the first request, and again if a damaged object has ended it. */
+export class CatFile {
+  readonly #gitDir: string
+  #batch: Batch | undefined
+
+  constructor(gitDir: string) {
+    this.#gitDir = gitDir
+  }
+
+  /** The content. Throws RowbackError('repository') if the object is missing, damaged or of another type. */
+  read(oid: string, type: ObjectType): Promise<Buffer> {
+    return this.#request(oid, (bytes) => readObject(bytes, oid, type))
+  }
+
+  /** Appends a blob to an open file; see `Store.copyBlob`. */
+  copy(oid: string, file: number): Promise<void> {
+    return this.#request(oid, (bytes) => copyObject(bytes, oid, 'blob', file))
+  }
+
+  /** Sizes of blobs, in bytes; see `Store.blobSizes`. */
+  async sizes(oids: readonly string[]): Promise<Map<string, number>> {
+    for (const oid of oids) checkOid(oid)
+    const args = ['cat-file', '--buffer', '--batch-check=%(objectname) %(objecttype) %(objectsize)']
+    const found = await git(this.#gitDir, args, { input: oids.map((oid) => `${oid}\n`).join('') })
+    if (found.code !== 0) throw this.#unreadable('read object sizes', gitCause(found))
+    const lines = found.stdout.toString().split('\n').slice(0, -1)
+    return new Map(lines.map((line) => this.#blobSize(line)))
+  }
+
+  async close(): Promise<void> {
+    const batch = this.#batch
+    this.#batch = undefined
+    if (!batch) return
+    await batch.idle
+    batch.process.stdin.end()
+    await batch.process.ended
+  }
+
+  async #request<T>(oid: string, readReply: (bytes: ByteReader) => Promise<T>): Promise<T> {
+    checkOid(oid)
+    this.#batch ??= this.#start()
+    const batch = this.#batch
+    batch.process.stdin.write(`${oid}\n`)
+    const reply = batch.idle.then(() => readReply(batch.bytes))
+    batch.idle = reply.catch(() => {})
+    try {
+      return await reply
+    } catch (error) {
+      if (error instanceof GitClosed) throw await this.#closed(oid, batch)
+      if (error instanceof RowbackError) throw this.#withHint(error)
+      throw error
+    }
+  }
+
+  #start(): Batch {
+    const process = startGit(this.#gitDir, ['cat-file', '--batch'])
+    const batch = { process, bytes: new ByteReader(process.stdout), idle: Promise.resolve() }
+    const forget = () => {
+      if (this.#batch === batch) this.#batch = undefined
+    }
+    process.ended.then(forget, forget)
+    return batch
+  }
+
+  async #closed(oid: string, batch: Batch): Promise<RowbackError> {
+    return this.#unreadable(`read object ${oid}`, gitCause(await batch.process.ended))
+  }
+
+  #blobSize(line: string): [oid: string, size: number] {
+    const [oid = '', type, size] = line.split(' ')
+    if (type === 'blob') return [oid, Number(size)]
+    throw this.#unreadable(
+      `read object ${oid}`,
+      type === 'missing' ? 'it is missing' : `it is a ${type}, not a blob`,
+    )
+  }
+
+  #unreadable(what: string, cause: string): RowbackError {
+    return this.#withHint(new RowbackError('repository', `${what}: ${cause}`))
+  }
+
+  #withHint({ code, message, cause }: RowbackError): RowbackError {
+    return new RowbackError(code, message, { hint: `git -C ${this.#gitDir} fsck`, cause })
+  }
+}
+
+/** Anything else on a line would make git reply to another question. */
+function checkOid(oid: string): void {
+  if (!/^[0-9a-f]{40}$/.test(oid))
+    throw new RowbackError('fault', `read object ${JSON.stringify(oid)}: it is no object id`)
+}

@@ -1,0 +1,89 @@
+/** Creates the repository that backups go to. */
+
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { NativeStore } from './native.ts'
+import { checkBranch, defaultBranch } from './open-store.ts'
+import { git, gitCause } from './run.ts'
+import type { Store } from './store.ts'
+
+/**
+ * Takes precedence over every other attributes file (gitattributes(5)): neither the user's settings nor a
+ * `.gitattributes` among the assets may change a byte of what `git archive` or a checkout gives back.
+ */
+const attributes = '* -text -ident -filter -working-tree-encoding -export-ignore -export-subst\n'
+
+/**
+ * Creates a bare repository in `dir`, which must be missing or empty, and opens it. A missing directory appears
+ * complete or not at all, readable by its owner only; one that is there keeps its mode.
+ * Throws RowbackError('repository') if it holds anything or cannot be written, RowbackError('usage') for a bad branch.
+ */
+export async function createStore(
+  dir: string,
+  options: { branch?: string | undefined } = {},
+): Promise<Store> {
+  const branch = options.branch ?? defaultBranch
+  const target = resolve(dir)
+  try {
+    const present = await entriesOf(target)
+    if (present && present.length > 0) throw failure(dir, 'it is not empty; it was left untouched')
+    if (present) await initialize(target, branch)
+    else await initializeBeside(target, branch)
+  } catch (error) {
+    throw error instanceof RowbackError ? error : failure(dir, errorText(error), error)
+  }
+  return new NativeStore(dir, target, branch)
+}
+
+async function entriesOf(dir: string): Promise<string[] | undefined> {
+  try {
+    return await readdir(dir)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+async function initializeBeside(target: string, branch: string): Promise<void> {
+  const draft = `${target}.new-${randomBytes(4).toString('hex')}`
+  await mkdir(dirname(target), { recursive: true })
+  await mkdir(draft, { mode: 0o700 })
+  try {
+    await initialize(draft, branch)
+    await rename(draft, target)
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function initialize(gitDir: string, branch: string): Promise<void> {
+  await checkBranch(gitDir, branch)
+  const init = [
+    'init',
+    '--quiet',
+    '--bare',
+    '--template=',
+    '--object-format=sha1',
+    `--initial-branch=${branch}`,
+  ]
+  await run(gitDir, init)
+  // Off by default in a bare repository: with it, a branch that somebody moved by hand can be moved back.
+  await run(gitDir, ['config', '--local', 'core.logAllRefUpdates', 'true'])
+  await mkdir(join(gitDir, 'info'), { recursive: true })
+  await writeFile(join(gitDir, 'info', 'attributes'), attributes)
+}
+
+async function run(gitDir: string, args: string[]): Promise<void> {
+  const done = await git(gitDir, args)
+  if (done.code !== 0) throw new Error(gitCause(done))
+}
+
+function failure(dir: string, text: string, cause?: unknown): RowbackError {
+  return new RowbackError('repository', `create repository ${dir}: ${text}`, {
+    hint: 'name a directory that is missing or empty with --repo',
+    cause,
+  })
+}

@@ -1,0 +1,52 @@
+/** Finds the git directory of a repository, by files alone; no parent directory is ever searched. */
+
+import { readFile, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { errorText, hasErrno, RowbackError } from '../errors.ts'
+
+/**
+ * The absolute path of the git directory of the repository `dir`: `dir` itself if it is bare, else its `.git`; of a
+ * linked work tree the directory that all work trees share (gitrepository-layout(5)).
+ * Throws RowbackError('repository') if there is no repository or it cannot be read.
+ */
+export async function gitDirectory(dir: string): Promise<string> {
+  try {
+    if (!(await stat(dir)).isDirectory()) throw unusable(dir, 'it is no directory')
+    const gitDir = await ownGitDirectory(resolve(dir))
+    const common = resolve(gitDir, await readLine(join(gitDir, 'commondir'), '.'))
+    await Promise.all([stat(join(common, 'HEAD')), stat(join(common, 'objects')), stat(join(common, 'refs'))])
+    return common
+  } catch (error) {
+    if (error instanceof RowbackError) throw error
+    if (!hasErrno(error, 'ENOENT', 'ENOTDIR')) throw unusable(dir, errorText(error), error)
+    const exists = await stat(dir).then(
+      () => true,
+      () => false,
+    )
+    throw unusable(dir, exists ? 'it is not a git repository' : 'it does not exist', error)
+  }
+}
+
+async function ownGitDirectory(dir: string): Promise<string> {
+  const dotGit = join(dir, '.git')
+  const found = await stat(dotGit).catch(() => undefined)
+  if (!found) return dir
+  if (found.isDirectory()) return dotGit
+  return resolve(dir, (await readLine(dotGit, '')).replace(/^gitdir: /, ''))
+}
+
+async function readLine(file: string, otherwise: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).replace(/\n$/, '')
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return otherwise
+    throw error
+  }
+}
+
+function unusable(dir: string, text: string, cause?: unknown): RowbackError {
+  return new RowbackError('repository', `open repository ${dir}: ${text}`, {
+    hint: `rowback backup SOURCE --repo ${dir}`,
+    cause,
+  })
+}

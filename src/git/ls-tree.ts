@@ -1,0 +1,52 @@
+/** Lists the files of a tree. */
+
+import { isUtf8 } from 'node:buffer'
+import { RowbackError } from '../errors.ts'
+import { git, gitCause } from './run.ts'
+import type { TreeEntry } from './tree.ts'
+
+const modes: readonly string[] = ['100644', '100755', '120000'] satisfies TreeEntry['mode'][]
+
+/** Every file of a tree by path, in git's order; see `Store.listTree`. */
+export async function listTree(
+  gitDir: string,
+  treeish: string,
+  under?: string,
+): Promise<Map<string, TreeEntry>> {
+  // Without --literal-pathspecs a path that begins with `:` would be read as a pattern.
+  const args = ['--literal-pathspecs', 'ls-tree', '-r', '-z', '--full-tree', '--end-of-options', treeish]
+  const listed = await git(gitDir, under === undefined ? args : [...args, '--', under])
+  if (listed.code !== 0)
+    throw new RowbackError('repository', `read tree ${treeish}: ${gitCause(listed)}`, {
+      hint: `git -C ${gitDir} fsck`,
+    })
+  return treeEntries(treeish, listed.stdout)
+}
+
+/** The entries of `git ls-tree -z` output: `<mode> SP <type> SP <oid> TAB <path> NUL` each. */
+function treeEntries(treeish: string, listed: Buffer): Map<string, TreeEntry> {
+  if (!isUtf8(listed)) throw unfit(treeish, badPath(listed), 'its path is not UTF-8')
+  const entries = new Map<string, TreeEntry>()
+  for (const line of listed.toString().split('\0').slice(0, -1)) {
+    const mode = line.slice(0, 6)
+    const tab = line.indexOf('\t')
+    const path = line.slice(tab + 1)
+    if (!modes.includes(mode))
+      throw unfit(treeish, path, `its mode is ${mode}, no file's and no symbolic link's`)
+    entries.set(path, { path, mode: mode as TreeEntry['mode'], oid: line.slice(tab - 40, tab) })
+  }
+  return entries
+}
+
+function badPath(listed: Buffer): string {
+  const lines = listed.toString('latin1').split('\0')
+  const line = lines.find((text) => !isUtf8(Buffer.from(text, 'latin1'))) ?? ''
+  return line.slice(line.indexOf('\t') + 1)
+}
+
+function unfit(treeish: string, path: string, cause: string): RowbackError {
+  return new RowbackError(
+    'dump',
+    `read tree ${treeish}: entry ${JSON.stringify(path)} may not be in a dump: ${cause}`,
+  )
+}

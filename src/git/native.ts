@@ -1,0 +1,93 @@
+/** The `Store` of the git binary. Each job is a module of its own; this is where they meet. */
+
+import { RowbackError } from '../errors.ts'
+import { branchTip, resolveRevision } from './branch.ts'
+import { ByteReader } from './byte-reader.ts'
+import { CatFile } from './cat-file.ts'
+import { type Commit, parseCommit } from './commit.ts'
+import { listTree } from './ls-tree.ts'
+import { git, gitCause, startGit } from './run.ts'
+import type { Store, Writer } from './store.ts'
+import type { TreeEntry } from './tree.ts'
+import { NativeWriter } from './writer.ts'
+
+export class NativeStore implements Store {
+  readonly dir: string
+  readonly gitDir: string
+  readonly branch: string
+  readonly #objects: CatFile
+
+  /** Use `openStore` or `createStore`, which check what they are given. */
+  constructor(dir: string, gitDir: string, branch: string) {
+    this.dir = dir
+    this.gitDir = gitDir
+    this.branch = branch
+    this.#objects = new CatFile(gitDir)
+  }
+
+  tip(): Promise<string | undefined> {
+    return branchTip(this)
+  }
+
+  resolve(rev: string): Promise<string> {
+    return resolveRevision(this, rev)
+  }
+
+  async readCommit(oid: string): Promise<Commit> {
+    return parseCommit(oid, await this.#objects.read(oid, 'commit'))
+  }
+
+  async *log(from: string, limit?: number): AsyncGenerator<Commit> {
+    const limits = limit === undefined ? [] : [`--max-count=${limit}`]
+    const list = startGit(this.gitDir, ['rev-list', ...limits, '--end-of-options', from, '--'])
+    try {
+      const lines = new ByteReader(list.stdout)
+      for (let oid = await lines.line(); oid !== undefined; oid = await lines.line())
+        yield await this.readCommit(oid)
+      const end = await list.ended
+      if (end.code !== 0) throw this.#error(`read log of ${this.dir}: ${gitCause(end)}`)
+    } finally {
+      list.kill()
+    }
+  }
+
+  listTree(treeish: string, under?: string): Promise<Map<string, TreeEntry>> {
+    return listTree(this.gitDir, treeish, under)
+  }
+
+  blobSizes(oids: readonly string[]): Promise<Map<string, number>> {
+    return this.#objects.sizes(oids)
+  }
+
+  readBlob(oid: string): Promise<Buffer> {
+    return this.#objects.read(oid, 'blob')
+  }
+
+  copyBlob(oid: string, file: number): Promise<void> {
+    return this.#objects.copy(oid, file)
+  }
+
+  begin(): Writer {
+    return new NativeWriter(this)
+  }
+
+  async config(key: string): Promise<string | undefined> {
+    const found = await git(this.gitDir, ['config', '--local', '--null', '--get', key])
+    if (found.code === 0) return found.stdout.toString().slice(0, -1)
+    if (found.code === 1) return undefined
+    throw this.#error(`read setting ${key} of ${this.dir}: ${gitCause(found)}`)
+  }
+
+  async setConfig(key: string, value: string): Promise<void> {
+    const set = await git(this.gitDir, ['config', '--local', key, value])
+    if (set.code !== 0) throw this.#error(`write setting ${key} of ${this.dir}: ${gitCause(set)}`)
+  }
+
+  close(): Promise<void> {
+    return this.#objects.close()
+  }
+
+  #error(message: string): RowbackError {
+    return new RowbackError('repository', message, { hint: `git -C ${this.gitDir} fsck` })
+  }
+}

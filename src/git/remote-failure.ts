@@ -1,0 +1,90 @@
+/** What git says when a remote fails, put into one line; pure. git is run with LC_ALL=C, so the texts are its own. */
+
+import { gitCause } from './run.ts'
+
+/** What a git command that talked to a remote left behind. */
+export interface RemoteOutput {
+  code: number
+  /** Of `git push --porcelain`: git-push(1), OUTPUT. */
+  stdout: string
+  stderr: string
+}
+
+/** The cause for a message, and what helps; the hint is left out where the cause says it. */
+export interface RemoteFailure {
+  cause: string
+  hint?: string
+}
+
+/** Causes by what git, ssh and curl print. The order matters: ssh adds git's general complaint to its own. */
+const causes: readonly { pattern: RegExp; cause: string }[] = [
+  { pattern: /Host key verification failed/, cause: 'the host key of the remote is not known' },
+  {
+    pattern:
+      /Permission denied \(|Authentication failed|could not read (Username|Password)|terminal prompts disabled|returned error: 40[13]|Invalid username or/i,
+    cause: 'authentication failed',
+  },
+  {
+    pattern:
+      /Could not resolve|unable to look up|Connection (refused|timed out|reset|closed)|Network is unreachable|No route to host|timed out|Failed to connect|unable to connect|Couldn't connect|hung up unexpectedly|certificate|SSL/i,
+    cause: 'it is unreachable',
+  },
+  {
+    pattern:
+      /does not appear to be a git repository|repository .*not found|not found|does not exist|No such file/i,
+    cause: 'there is no such repository',
+  },
+]
+
+/** Why reading from or pushing to a remote failed. */
+export function remoteFailure(output: RemoteOutput): RemoteFailure {
+  const refused = refusedRef(output.stdout)
+  if (refused !== undefined) return refusal(refused, output.stderr)
+  if (isPrePushRefusal(output)) return { cause: `the pre-push hook refused it${said(output.stderr)}` }
+  const known = causes.find(({ pattern }) => pattern.test(output.stderr))
+  if (known) return { cause: `${known.cause} (${detail(known.pattern, output.stderr)})` }
+  return { cause: gitCause(output) }
+}
+
+/** git says nothing of the hook; it only does not push, with a code that other failures before a push do not have. */
+function isPrePushRefusal({ code, stderr }: RemoteOutput): boolean {
+  return (
+    code === 1 &&
+    /^error: failed to push some refs/m.test(stderr) &&
+    !/RPC failed|remote end hung up/.test(stderr)
+  )
+}
+
+/** The reason that a porcelain line `! TAB from:to TAB [rejected] (reason)` gives. */
+function refusedRef(stdout: string): string | undefined {
+  return /^!\t[^\t]*\t(.*)$/m.exec(stdout)?.[1]
+}
+
+function refusal(reason: string, stderr: string): RemoteFailure {
+  if (/\((fetch first|non-fast-forward)\)/.test(reason))
+    return {
+      cause: 'the remote has commits that this repository lacks',
+      hint: 'push to an empty repository, or to another branch',
+    }
+  return { cause: `the remote refused it: ${reason}${said(remoteLines(stderr))}` }
+}
+
+/** What the remote's hooks printed. */
+function remoteLines(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.startsWith('remote: '))
+  return lines.map((line) => line.slice('remote: '.length).trim()).join('\n')
+}
+
+/** The first line of a hook's own words, as an addition to a cause. */
+function said(text: string): string {
+  const line = text
+    .split('\n')
+    .find((candidate) => candidate.trim() !== '' && !candidate.startsWith('error: failed to push'))
+  return line === undefined ? '' : ` (${line.trim()})`
+}
+
+/** The line that tells most, without git's and ssh's prefixes. */
+function detail(pattern: RegExp, stderr: string): string {
+  const line = stderr.split('\n').find((candidate) => pattern.test(candidate)) ?? ''
+  return line.trim().replace(/^(fatal|error|ssh): /, '')
+}

@@ -1,0 +1,52 @@
+/** Addresses of remotes: which ones are used, and how they are shown; pure. */
+
+import { RowbackError } from '../errors.ts'
+
+/** `scheme://userinfo@`, with the user's name and secret apart. */
+const userInfo = /\b([a-z][a-z0-9+.-]*):\/\/([^\s/?#'"@:]*)(?::([^\s/?#'"]*))?@/gi
+
+/** Names of access tokens of GitHub and GitLab, which people put where a user name belongs. */
+const token = /^(gh[a-z]_|github_pat_|gl[a-z]+-)/i
+
+/**
+ * The text with every credential in its URLs replaced by `***`: passwords, and over HTTP user names (they may be
+ * tokens) and query strings. Works on one URL as on a whole message.
+ */
+export function redactUrl(text: string): string {
+  return text
+    .replace(userInfo, (_, scheme: string, user: string, secret?: string) => {
+      if (/^https?$/i.test(scheme)) return `${scheme}://***@`
+      return `${scheme}://${user}${secret === undefined ? '' : ':***'}@`
+    })
+    .replace(/\b(https?:\/\/[^\s'"?]*\?)[^\s'"]+/gi, '$1***')
+}
+
+/**
+ * Throws RowbackError('usage') for an address that git would take for an option or run as a command, and for one that
+ * holds a secret: every user of the machine would see it in `ps`.
+ */
+export function checkRemoteUrl(url: string): void {
+  const reason = refusal(url)
+  if (reason === undefined) return
+  throw new RowbackError('usage', `use remote ${JSON.stringify(redactUrl(url))}: ${reason.cause}`, {
+    hint: reason.hint,
+  })
+}
+
+function refusal(url: string): { cause: string; hint: string } | undefined {
+  const hint = 'use a path, an ssh:// or an https:// address'
+  if (url === '' || /[\0\n\r]/.test(url)) return { cause: 'it is no address', hint }
+  if (url.startsWith('-')) return { cause: 'it would be an option of git', hint }
+  if (/^(ext|fd)::/i.test(url)) return { cause: 'that transport runs commands', hint }
+  if (!holdsSecret(url)) return undefined
+  return {
+    cause: 'it holds a secret, which other users of this machine could see',
+    hint: 'git config --global credential.helper store, and leave the secret out of the address',
+  }
+}
+
+function holdsSecret(url: string): boolean {
+  return [...url.matchAll(userInfo)].some(
+    ([, , user, secret]) => secret !== undefined || token.test(user ?? ''),
+  )
+}

@@ -1,0 +1,121 @@
+/** Runs the git binary, without a shell. `git` is one short command, `startGit` one to talk with. */
+
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
+import { RowbackError } from '../errors.ts'
+import { gitEnv } from './env.ts'
+
+/** How a git process ended; `code` is 128 when a signal ended it, and `stderr` then says which. */
+export interface GitEnd {
+  code: number
+  stderr: string
+}
+
+/** A running git. Its streams never emit an unhandled `error`; what went wrong is in `ended`. */
+export interface GitProcess {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  /** Settles when git is gone. Rejects with RowbackError('repository') if it could not be started. */
+  readonly ended: Promise<GitEnd>
+  /** Ends git at once, giving it no time to write anything more. */
+  kill(): void
+}
+
+/** git closed a pipe before the conversation was over; `ended` of its process says why. */
+export class GitClosed extends Error {
+  override readonly name = 'GitClosed'
+}
+
+/** More of git's messages than this is no help to anyone. */
+const maxStderrChars = 65_536
+
+/**
+ * Starts git on the git directory `gitDir` (not a work tree; it is also the working directory), with `gitEnv()`
+ * unless `env` is given.
+ */
+export function startGit(
+  gitDir: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = gitEnv(),
+): GitProcess {
+  const child = spawn('git', args, { cwd: gitDir, env: { ...env, GIT_DIR: gitDir }, windowsHide: true })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (stderr.length < maxStderrChars) stderr += text
+  })
+  for (const stream of child.stdio) stream?.on('error', () => {})
+  const ended = new Promise<GitEnd>((resolve, reject) => {
+    child.once('error', (error) => reject(startError(gitDir, error)))
+    child.once('close', (code, signal) => {
+      resolve(code === null ? { code: 128, stderr: `${stderr}git was ended by ${signal}` } : { code, stderr })
+    })
+  })
+  ended.catch(() => {})
+  const kill = () => {
+    child.kill('SIGKILL')
+    // An unread pipe would hold back the `close` event.
+    child.stdout.destroy()
+  }
+  return { stdin: child.stdin, stdout: child.stdout, ended, kill }
+}
+
+function startError(gitDir: string, cause: Error): RowbackError {
+  // Node reports a missing working directory as a missing program.
+  if (!existsSync(gitDir))
+    return new RowbackError('repository', `open repository ${gitDir}: it does not exist`, { cause })
+  if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
+    return new RowbackError('repository', `run git: ${cause.message}`, { cause })
+  return new RowbackError('repository', 'run git: there is no program of that name in PATH', {
+    hint: 'install git, for example: apt-get install git',
+    cause,
+  })
+}
+
+/**
+ * Runs one git command on the git directory `gitDir` and returns its exit code and what it printed; a code other
+ * than 0 is not thrown. Throws RowbackError('repository') if git could not be started.
+ */
+export async function git(
+  gitDir: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; input?: string | Buffer } = {},
+): Promise<{ code: number; stdout: Buffer; stderr: string }> {
+  const child = startGit(gitDir, args, options.env)
+  const chunks: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  child.stdin.end(options.input)
+  const { code, stderr } = await child.ended
+  return { code, stdout: Buffer.concat(chunks), stderr }
+}
+
+/**
+ * Writes the parts to git's standard input, in order and with nothing between, and waits while the pipe is full.
+ * Buffers must not be changed afterwards. Throws GitClosed if git has closed its input.
+ */
+export async function feed({ stdin }: GitProcess, ...parts: readonly (string | Buffer)[]): Promise<void> {
+  if (stdin.destroyed) throw new GitClosed('git closed its input')
+  stdin.cork()
+  let hasRoom = true
+  for (const part of parts) hasRoom = stdin.write(part)
+  stdin.uncork()
+  if (hasRoom) return
+  await new Promise<void>((resolve, reject) => {
+    const onClose = () => reject(new GitClosed('git closed its input'))
+    stdin.once('close', onClose)
+    stdin.once('drain', () => {
+      stdin.off('close', onClose)
+      resolve()
+    })
+  })
+}
+
+/** Why git failed, on one line and without its `fatal:`; for messages of the form "verb object: cause". */
+export function gitCause({ code, stderr }: GitEnd): string {
+  if (/No space left on device|Out of diskspace|Disk quota exceeded/i.test(stderr))
+    return 'no space left on device'
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '')
+  const line =
+    lines.find((text) => text.startsWith('fatal: ')) ?? lines.find((text) => text.startsWith('error: '))
+  return (line ?? lines[0])?.replace(/^(fatal|error|warning): /, '').trim() ?? `git ended with code ${code}`
+}

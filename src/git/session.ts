@@ -1,0 +1,54 @@
+/**
+ * The private repository that a writer works in. It borrows the objects of the real one, so a dropped session leaves
+ * nothing behind but its own folder, and no setting of the real one changes what is written.
+ */
+
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { makeWorkDir } from './work-dir.ts'
+
+/** What fast-import is to do, and why. */
+const config = `[core]
+	repositoryFormatVersion = 0
+	bare = true
+# Two paths that differ in case are two files, even on a disk that cannot hold both.
+	ignoreCase = false
+# Rows compress well at any level, and the slow levels take longer than all the rest.
+	compression = 1
+# A larger blob is streamed, not held in memory.
+	bigFileThreshold = 8m
+# A backup must survive a power cut.
+	fsync = all
+[fastimport]
+# One pack moves in one step, loose objects do not.
+	unpackLimit = 0
+[pack]
+# Deltas are left to git gc.
+	depth = 0
+# One session, one pack.
+	packSizeLimit = 0
+`
+
+/** Makes a session's repository for the real one at `gitDir`, and returns its git directory. */
+export async function makeSession(gitDir: string): Promise<string> {
+  const session = await makeWorkDir(gitDir)
+  await mkdir(join(session, 'refs'))
+  await mkdir(join(session, 'objects', 'info'), { recursive: true })
+  await mkdir(join(session, 'objects', 'pack'))
+  await writeFile(join(session, 'HEAD'), 'ref: refs/heads/session\n')
+  await writeFile(join(session, 'config'), config)
+  // Relative to objects/, so that no path has to be quoted (gitrepository-layout(5)).
+  await writeFile(join(session, 'objects', 'info', 'alternates'), '../../../../objects\n')
+  return session
+}
+
+/** Moves what a session wrote into the real repository, where no ref names it yet. */
+export async function publishObjects(session: string, gitDir: string): Promise<void> {
+  const from = join(session, 'objects', 'pack')
+  const to = join(gitDir, 'objects', 'pack')
+  await mkdir(to, { recursive: true })
+  const files = (await readdir(from)).filter((file) => file.startsWith('pack-'))
+  // The index comes last: git takes a pack for complete as soon as it sees that.
+  files.sort((a, b) => Number(a.endsWith('.idx')) - Number(b.endsWith('.idx')))
+  for (const file of files) await rename(join(from, file), join(to, file))
+}

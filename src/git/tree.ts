@@ -1,0 +1,97 @@
+/** Trees and blobs as git names them; pure. The rules: gitformat-pack(5) and git's `base_name_compare`. */
+
+import { createHash } from 'node:crypto'
+import { RowbackError } from '../errors.ts'
+
+/** One file of a tree. `path` is UTF-8, its parts separated by `/`; `oid` is 40 hexadecimal digits. */
+export interface TreeEntry {
+  path: string
+  mode: '100644' | '100755' | '120000'
+  oid: string
+}
+
+type Directory = Map<string, Directory | TreeEntry>
+
+/** The object id of a blob with that content. */
+export function blobOid(content: Buffer): string {
+  return objectOid('blob', content).toString('hex')
+}
+
+/**
+ * The object id of the root tree that holds the entries, in whatever order they come.
+ * Throws RowbackError('fault') if two entries cannot be in one tree, or a path has a part that git refuses.
+ */
+export function treeOid(entries: Iterable<TreeEntry>): string {
+  const root: Directory = new Map()
+  for (const entry of entries) insert(root, entry)
+  return directoryOid(root).toString('hex')
+}
+
+/** What leads from one tree to another: entries of `to` that are new or differ, entries of `from` that are gone. */
+export function treeChanges(
+  from: ReadonlyMap<string, TreeEntry>,
+  to: ReadonlyMap<string, TreeEntry>,
+): { added: TreeEntry[]; changed: TreeEntry[]; removed: TreeEntry[] } {
+  const added: TreeEntry[] = []
+  const changed: TreeEntry[] = []
+  for (const entry of to.values()) {
+    const old = from.get(entry.path)
+    if (!old) added.push(entry)
+    else if (old.oid !== entry.oid || old.mode !== entry.mode) changed.push(entry)
+  }
+  return { added, changed, removed: [...from.values()].filter(({ path }) => !to.has(path)) }
+}
+
+/**
+ * The parts of a tree path. Throws RowbackError('fault') for a part that git refuses to check out or to receive
+ * (`git fsck`: emptyName, hasDot, hasDotdot, hasDotgit): whoever names files has to escape such a name.
+ */
+export function treePathParts(path: string): string[] {
+  const parts = path.split('/')
+  const refused = parts.find((part) => /^(|\.|\.\.|\.git)$/i.test(part) || part.includes('\0'))
+  if (refused === undefined) return parts
+  throw new RowbackError(
+    'fault',
+    `name tree entry ${JSON.stringify(path)}: git refuses the part ${JSON.stringify(refused)}`,
+  )
+}
+
+function insert(root: Directory, entry: TreeEntry): void {
+  const parts = treePathParts(entry.path)
+  const name = parts.pop() as string
+  let directory = root
+  for (const part of parts) {
+    const child = directory.get(part) ?? new Map()
+    if (!(child instanceof Map)) throw twice(entry.path)
+    directory.set(part, child)
+    directory = child
+  }
+  if (directory.has(name)) throw twice(entry.path)
+  directory.set(name, entry)
+}
+
+function twice(path: string): RowbackError {
+  return new RowbackError('fault', `name tree entry ${JSON.stringify(path)}: another entry is in its place`)
+}
+
+function directoryOid(directory: Directory): Buffer {
+  const children = [...directory].map(([name, child]) => ({
+    child,
+    name: Buffer.from(name),
+    // git orders a directory as if its name ended in `/`, by bytes.
+    order: Buffer.from(child instanceof Map ? `${name}/` : name),
+  }))
+  children.sort((a, b) => Buffer.compare(a.order, b.order))
+  const lines = children.flatMap(({ name, child }) =>
+    child instanceof Map
+      ? [Buffer.from('40000 '), name, nul, directoryOid(child)]
+      : [Buffer.from(`${child.mode} `), name, nul, Buffer.from(child.oid, 'hex')],
+  )
+  return objectOid('tree', Buffer.concat(lines))
+}
+
+const nul = Buffer.from([0])
+
+function objectOid(type: 'blob' | 'tree', content: Buffer): Buffer {
+  return createHash('sha1').update(`${type} ${content.length}\0`).update(content).digest()
+}

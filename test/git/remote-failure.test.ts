@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { remoteFailure } from '../../src/git/remote-failure.ts'
+import { gitCause } from '../../src/git/run.ts'
+
+/** What ssh, curl and servers print that a test on one machine cannot make them print. */
+test.each([
+  [
+    'git@example.org: Permission denied (publickey).\r\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.\n',
+    'authentication failed (git@example.org: Permission denied (publickey).)',
+  ],
+  [
+    'Host key verification failed.\r\nfatal: Could not read from remote repository.\n',
+    'the host key of the remote is not known (Host key verification failed.)',
+  ],
+  [
+    'ssh: Could not resolve hostname nowhere: Name or service not known\r\nfatal: Could not read from remote repository.\n',
+    'it is unreachable (Could not resolve hostname nowhere: Name or service not known)',
+  ],
+  [
+    'ssh: connect to host example.org port 22: Connection timed out\r\nfatal: Could not read from remote repository.\n',
+    'it is unreachable (connect to host example.org port 22: Connection timed out)',
+  ],
+  [
+    'ERROR: Repository not found.\nfatal: Could not read from remote repository.\n',
+    'there is no such repository (ERROR: Repository not found.)',
+  ],
+  [
+    'error: RPC failed; curl 56 Recv failure: Connection reset by peer\nerror: failed to push some refs to x\n',
+    'it is unreachable (RPC failed; curl 56 Recv failure: Connection reset by peer)',
+  ],
+  ['fatal: something new\n', 'something new'],
+  ['', 'git ended with code 1'],
+])('%j is put into words', (stderr, cause) => {
+  expect(remoteFailure({ code: 1, stdout: '', stderr }).cause).toBe(cause)
+})
+
+test('a full disk is called so, whatever git was doing', () => {
+  const texts = [
+    "sha1 file '/x/tmp_pack_a' write error. Out of diskspace",
+    'write error: No space left on device',
+  ]
+  for (const text of texts)
+    expect(gitCause({ code: 128, stderr: `fatal: ${text}\n` })).toBe('no space left on device')
+})
+
+test('the first fatal line is the cause', () => {
+  const stderr = 'warning: a\nerror: b\nfatal: c\nfatal: d\n'
+  expect(gitCause({ code: 128, stderr })).toBe('c')
+  expect(gitCause({ code: 1, stderr: 'warning: a\nerror: b\n' })).toBe('b')
+  expect(gitCause({ code: 1, stderr: 'hint: a\n' })).toBe('hint: a')
+})

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { checkRemoteUrl, redactUrl } from '../../src/git/remote-url.ts'
+
+test.each([
+  ['https://me:secret@example.org/x.git', 'https://***@example.org/x.git'],
+  ['https://ghp_secret@example.org/x.git', 'https://***@example.org/x.git'],
+  ['https://example.org/x.git?private_token=secret', 'https://example.org/x.git?***'],
+  ['ssh://git@example.org:22/x.git', 'ssh://git@example.org:22/x.git'],
+  ['ssh://git:secret@example.org/x.git', 'ssh://git:***@example.org/x.git'],
+  ['ftp://:secret@example.org', 'ftp://:***@example.org'],
+  ['https://a:b@c:secret@example.org/', 'https://***@example.org/'],
+  ['git@example.org:me/x.git', 'git@example.org:me/x.git'],
+  ['/srv/backups/a@b:c.git', '/srv/backups/a@b:c.git'],
+  [
+    "fatal: unable to access 'https://u:secret@h/x/': and https://t0ken@h/y",
+    "fatal: unable to access 'https://***@h/x/': and https://***@h/y",
+  ],
+])('redactUrl shows %s without its secret', (text, shown) => {
+  expect(redactUrl(text)).toBe(shown)
+})
+
+test.each([
+  '/srv/backups/app.git',
+  '../app.git',
+  'file:///srv/app.git',
+  'git@example.org:me/app.git',
+  'ssh://git@example.org/app.git',
+  'https://example.org/app.git',
+  'https://me@example.org/app.git',
+  'origin',
+  'gcrypt::git@example.org:me/app.git',
+])('%s is an address', (url) => {
+  expect(() => checkRemoteUrl(url)).not.toThrow()
+})
+
+test.each([
+  ['', 'it is no address'],
+  ['a\nb', 'it is no address'],
+  ['-oProxyCommand=x', 'it would be an option of git'],
+  ['ext::sh -c id', 'that transport runs commands'],
+  ['FD::3', 'that transport runs commands'],
+  ['https://me:secret@example.org/x', 'it holds a secret'],
+  ['https://github_pat_secret@github.com/x', 'it holds a secret'],
+  ['https://me:@example.org/x', 'it holds a secret'],
+])('%j is refused', (url, cause) => {
+  expect(() => checkRemoteUrl(url)).toThrow(cause)
+  expect(() => checkRemoteUrl(url)).not.toThrow('secret@')
+})

@@ -1,0 +1,63 @@
+/** Temporary directories and stock git for the tests of this folder; whatever is made here is removed after the test. */
+
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { onTestFinished } from 'vitest'
+import { createStore } from '../../src/git/create-store.ts'
+import { gitEnv } from '../../src/git/env.ts'
+import type { NewCommit, Store } from '../../src/git/store.ts'
+import { blobOid, type TreeEntry } from '../../src/git/tree.ts'
+
+/** A new empty directory. */
+export async function testdir(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'rowback-git-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  return dir
+}
+
+/** A new store in a directory of its own, closed after the test. */
+export async function testStore(options: { branch?: string } = {}): Promise<Store> {
+  const store = await createStore(join(await testdir(), 'repo.git'), options)
+  onTestFinished(() => store.close())
+  return store
+}
+
+/** What stock git prints; rejects if it fails. */
+export async function stockGit(dir: string, ...args: string[]): Promise<string> {
+  const options = { cwd: dir, env: gitEnv(), maxBuffer: 1 << 26 }
+  const { stdout } = await promisify(execFile)('git', args, options)
+  return stdout.trimEnd()
+}
+
+/** Sets variables of this process until the test has ended. */
+export function setEnv(variables: Record<string, string>): void {
+  for (const [name, value] of Object.entries(variables)) {
+    const before = process.env[name]
+    process.env[name] = value
+    onTestFinished(() => {
+      if (before === undefined) delete process.env[name]
+      else process.env[name] = before
+    })
+  }
+}
+
+export const author = { name: 'Ada Lovelace', email: 'ada@example.org' }
+
+/** Commits files (path to text) on top of `parent`, and returns the new commit. */
+export async function commitFiles(
+  store: Store,
+  files: Record<string, string>,
+  commit: Partial<NewCommit> = {},
+): Promise<string> {
+  const writer = store.begin()
+  const add: TreeEntry[] = []
+  for (const [path, text] of Object.entries(files)) {
+    const oid = blobOid(Buffer.from(text))
+    await writer.writeBlob(oid, Buffer.from(text))
+    add.push({ path, mode: '100644', oid })
+  }
+  return await writer.commit({ add, remove: [], message: 'test\n', author, time: 1_700_000_000, ...commit })
+}
