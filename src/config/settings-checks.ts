@@ -1,0 +1,66 @@
+/** What single texts of the settings may be; flags of the command line use the same checks. Pure. */
+
+/** Control characters and lone surrogates, which no path, URL, name or glob of the settings needs. */
+const unprintable = /[\p{Cc}\p{Surrogate}]/u
+
+/** What is wrong with a text that must be one line with something in it, or undefined. */
+export function lineProblem(value: string): string | undefined {
+  if (value.trim() === '') return 'is empty'
+  return unprintable.test(value) ? 'holds a control character or line end' : undefined
+}
+
+/** What is wrong with the name or address of a commit's author, or undefined. */
+export function authorProblem(value: string): string | undefined {
+  return /[<>]/.test(value) ? 'must not hold "<" or ">"' : lineProblem(value)
+}
+
+/** What is wrong with a local path, or undefined. */
+export function pathProblem(path: string): string | undefined {
+  if (path.startsWith('~')) return '"~" is not expanded: write the whole path'
+  return lineProblem(path)
+}
+
+/** What is wrong with a glob, or undefined. */
+export function globProblem(glob: string): string | undefined {
+  if (glob.startsWith('!')) return 'a glob cannot begin with "!": use include and exclude'
+  if (/(?:^|\/)\.\.(?:\/|$)/.test(glob)) return 'a glob cannot hold "..": it matches paths below the source'
+  return lineProblem(glob)
+}
+
+/** What is wrong with a remote, or undefined. The answer never repeats the remote, which may hold a password. */
+export function remoteProblem(remote: string): string | undefined {
+  if (remote.startsWith('-')) return 'must not begin with "-"'
+  if (holdsCredential(remote)) {
+    return 'holds a password or token: leave it out and let a git credential helper or an SSH key provide it'
+  }
+  return pathProblem(remote)
+}
+
+/** User names that are access tokens: of GitHub and of GitLab. */
+const tokenName = /^(?:gh[a-z]_|github_pat_|gl[a-z]+-)/
+
+function holdsCredential(remote: string): boolean {
+  if (!remote.includes('://')) return false
+  if (!URL.canParse(remote)) return /:\/\/[^@]*:[^@]*@/.test(remote)
+  const { username, password } = new URL(remote)
+  return password !== '' || tokenName.test(username)
+}
+
+/** What no branch name may hold: git check-ref-format(1), rules 1 to 10. */
+const noBranch = [
+  /^[-/]|^HEAD$|^@$/,
+  /(?:^|\/)\.|\.lock(?:\/|$)/,
+  /\.\.|\/\/|@\{/,
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: git refuses exactly the ASCII ones
+  /[\x00-\x20\x7f~^:?*[\\]/,
+  /[/.]$|\p{Surrogate}/u,
+]
+
+/** What is wrong with the name of a git branch, or undefined. */
+export function branchProblem(branch: string): string | undefined {
+  if (branch === '') return 'is empty'
+  if (branch.startsWith('-')) return 'must not begin with "-"'
+  if (noBranch.some((rule) => rule.test(branch)))
+    return `${JSON.stringify(branch)} is no name of a git branch`
+  return undefined
+}

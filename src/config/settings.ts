@@ -1,0 +1,74 @@
+/**
+ * The settings of a backup, read from the text of `rowback.yaml`. Pure but for relative paths, which start at the
+ * settings file's directory. A file with problems gives no settings: all of them are reported at once.
+ */
+
+import { dirname, resolve } from 'node:path'
+import { RowbackError } from '../errors.ts'
+import { type Problem, problemLines } from './settings-problems.ts'
+import { type SettingsFile, settingsFile } from './settings-schema.ts'
+import { schemaProblems } from './settings-values.ts'
+import { parseYaml } from './settings-yaml.ts'
+
+/** What a settings file says, with its defaults filled in; local paths are absolute. */
+export interface Settings {
+  /** A SQLite file or a data directory. */
+  source?: string | undefined
+  /** The git repository that holds the backups. */
+  repository?: string | undefined
+  /** A URL without a password, a local path or the name of a git remote. */
+  remote?: string | undefined
+  /** Default: `main`. */
+  branch: string
+  /** The application's name in commit subjects. */
+  name?: string | undefined
+  /** Globs (see `globs`) over paths relative to the source: what becomes an asset, and what is left out. */
+  assets: { include: string[]; exclude: string[] }
+  /** Tables whose schema is kept and whose rows are not. */
+  excludeTables: string[]
+  /** Whether a full-text index is kept as its rows (`logical`, the default) or byte for byte (`exact`). */
+  fullText: 'logical' | 'exact'
+  /** Who commits. */
+  author?: { name: string; email: string } | undefined
+  /** Whether `hooks/pre-push` is installed into a new repository; default true. */
+  hook: boolean
+  /** How long a locked source is waited for, in milliseconds; default 10000. */
+  busyTimeoutMs: number
+}
+
+/**
+ * The settings that `text` holds; an empty text gives the defaults. `file` is the text's own path, which
+ * messages name and relative paths start from. Throws a `usage` error whose message lists every problem,
+ * one a line, as `file:line: key: what is wrong`; it never shows a password.
+ */
+export function parseSettings(text: string, file: string): Settings {
+  const yaml = parseYaml(text)
+  const parsed = settingsFile.safeParse(yaml.data ?? {})
+  const sure = schemaProblems(parsed, yaml).filter(({ line }) => line < yaml.unsureFrom)
+  const problems = [...yaml.problems, ...sure]
+  if (!parsed.success || problems.length > 0) throw settingsError(file, problems)
+  return settings(parsed.data, dirname(file))
+}
+
+function settingsError(file: string, problems: Problem[]): RowbackError {
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+  const lines = problemLines(file, problems).map((line) => `\n  ${line}`)
+  return new RowbackError('usage', `read settings ${file}: ${count}${lines.join('')}`)
+}
+
+function settings(file: SettingsFile, directory: string): Settings {
+  const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(directory, path))
+  return {
+    source: absolute(file.source),
+    repository: absolute(file.repository),
+    remote: file.remote !== undefined && /^\.\.?\//.test(file.remote) ? absolute(file.remote) : file.remote,
+    branch: file.branch,
+    name: file.name,
+    assets: file.assets,
+    excludeTables: file['exclude-tables'],
+    fullText: file['full-text'],
+    author: file.author,
+    hook: file.hook,
+    busyTimeoutMs: Math.round(file['busy-timeout'] * 1000),
+  }
+}
