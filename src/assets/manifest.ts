@@ -1,0 +1,130 @@
+/** The asset manifest: one line of canonical JSON for each asset. Pure; a line has exactly one text. */
+
+import { RowbackError } from '../errors.ts'
+import { isSafePath } from './paths.ts'
+
+export interface FileEntry {
+  kind: 'file'
+  /** Relative to the source, separated by `/`. */
+  path: string
+  /** In bytes. */
+  size: number
+  /** The nine permission bits. */
+  mode: number
+  /** Nanoseconds since 1970, negative before. */
+  mtimeNs: bigint
+  /** 64 hexadecimal digits. */
+  sha256: string
+}
+
+export interface SymlinkEntry {
+  kind: 'symlink'
+  path: string
+  /** The text of the link, which may lead anywhere. */
+  target: string
+}
+
+/** A directory that is empty or whose mode is not 0755. */
+export interface DirectoryEntry {
+  kind: 'directory'
+  path: string
+  mode: number
+}
+
+export type AssetEntry = FileEntry | SymlinkEntry | DirectoryEntry
+
+/** The manifest line of an entry, without a line feed: its keys in the order of the format. */
+export function assetLine(entry: AssetEntry): string {
+  const { path } = entry
+  if (entry.kind === 'symlink') return JSON.stringify({ path, symlink: entry.target })
+  const mode = modeText(entry.mode)
+  if (entry.kind === 'directory') return JSON.stringify({ path, directory: true, mode })
+  return JSON.stringify({
+    path,
+    size: entry.size,
+    mode,
+    mtime: mtimeText(entry.mtimeNs),
+    sha256: entry.sha256,
+  })
+}
+
+/** The entry of a manifest line. Throws a `dump` error unless `assetLine` gives the same line again. */
+export function parseAssetLine(line: string): AssetEntry {
+  const entry = entryOf(jsonObject(line), line)
+  if (!isSafePath(entry.path)) throw lineError(line, 'its path is not safe')
+  if (assetLine(entry) !== line) throw lineError(line, 'it is not in canonical form')
+  return entry
+}
+
+function entryOf(fields: Record<string, unknown>, line: string): AssetEntry {
+  const { path, size, mode, mtime, sha256, symlink, directory } = fields
+  if (typeof path !== 'string') throw lineError(line, 'it has no path')
+  switch (Object.keys(fields).join()) {
+    case 'path,size,mode,mtime,sha256':
+      if (!Number.isSafeInteger(size) || (size as number) < 0)
+        throw lineError(line, 'its size is no number of bytes')
+      if (!matches(sha256, /^[0-9a-f]{64}$/)) throw lineError(line, 'its sha256 is none')
+      return {
+        kind: 'file',
+        path,
+        size: size as number,
+        mode: modeOf(mode, line),
+        mtimeNs: mtimeOf(mtime, line),
+        sha256,
+      }
+    case 'path,symlink':
+      if (!isLinkTarget(symlink)) throw lineError(line, 'its symlink has no valid target')
+      return { kind: 'symlink', path, target: symlink }
+    case 'path,directory,mode':
+      if (directory !== true) throw lineError(line, 'its directory is not true')
+      return { kind: 'directory', path, mode: modeOf(mode, line) }
+    default:
+      throw lineError(line, 'its keys are not those of a file, a symlink or a directory')
+  }
+}
+
+function jsonObject(line: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (cause) {
+    throw lineError(line, 'it is no JSON', cause)
+  }
+  if (typeof value !== 'object' || value === null) throw lineError(line, 'it is no JSON object')
+  return value as Record<string, unknown>
+}
+
+function matches(value: unknown, pattern: RegExp): value is string {
+  return typeof value === 'string' && pattern.test(value)
+}
+
+/** The text that symlink(2) takes: not empty, no NUL, less than 4096 bytes. */
+function isLinkTarget(value: unknown): value is string {
+  return matches(value, /^[^\0\p{Surrogate}]+$/u) && Buffer.byteLength(value) < 4096
+}
+
+function modeText(mode: number): string {
+  return mode.toString(8).padStart(4, '0')
+}
+
+function modeOf(mode: unknown, line: string): number {
+  if (!matches(mode, /^0[0-7]{3}$/)) throw lineError(line, 'its mode is not 0000 to 0777')
+  return Number.parseInt(mode, 8)
+}
+
+/** Seconds with nine decimals; before 1970 the same with a minus sign. */
+function mtimeText(ns: bigint): string {
+  const digits = (ns < 0n ? -ns : ns).toString().padStart(10, '0')
+  return `${ns < 0n ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`
+}
+
+function mtimeOf(mtime: unknown, line: string): bigint {
+  if (!matches(mtime, /^-?\d{1,19}\.\d{9}$/))
+    throw lineError(line, 'its mtime is not seconds with nine decimals')
+  return BigInt(mtime.replace('.', ''))
+}
+
+function lineError(line: string, problem: string, cause?: unknown): RowbackError {
+  const shown = line.length > 200 ? `${line.slice(0, 200)}…` : line
+  return new RowbackError('dump', `read asset manifest: ${problem}: ${JSON.stringify(shown)}`, { cause })
+}

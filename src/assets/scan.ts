@@ -1,0 +1,120 @@
+/**
+ * Finds the databases and assets of a data directory, in the order of their paths' bytes whatever order the file
+ * system has. Reads names, states and the first bytes of files; follows no symlink.
+ */
+
+import type { BigIntStats } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { hasErrno, RowbackError } from '../errors.ts'
+import { globs } from './glob.ts'
+import { comparePaths, parentOf } from './paths.ts'
+import { type Folder, identity, readFolder } from './scan-folder.ts'
+import { sourceError } from './source-error.ts'
+
+/** An asset as the scan saw it. */
+export interface AssetFile {
+  /** Relative to the source, separated by `/`. */
+  path: string
+  kind: 'file' | 'symlink' | 'directory'
+  /** In bytes; 0 unless it is a file. */
+  size: number
+  /** The nine permission bits. */
+  mode: number
+  mtimeNs: bigint
+  /** Of a symlink, its text. */
+  target?: string
+}
+
+export interface SourceScan {
+  /** Paths relative to the source. */
+  databases: string[]
+  assets: AssetFile[]
+  /** A line for each thing that is neither. */
+  warnings: string[]
+}
+
+/** Globs (see `globs`) as the settings have them. A pattern that matches a directory covers all below it. */
+export interface ScanOptions {
+  include: readonly string[]
+  exclude: readonly string[]
+  /** Directories that are never entered, wherever they are: the repository, a spool. */
+  skip?: readonly string[]
+}
+
+/**
+ * Scans the directory `dir`, which may itself be a symlink.
+ *
+ * - A file that begins with SQLite's magic is a database unless excluded; its -wal, -shm and -journal belong to it.
+ * - Every other file and symlink is an asset if included and not excluded. Excluded directories are not entered.
+ * - A directory is an asset if it is included and holds nothing that is kept, or holds something and its mode is
+ *   not 0755.
+ * - What vanishes meanwhile is not there. Sockets, fifos and devices give a warning.
+ *
+ * Throws a `source` error for what cannot be read and for a name that is not UTF-8.
+ */
+export async function scanSource(dir: string, options: ScanOptions): Promise<SourceScan> {
+  await checkDirectory(dir)
+  const rules = {
+    include: globs(options.include),
+    exclude: globs(options.exclude),
+    skip: await identities(options.skip ?? []),
+  }
+  const found: SourceScan = { databases: [], assets: [], warnings: [] }
+  const folders: Folder[] = []
+  const waiting: Folder[] = [{ path: '', included: false, mode: 0o755, mtimeNs: 0n }]
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    const content = await readFolder(dir, folder, rules)
+    if (content === undefined) continue
+    if (folder.path !== '') folders.push(folder)
+    for (const path of content.databases) found.databases.push(path)
+    for (const asset of content.assets) found.assets.push(asset)
+    for (const warning of content.warnings) found.warnings.push(warning)
+    for (const inner of content.folders) waiting.push(inner)
+  }
+  for (const asset of directoryAssets(folders, found)) found.assets.push(asset)
+  return sorted(found)
+}
+
+async function checkDirectory(dir: string): Promise<void> {
+  const stats = await stat(dir).catch((cause: unknown) => {
+    const missing = hasErrno(cause, 'ENOENT', 'ENOTDIR')
+    throw missing
+      ? new RowbackError('source', `read ${dir}: no such directory`, { cause })
+      : sourceError(dir, cause)
+  })
+  if (!stats.isDirectory()) throw new RowbackError('source', `read ${dir}: it is no directory`)
+}
+
+/** What tells directories apart under whatever path they are met; those that do not exist are left out. */
+async function identities(paths: readonly string[]): Promise<Set<string>> {
+  const stats = await Promise.all(paths.map((path) => stat(path, { bigint: true }).catch(() => undefined)))
+  return new Set(stats.filter((found): found is BigIntStats => found !== undefined).map(identity))
+}
+
+/** The directories that are assets themselves; each of `folders` stands behind the one it is in. */
+function* directoryAssets(folders: readonly Folder[], found: SourceScan): Generator<AssetFile> {
+  const holding = new Set([''])
+  for (const path of found.databases) holdAbove(path, holding)
+  for (const { path } of found.assets) holdAbove(path, holding)
+  for (const { path, included, mode, mtimeNs } of folders.toReversed()) {
+    if (holding.has(path) ? mode === 0o755 : !included) continue
+    holdAbove(path, holding)
+    yield { path, kind: 'directory', size: 0, mode, mtimeNs }
+  }
+}
+
+/** Notes that every directory above a path holds something. */
+function holdAbove(path: string, holding: Set<string>): void {
+  let above = parentOf(path)
+  while (!holding.has(above)) {
+    holding.add(above)
+    above = parentOf(above)
+  }
+}
+
+function sorted(found: SourceScan): SourceScan {
+  found.assets.sort((a, b) => comparePaths(a.path, b.path))
+  found.databases.sort(comparePaths)
+  found.warnings.sort(comparePaths)
+  return found
+}
