@@ -34,12 +34,18 @@ function isRobust(value: number, text: string): boolean {
   const fraction = parts[2] ?? ''
   const digits = `${parts[1]}${fraction}`.replace(/^0+/, '')
   const scale = fraction.length - Number(parts[3] ?? 0)
-  if (digits.length > 17 || scale > 22 || scale < 0) return false
+  if (scale > 22 || scale < 0) return false
   if (digits.length <= 15 && scale <= 4) return true
+  if (digits.length > 17) return scale === 0 && value < 2 ** 63 && isNear(value, BigInt(digits))
   return (
     Math.abs(residual(value, digits, scale)) <=
     0.499 * unitInLastPlace(value) * (powersOfTen[scale] as number)
   )
+}
+
+/** Whether an integer that a 64-bit register holds lies near its double. */
+function isNear(value: number, integer: bigint): boolean {
+  return Math.abs(Number(integer - BigInt(value))) <= 0.499 * unitInLastPlace(value)
 }
 
 /** digits − value·10^scale, with an error far below a unit: the product is split after Dekker (1971). */

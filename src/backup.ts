@@ -1,0 +1,191 @@
+/** The backup flow: source → snapshot → dump → store → push. */
+
+import { type CommitTree, readCommitTree } from './commit-tree.ts'
+import { formatVersion, type Manifest } from './dump/manifest.ts'
+import { RowbackError } from './errors.ts'
+import type { Identity } from './git/commit.ts'
+import { lockRepository } from './git/lock.ts'
+import type { Store } from './git/store.ts'
+import { withWorkDir } from './git/work-dir.ts'
+import { type OnProgress, Phases } from './progress.ts'
+import { type PushResult, pushStore } from './push.ts'
+import { openOrCreateStore } from './repository.ts'
+import { readSource, type Source, type SourceDatabase, sourceName } from './source.ts'
+import type { DumpOptions } from './sqlite/dump.ts'
+import { checkIntegrity } from './sqlite/integrity.ts'
+import { openSnapshot, sourceError } from './sqlite/snapshot.ts'
+import { commitMessage, type Summary, summarize } from './summary.ts'
+import { TreeBuilder } from './tree-builder.ts'
+import { version } from './version.ts'
+import { writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
+
+export interface BackupOptions {
+  /** A SQLite file or a data directory. */
+  source: string
+  /** The git repository; it is made if it does not exist. */
+  repository: string
+  branch?: string | undefined
+  /** Where to push the commit; nothing is pushed without it. */
+  remote?: string | undefined
+  /** The application in commit subjects; the source's name without it. */
+  name?: string | undefined
+  /** Globs of assets. */
+  assets?: { include: string[]; exclude: string[] } | undefined
+  /** Tables whose definition is kept and whose rows are not. */
+  excludeTables?: string[] | undefined
+  /** `exact` dumps the tables behind full-text indexes and R-trees as they are. */
+  fullText?: DumpOptions['fullText'] | undefined
+  author?: Identity | undefined
+  /** Of the commit, in seconds since 1970; now without it. */
+  time?: number | undefined
+  /** Whether a repository that is made gets the pre-push hook; it does without it. */
+  hook?: boolean | undefined
+  busyTimeoutMs?: number | undefined
+  onProgress?: OnProgress | undefined
+}
+
+export interface BackupResult {
+  /** The new commit; undefined where nothing changed since the last one. */
+  commit: string | undefined
+  /** The commit that holds the state of the source: the new one or the last one. */
+  latest: string
+  /** The id of its tree. */
+  tree: string
+  subject: string
+  summary: Summary
+  /** Files of the tree that had to be written, and those that the last commit holds. */
+  files: { written: number; reused: number }
+  bytes: { total: number; written: number }
+  warnings: string[]
+  timesMs: Record<string, number>
+  push: PushResult | undefined
+}
+
+/** Backs the source up as one commit and pushes it. Throws RowbackError; the last commit is intact then. */
+export async function backup(options: BackupOptions): Promise<BackupResult> {
+  const phases = new Phases(options.onProgress)
+  phases.begin('scan')
+  const { repository, assets = { include: ['**'], exclude: [] } } = options
+  const source = await readSource(options.source, { ...assets, repository })
+  const store = await openOrCreateStore(repository, options)
+  try {
+    const unlock = await lockRepository(store.dir)
+    try {
+      await claimSource(store, source)
+      const committed = await commitSource(store, source, options, phases)
+      phases.begin('push')
+      const push =
+        options.remote === undefined ? undefined : await pushStore(store, options.remote, options.onProgress)
+      phases.end()
+      return { ...committed, push, timesMs: phases.timesMs }
+    } finally {
+      await unlock()
+    }
+  } finally {
+    await store.close()
+  }
+}
+
+const sourceKey = 'rowback.source'
+
+/** A repository holds the backups of one source; its own configuration says which. */
+async function claimSource(store: Store, source: Source): Promise<void> {
+  const owner = await store.config(sourceKey)
+  if (owner === source.path) return
+  if (owner === undefined) return store.setConfig(sourceKey, source.path)
+  const quote = JSON.stringify
+  throw new RowbackError(
+    'usage',
+    `back up ${source.path}: ${store.dir} holds the backups of ${owner}; nothing was committed`,
+    { hint: `if the source has moved: git -C ${quote(store.dir)} config ${sourceKey} ${quote(source.path)}` },
+  )
+}
+
+type Committed = Omit<BackupResult, 'push' | 'timesMs'>
+
+/** Writes the source as one commit, unless its tree is that of the last commit. */
+async function commitSource(
+  store: Store,
+  source: Source,
+  options: BackupOptions,
+  phases: Phases,
+): Promise<Committed> {
+  const parent = await store.tip()
+  const before = parent === undefined ? undefined : await readCommitTree(store, parent)
+  const writer = store.begin()
+  try {
+    const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
+    const manifest = await writeSource(tree, store, source, options, phases, before)
+    phases.begin('summary')
+    const after = { manifest, entries: tree.entries }
+    const summary = await summarize(before, after, (oid) => writer.readBlob(oid))
+    const { files, bytes } = tree
+    const result = { tree: tree.oid(), summary, files, bytes, warnings: source.warnings }
+    if (before && before.commit.tree === result.tree) {
+      return { ...result, commit: undefined, latest: before.commit.oid, subject: 'nothing changed' }
+    }
+    phases.begin('commit')
+    const message = commitMessage(summary, {
+      name: options.name ?? sourceName(source.path),
+      sourceFile: source.kind === 'file' ? source.databases[0]?.path : undefined,
+      first: before === undefined,
+      version,
+      format: formatVersion,
+    })
+    const commit = await writer.commit({ parent, ...tree.changes(), message, ...signature(options) })
+    return { ...result, commit, latest: commit, subject: message.slice(0, message.indexOf('\n')) }
+  } finally {
+    await writer.abort()
+  }
+}
+
+function signature({ author, time }: BackupOptions): { author: Identity; time: number } {
+  return {
+    author: author ?? { name: 'Rowback', email: 'rowback@localhost' },
+    time: time ?? Math.floor(Date.now() / 1000),
+  }
+}
+
+/** Dumps each database, copies the assets, and returns the manifest of it all. */
+async function writeSource(
+  tree: TreeBuilder,
+  store: Store,
+  source: Source,
+  options: BackupOptions,
+  phases: Phases,
+  before: CommitTree | undefined,
+): Promise<Manifest> {
+  return withWorkDir(store.gitDir, async (workDir) => {
+    const databases: Manifest['databases'] = []
+    for (const database of source.databases) {
+      phases.begin('snapshot')
+      const snapshot = await openSnapshot(database.file, {
+        workDir,
+        busyTimeoutMs: options.busyTimeoutMs ?? 10_000,
+      })
+      try {
+        phases.begin('check')
+        if (!isKnown(before, database)) checkIntegrity(snapshot.db, database.file)
+        phases.begin('dump')
+        const path = source.kind === 'directory' ? database.path : undefined
+        const dumpOptions = {
+          excludeTables: options.excludeTables ?? [],
+          fullText: options.fullText ?? 'logical',
+        }
+        databases.push(await writeDatabase(tree, snapshot.db, { name: database.name, path }, dumpOptions))
+      } catch (error) {
+        throw sourceError(database.file, error)
+      } finally {
+        await snapshot.close()
+      }
+    }
+    phases.begin('assets')
+    const assets = await writeAssets(tree, source.path, source.assets, workDir)
+    return writeManifest(tree, source.kind, databases, assets)
+  })
+}
+
+/** Whether the last commit holds the database: its pages are checked before its first. */
+function isKnown(before: CommitTree | undefined, { name }: SourceDatabase): boolean {
+  return before?.manifest.databases.some((database) => database.name === name) ?? false
+}

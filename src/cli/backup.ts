@@ -1,0 +1,79 @@
+/** `rowback backup [SOURCE]` */
+
+import { type BackupResult, backup } from '../backup.ts'
+import { RowbackError } from '../errors.ts'
+import { tableLines } from '../summary.ts'
+import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import { number, seconds, shortId, size } from './output.ts'
+import { printPush } from './push.ts'
+
+export interface BackupFlags extends CommonFlags {
+  remote?: string
+  name?: string
+  include?: string[]
+  exclude?: string[]
+  excludeTable?: string[]
+  author?: string
+  time?: string
+  hook: boolean
+}
+
+export async function runBackup(context: Context, flags: BackupFlags, source?: string): Promise<void> {
+  const { settings, output } = context
+  const path = source ?? settings.source
+  if (path === undefined) {
+    throw new RowbackError('usage', 'back up: neither an argument nor the settings name a source', {
+      hint: 'rowback backup SOURCE --repo DIR',
+    })
+  }
+  const result = await backup({
+    source: path,
+    ...repositoryOf(context, flags),
+    remote: flags.remote ?? settings.remote,
+    name: flags.name ?? settings.name,
+    assets: {
+      include: flags.include ?? settings.assets.include,
+      exclude: [...settings.assets.exclude, ...(flags.exclude ?? [])],
+    },
+    excludeTables: [...settings.excludeTables, ...(flags.excludeTable ?? [])],
+    fullText: settings.fullText,
+    author: flags.author === undefined ? settings.author : parseAuthor(flags.author),
+    time: flags.time === undefined ? undefined : parseTime(flags.time),
+    hook: flags.hook && settings.hook,
+    busyTimeoutMs: settings.busyTimeoutMs,
+    onProgress: output.progress(),
+  })
+  printBackup(context, result)
+}
+
+function parseAuthor(text: string): { name: string; email: string } {
+  const found = /^([^<>\n]+) <([^<>\n]*)>$/.exec(text)
+  if (found) return { name: (found[1] as string).trim(), email: found[2] as string }
+  throw new RowbackError('usage', `read --author ${JSON.stringify(text)}: it is not "Name <address>"`)
+}
+
+/** Seconds since 1970 from digits, or from what `Date` reads in an ISO 8601 text. */
+function parseTime(text: string): number {
+  const time = /^\d+$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000)
+  if (Number.isSafeInteger(time) && time >= 0) return time
+  throw new RowbackError('usage', `read --time ${JSON.stringify(text)}: it is no time since 1970`, {
+    hint: '--time 2026-01-31T12:00:00Z',
+  })
+}
+
+function printBackup({ output }: Context, result: BackupResult): void {
+  for (const warning of result.warnings) output.warn(warning)
+  if (result.commit === undefined) output.line(`nothing changed since ${shortId(result.latest)}`)
+  else {
+    output.line(`${shortId(result.commit)} ${result.subject}`)
+    for (const line of tableLines(result.summary)) output.line(`  ${line}`)
+    const { files, bytes } = result
+    output.line(
+      `  ${number(files.written)} of ${number(files.written + files.reused)} files written, ` +
+        `${size(bytes.written)} of ${size(bytes.total)}, in ${seconds(result.timesMs)}`,
+    )
+  }
+  if (result.push) printPush(output, result.push)
+  output.times(result.timesMs)
+  output.document(result)
+}

@@ -1,0 +1,55 @@
+/** `rowback log` and `rowback show` */
+
+import { RowbackError } from '../errors.ts'
+import { type LogEntry, log, show } from '../log.ts'
+import { counted, displayName } from '../summary.ts'
+import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import { number, shortId, size } from './output.ts'
+
+export interface LogFlags extends CommonFlags {
+  number?: string
+}
+
+export async function runLog(context: Context, flags: LogFlags): Promise<void> {
+  const { output } = context
+  const commits: LogEntry[] = []
+  for await (const entry of log({ ...repositoryOf(context, flags), limit: parseLimit(flags.number) })) {
+    if (output.json) commits.push(entry)
+    else output.line(`${shortId(entry.commit)}  ${localTime(entry.time)}  ${entry.subject}${holds(entry)}`)
+  }
+  output.document({ commits })
+}
+
+function parseLimit(text: string | undefined): number | undefined {
+  if (text === undefined || /^[1-9]\d{0,8}$/.test(text)) return text === undefined ? undefined : Number(text)
+  throw new RowbackError('usage', `read -n ${JSON.stringify(text)}: it is no count of commits`)
+}
+
+function holds({ rows, assets }: LogEntry): string {
+  return rows === undefined ? '' : `  [${number(rows)} rows, ${number(assets ?? 0)} assets]`
+}
+
+/** A time in the zone of this machine, to the minute. */
+function localTime(time: number): string {
+  const date = new Date(time * 1000)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-')
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`
+}
+
+export async function runShow(context: Context, flags: CommonFlags, rev: string): Promise<void> {
+  const { output } = context
+  const result = await show({ ...repositoryOf(context, flags), rev })
+  output.line(`commit ${result.commit}`)
+  output.line(`tree   ${result.tree}`)
+  output.line(`author ${result.author}, ${localTime(result.time)}`)
+  output.line(`\n${result.message.trimEnd().replace(/^/gm, '    ')}\n`)
+  for (const { name, path, tables } of result.databases) {
+    output.line(`database ${displayName(path)} (databases/${name}): ${counted(tables.length, 'table')}`)
+    for (const table of tables)
+      output.line(`  ${number(table.rows).padStart(11)}  ${displayName(table.name)}`)
+  }
+  output.line(counted(result.files.length, 'asset'))
+  for (const file of result.files) output.line(`  ${size(file.size).padStart(11)}  ${displayName(file.path)}`)
+  output.document(result)
+}

@@ -1,0 +1,124 @@
+/** The command line: reads arguments, calls one flow, and turns what it throws into an exit code. */
+
+import { Command, CommanderError, Option } from 'commander'
+import { exitCodes, RowbackError } from '../errors.ts'
+import { interrupt } from '../interrupt.ts'
+import { version } from '../version.ts'
+import { type BackupFlags, runBackup } from './backup.ts'
+import { type CommonFlags, type Context, makeOutput, readContext } from './context.ts'
+import { runDiff } from './diff.ts'
+import { runLog, runShow } from './log.ts'
+import { runPush } from './push.ts'
+import { runRestore } from './restore.ts'
+import { runVerify } from './verify.ts'
+
+/** Runs the program with those arguments and returns its exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+  process.stdout.on('error', ignoreClosedPipe)
+  try {
+    await program().parseAsync(args, { from: 'user' })
+    return exitCodes.done
+  } catch (error) {
+    return exitCodeOf(error, args)
+  }
+}
+
+function stop(): void {
+  interrupt()
+  process.exit(exitCodes.interrupted)
+}
+
+/** `rowback log | head` closes the pipe early, which is no fault. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(exitCodes.done)
+}
+
+function exitCodeOf(error: unknown, args: readonly string[]): number {
+  // Commander has printed its message; help and version come as errors with exit code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  const has = (...names: string[]): boolean => args.some((argument) => names.includes(argument))
+  makeOutput({ json: has('--json'), verbose: has('-v', '--verbose') }).error(error)
+  return exitCodes[error instanceof RowbackError ? error.code : 'fault']
+}
+
+/** The verbs and their flags. */
+export function program(): Command {
+  const root = new Command('rowback')
+    .description('Puts a live SQLite database and its files under version control.')
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', helpAfter)
+  verb(root, 'backup [source]', 'commit a SQLite file or a data directory, and push it if a remote is set')
+    .option('--remote <url>', 'where to push')
+    .option('--name <name>', 'what the application is called in commit subjects')
+    .option('--include <glob...>', 'assets to keep (default: all)')
+    .option('--exclude <glob...>', 'assets and databases to leave out')
+    .option('--exclude-table <name...>', 'tables whose rows are left out')
+    .option('--author <author>', 'author of the commit, as "Name <address>"')
+    .option('--time <time>', 'time of the commit: ISO 8601, or seconds since 1970')
+    .option('--no-hook', 'make a new repository without the pre-push hook')
+    .action(run<BackupFlags>((context, flags, source) => runBackup(context, flags, source)))
+  verb(root, 'log', 'list the commits, newest first')
+    .option('-n, --number <count>', 'at most so many')
+    .action(run((context, flags) => runLog(context, flags)))
+  verb(root, 'show <rev>', 'show one commit in full').action(
+    run((context, flags, rev) => runShow(context, flags, rev)),
+  )
+  verb(root, 'diff <a> [b]', 'show what changed between two commits, row by row (b: the latest)')
+    .option('--stat', 'only how many rows of each table')
+    .addOption(new Option('--sql', 'as SQL that makes a into b').conflicts(['stat', 'json']))
+    .action(run((context, flags, a, b) => runDiff(context, flags, a, b)))
+  verb(root, 'restore <rev>', 'bring back the whole source, or one file of it')
+    .option('--to <dir>', 'a directory that is missing or empty')
+    .option('--file <path>', 'one database or asset')
+    .option('--output <file>', 'where --file goes; it must not exist')
+    .action(run((context, flags, rev) => runRestore(context, flags, rev)))
+  verb(
+    root,
+    'verify [rev...]',
+    'prove that commits restore to what they were made from (default: the latest)',
+  )
+    .option('--unless-proved', 'leave out what was proved in this repository before')
+    .action(run((context, flags, revs) => runVerify(context, flags, revs)))
+  verb(root, 'push', 'push what is not pushed yet')
+    .option('--remote <url>', 'where to (default: the remote of the last push)')
+    .action(run((context, flags) => runPush(context, flags)))
+  return root
+}
+
+function verb(root: Command, usage: string, description: string): Command {
+  return root
+    .command(usage)
+    .description(description)
+    .option('-c, --config <file>', 'settings file (default: rowback.yaml, if there is one)')
+    .option('-r, --repo <dir>', 'the git repository of the backups')
+    .option('--json', 'print one JSON document on stdout')
+    .option('-q, --quiet', 'print errors only')
+    .option('-v, --verbose', 'print the time of each phase, and where an error comes from')
+}
+
+/** An action that reads the settings first; commander passes the arguments, then the flags, then the command. */
+function run<Flags extends CommonFlags>(
+  // biome-ignore lint/suspicious/noExplicitAny: commander gives each verb its own arguments
+  call: (context: Context, flags: Flags, ...args: any[]) => Promise<void>,
+): (...args: unknown[]) => Promise<void> {
+  return async (...args) => {
+    const flags = args.at(-2) as Flags
+    const output = makeOutput(flags)
+    await call(await readContext(flags, output), flags, ...args.slice(0, -2))
+  }
+}
+
+const helpAfter = `
+REV is any git revision of the repository, short ids and "latest" included.
+
+Exit codes:
+  0  done, or nothing to do           12  push refused or remote unreachable; the commit is safe
+  1  a fault of Rowback               13  verify found a difference
+  2  usage or settings                14  the dump holds what a dump may not hold
+ 10  source unreadable or corrupt     15  the target is not empty, or has no room
+ 11  repository damaged or locked    130  interrupted`

@@ -1,0 +1,121 @@
+/** What the command line prints: results on stdout, all else on stderr. */
+
+import { errorText, RowbackError } from '../errors.ts'
+import type { OnProgress, Progress } from '../progress.ts'
+
+export interface OutputOptions {
+  json: boolean
+  quiet: boolean
+  verbose: boolean
+}
+
+/** The streams of one run; with `json` the result is one document on stdout. */
+export class Output {
+  private readonly options: OutputOptions
+  private lastProgressAt = 0
+  private progressShown = false
+
+  constructor(options: OutputOptions) {
+    this.options = options
+  }
+
+  get json(): boolean {
+    return this.options.json
+  }
+
+  /** A line of the result; nothing with --quiet or --json. */
+  line(text: string): void {
+    if (this.options.quiet || this.options.json) return
+    this.clearProgress()
+    process.stdout.write(`${text}\n`)
+  }
+
+  /** The result as a document; nothing without --json. */
+  document(result: unknown): void {
+    if (this.options.json) this.raw(`${JSON.stringify(result, undefined, 1)}\n`)
+  }
+
+  /** A part of a document that is written piece by piece. */
+  raw(text: string): void {
+    this.clearProgress()
+    process.stdout.write(text)
+  }
+
+  warn(text: string): void {
+    if (this.options.quiet) return
+    this.clearProgress()
+    process.stderr.write(`rowback: ${text}\n`)
+  }
+
+  /** Phases and their times; nothing without --verbose. */
+  times(timesMs: Record<string, number>): void {
+    if (!this.options.verbose) return
+    const phases = Object.entries(timesMs).map(([phase, ms]) => `${phase} ${(ms / 1000).toFixed(2)} s`)
+    this.warn(phases.join(', '))
+  }
+
+  error(error: unknown): void {
+    this.clearProgress()
+    const known = error instanceof RowbackError
+    const hint = known
+      ? error.hint
+      : 'this is a fault of Rowback; please report it with what --verbose prints'
+    process.stderr.write(`rowback: ${known ? error.message : errorText(error)}\n`)
+    if (hint !== undefined) process.stderr.write(`rowback: try: ${hint}\n`)
+    if ((!known || this.options.verbose) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    const code = known ? error.code : 'fault'
+    this.document({ error: { code, message: errorText(error), ...(hint === undefined ? {} : { hint }) } })
+  }
+
+  /** Shows phases that take over a second on a terminal, ten times a second; undefined elsewhere. */
+  progress(): OnProgress | undefined {
+    if (!process.stderr.isTTY || this.options.quiet) return undefined
+    return (progress) => {
+      const now = performance.now()
+      if (progress.elapsedMs < 1000 || now - this.lastProgressAt < 100) return
+      this.lastProgressAt = now
+      this.progressShown = true
+      process.stderr.write(`\r\x1b[K${progressText(progress)}`)
+    }
+  }
+
+  private clearProgress(): void {
+    if (!this.progressShown) return
+    this.progressShown = false
+    process.stderr.write('\r\x1b[K')
+  }
+}
+
+function progressText({ phase, rows, bytes, elapsedMs }: Progress): string {
+  const parts = [phase]
+  if (rows > 0) parts.push(`${number(rows)} rows`, `${number(Math.round(rows / (elapsedMs / 1000)))} rows/s`)
+  if (bytes > 0) parts.push(size(bytes))
+  return parts.join('  ')
+}
+
+/** A count with separators for thousands. */
+export function number(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+/** Bytes in decimal units, as disks are sold. */
+export function size(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
+}
+
+/** A commit id as git abbreviates it. */
+export function shortId(oid: string): string {
+  return oid.slice(0, 10)
+}
+
+/** Total of phase times in seconds. */
+export function seconds(timesMs: Record<string, number>): string {
+  return `${(Object.values(timesMs).reduce((sum, ms) => sum + ms, 0) / 1000).toFixed(1)} s`
+}

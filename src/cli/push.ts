@@ -1,0 +1,27 @@
+/** `rowback push` */
+
+import { type PushResult, push } from '../push.ts'
+import { counted } from '../summary.ts'
+import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import type { Output } from './output.ts'
+
+export interface PushFlags extends CommonFlags {
+  remote?: string
+}
+
+export async function runPush(context: Context, flags: PushFlags): Promise<void> {
+  const { settings, output } = context
+  const remote = flags.remote ?? settings.remote
+  const result = await push({ ...repositoryOf(context, flags), remote, onProgress: output.progress() })
+  printPush(output, result)
+  output.times(result.timesMs)
+  output.document(result)
+}
+
+export function printPush(output: Output, { remote, commits, verified }: PushResult): void {
+  if (commits === 0) output.line(`${remote} is up to date`)
+  else
+    output.line(
+      `pushed ${counted(commits, 'commit')} to ${remote}${verified > 0 ? `, ${verified} verified` : ''}`,
+    )
+}

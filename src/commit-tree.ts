@@ -1,0 +1,54 @@
+/** Reads what a commit of Rowback's holds: its tree, its manifest and its assets. */
+
+import { type AssetEntry, parseAssetLine } from './assets/manifest.ts'
+import { type Manifest, parseManifest } from './dump/manifest.ts'
+import { RowbackError } from './errors.ts'
+import type { Commit } from './git/commit.ts'
+import type { Store } from './git/store.ts'
+import type { TreeEntry } from './git/tree.ts'
+
+export interface CommitTree {
+  commit: Commit
+  /** Every file by path, in git's order, which is replay order. */
+  entries: Map<string, TreeEntry>
+  manifest: Manifest
+}
+
+/** Reads a commit; throws a `repository` error where it is none of Rowback's or of a newer format. */
+export async function readCommitTree(store: Store, oid: string): Promise<CommitTree> {
+  const commit = await store.readCommit(oid)
+  const entries = await store.listTree(oid)
+  const file = entries.get('manifest.json')
+  if (!file) {
+    throw new RowbackError(
+      'repository',
+      `read ${store.dir}: commit ${oid.slice(0, 12)} is no backup of Rowback's`,
+      {
+        hint: 'give the backups a repository of their own',
+      },
+    )
+  }
+  const text = (await store.readBlob(file.oid)).toString('utf8')
+  return { commit, entries, manifest: parseManifest(text, oid.slice(0, 12)) }
+}
+
+/** The entries of the asset manifest, by path. */
+export async function readAssetEntries(store: Store, { entries }: CommitTree): Promise<AssetEntry[]> {
+  const assets: AssetEntry[] = []
+  for (const { path, oid } of entries.values()) {
+    if (!path.startsWith('assets-manifest/')) continue
+    const lines = (await store.readBlob(oid)).toString('utf8').split('\n')
+    if (lines.pop() !== '') throw new RowbackError('dump', `read ${path}: its last line has no end`)
+    assets.push(...lines.map((line) => parseAssetLine(line)))
+  }
+  return assets.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
+}
+
+/** The file name of a source that was one file: what restore calls its database. */
+export function sourceFileName({ commit }: Pick<CommitTree, 'commit'>): string {
+  try {
+    const name: unknown = JSON.parse(commit.trailers.get('Rowback-Source') ?? '')
+    if (typeof name === 'string' && /^[^/\0]+$/.test(name) && name !== '.' && name !== '..') return name
+  } catch {}
+  return 'database.db'
+}

@@ -1,0 +1,92 @@
+/** The diff flow: what changed between two commits, row by row. */
+
+import { createTwoFilesPatch } from 'diff'
+import { type CommitTree, readCommitTree } from './commit-tree.ts'
+import type { TableKey } from './dump/manifest.ts'
+import { openStore } from './git/open-store.ts'
+import type { Store } from './git/store.ts'
+import { type TreeEntry, treeChanges } from './git/tree.ts'
+import { type RowChange, tableChanges } from './row-changes.ts'
+
+export interface DiffOptions {
+  repository: string
+  branch?: string | undefined
+  /** The older side; any git revision. */
+  from: string
+  /** The newer side; the latest commit without it. */
+  to?: string | undefined
+}
+
+/** One thing that differs: the start of a table, a row of the table before it, a script, or an asset. */
+export type DiffItem =
+  | { type: 'table'; database: string; table: string; whole: 'added' | 'removed' | undefined }
+  | ({ type: 'row'; database: string; table: string; key: TableKey } & RowChange)
+  | { type: 'script'; database: string; path: string; patch: string }
+  | { type: 'asset'; path: string; kind: RowChange['kind'] }
+
+/** Yields what differs: per database definitions and settings, then rows by table; then assets. */
+export async function* diff({
+  repository,
+  branch,
+  from,
+  to = 'latest',
+}: DiffOptions): AsyncGenerator<DiffItem> {
+  const store = await openStore(repository, { branch })
+  try {
+    const before = await readCommitTree(store, await store.resolve(from))
+    const after = await readCommitTree(store, await store.resolve(to))
+    yield* scriptItems(store, before, after)
+    yield* rowItems(store, before, after)
+    yield* assetItems(before, after)
+  } finally {
+    await store.close()
+  }
+}
+
+const script = /^databases\/([^/]+)\/[^/]+$/
+
+async function* scriptItems(store: Store, before: CommitTree, after: CommitTree): AsyncGenerator<DiffItem> {
+  const paths = [...new Set([...before.entries.keys(), ...after.entries.keys()])].filter((path) =>
+    script.test(path),
+  )
+  for (const path of paths.sort()) {
+    const [old, now] = [before.entries.get(path), after.entries.get(path)]
+    if (old?.oid === now?.oid) continue
+    const [a, b] = [await textOf(store, old), await textOf(store, now)]
+    const patch = createTwoFilesPatch(path, path, a, b, undefined, undefined, { context: 2 })
+    yield {
+      type: 'script',
+      database: script.exec(path)?.[1] ?? '',
+      path,
+      patch: patch.slice(patch.indexOf('--- ')),
+    }
+  }
+}
+
+async function textOf(store: Store, entry: TreeEntry | undefined): Promise<string> {
+  return entry ? (await store.readBlob(entry.oid)).toString('utf8') : ''
+}
+
+async function* rowItems(store: Store, before: CommitTree, after: CommitTree): AsyncGenerator<DiffItem> {
+  for (const { database, table, whole, key, changes } of tableChanges(before, after, (oid) =>
+    store.readBlob(oid),
+  )) {
+    let begun = false
+    for await (const change of changes) {
+      if (!begun) yield { type: 'table', database, table, whole }
+      begun = true
+      const { kind, columns } = change
+      yield { type: 'row', database, table, key, kind, columns, before: change.before, after: change.after }
+    }
+  }
+}
+
+function* assetItems(before: CommitTree, after: CommitTree): Generator<DiffItem> {
+  const changes = treeChanges(before.entries, after.entries)
+  const items = (['added', 'changed', 'removed'] as const).flatMap((kind) =>
+    changes[kind]
+      .filter(({ path }) => path.startsWith('assets/'))
+      .map(({ path }) => ({ type: 'asset' as const, path: path.slice('assets/'.length), kind })),
+  )
+  yield* items.sort((a, b) => (a.path < b.path ? -1 : 1))
+}

@@ -1,0 +1,50 @@
+/** The pre-push hook that `backup` installs into a repository it makes: nothing leaves that does not restore. */
+
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { hasErrno } from './errors.ts'
+
+/** The line of the hook that says which programs to run; installing fills it in. */
+const programLine = /^rowback_program=.*$/m
+
+/** What tells our hook from another one. */
+const marker = '# rowback pre-push hook'
+
+/** Installs `hooks/pre-push` into a git directory, with the programs that are running now as its first choice. */
+export async function installHook(gitDir: string): Promise<void> {
+  const root = packageRoot()
+  const template = await readFile(join(root, 'hooks', 'pre-push'), 'utf8')
+  const program = [process.execPath, join(root, 'bin', 'rowback.js')].map(shellQuoted).join(' ')
+  const file = hookFile(gitDir)
+  await mkdir(join(gitDir, 'hooks'), { recursive: true })
+  await writeFile(
+    file,
+    template.replace(programLine, () => `rowback_program=${shellQuoted(program)}`),
+  )
+  await chmod(file, 0o755)
+}
+
+/** Whether a git directory has our hook, which `push` need not run: it verifies by itself then. */
+export async function hasOwnHook(gitDir: string): Promise<boolean> {
+  try {
+    return (await readFile(hookFile(gitDir), 'utf8')).includes(marker)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return false
+    throw error
+  }
+}
+
+function hookFile(gitDir: string): string {
+  return join(gitDir, 'hooks', 'pre-push')
+}
+
+/** The folder of package.json: two levels above the built file, one above the source. */
+function packageRoot(): string {
+  const here = fileURLToPath(new URL('.', import.meta.url))
+  return join(here, here.includes(join('dist', 'src')) ? '../..' : '..')
+}
+
+function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,20 @@
+/**
+ * The public API: each verb of the command line is a function that returns its result and throws RowbackError.
+ *
+ * @example
+ * const { commit } = await backup({ source: '/srv/app/data', repository: '/backup/app.git' })
+ * await verify({ repository: '/backup/app.git', rev: 'latest' })
+ */
+
+export { type BackupOptions, type BackupResult, backup } from './backup.ts'
+export { readSettings } from './config/read-settings.ts'
+export { parseSettings, type Settings } from './config/settings.ts'
+export { type DiffItem, type DiffOptions, diff } from './diff.ts'
+export { type ErrorCode, exitCodes, RowbackError } from './errors.ts'
+export { type LogEntry, type LogOptions, log, type ShowResult, show } from './log.ts'
+export type { OnProgress, Progress } from './progress.ts'
+export { type PushOptions, type PushResult, push } from './push.ts'
+export { type RestoreOptions, type RestoreResult, restore, restoreFile } from './restore.ts'
+export type { RowChange } from './row-changes.ts'
+export type { AssetSummary, Summary, TableSummary } from './summary.ts'
+export { type VerifyOptions, type VerifyResult, verify } from './verify.ts'

@@ -1,0 +1,94 @@
+/** The log and show flows: the commits of a repository and what they hold. */
+
+import { readAssetEntries, readCommitTree, sourceFileName } from './commit-tree.ts'
+import type { ManifestTable } from './dump/manifest.ts'
+import type { Commit } from './git/commit.ts'
+import { openStore } from './git/open-store.ts'
+
+export interface LogEntry {
+  commit: string
+  /** Seconds since 1970. */
+  time: number
+  subject: string
+  author: string
+  /** Counts of the whole commit; undefined where the commit's trailers do not say. */
+  rows: number | undefined
+  assets: number | undefined
+}
+
+export interface LogOptions {
+  repository: string
+  branch?: string | undefined
+  /** At most so many commits, newest first. */
+  limit?: number | undefined
+}
+
+/** Yields the commits of the branch, newest first; none for a repository without commits. */
+export async function* log({ repository, branch, limit }: LogOptions): AsyncGenerator<LogEntry> {
+  const store = await openStore(repository, { branch })
+  try {
+    const tip = await store.tip()
+    if (tip === undefined) return
+    for await (const commit of store.log(tip, limit)) yield logEntry(commit)
+  } finally {
+    await store.close()
+  }
+}
+
+function logEntry({ oid, author, subject, trailers }: Commit): LogEntry {
+  const counted = (trailer: string): number | undefined => {
+    const found = /^\d+/.exec(trailers.get(trailer) ?? '')
+    return found ? Number(found[0]) : undefined
+  }
+  return {
+    commit: oid,
+    time: author.time,
+    subject,
+    author: `${author.name} <${author.email}>`,
+    rows: counted('Rowback-Rows'),
+    assets: counted('Rowback-Assets'),
+  }
+}
+
+export interface ShowResult extends LogEntry {
+  tree: string
+  parents: string[]
+  message: string
+  databases: { name: string; path: string; tables: ManifestTable[] }[]
+  files: { path: string; kind: string; size: number }[]
+}
+
+/** One commit in full. Throws RowbackError where there is no such backup. */
+export async function show({
+  repository,
+  branch,
+  rev,
+}: {
+  repository: string
+  branch?: string | undefined
+  rev: string
+}): Promise<ShowResult> {
+  const store = await openStore(repository, { branch })
+  try {
+    const tree = await readCommitTree(store, await store.resolve(rev))
+    const assets = await readAssetEntries(store, tree)
+    return {
+      ...logEntry(tree.commit),
+      tree: tree.commit.tree,
+      parents: tree.commit.parents,
+      message: tree.commit.message,
+      databases: tree.manifest.databases.map(({ name, path, tables }) => ({
+        name,
+        path: path ?? sourceFileName(tree),
+        tables,
+      })),
+      files: assets.map((asset) => ({
+        path: asset.path,
+        kind: asset.kind,
+        size: asset.kind === 'file' ? asset.size : 0,
+      })),
+    }
+  } finally {
+    await store.close()
+  }
+}

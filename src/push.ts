@@ -1,0 +1,94 @@
+/** The push flow: what is not pushed yet is verified and sent. */
+
+import { RowbackError } from './errors.ts'
+import { openStore } from './git/open-store.ts'
+import { pushBranch, remoteTip } from './git/remote.ts'
+import { redactUrl } from './git/remote-url.ts'
+import type { Store } from './git/store.ts'
+import { hasOwnHook } from './hook.ts'
+import { type OnProgress, Phases } from './progress.ts'
+import { verifyCommit } from './verify.ts'
+
+export interface PushOptions {
+  repository: string
+  branch?: string | undefined
+  /** A path or address that git understands; the one of the last push without it. */
+  remote?: string | undefined
+  onProgress?: OnProgress | undefined
+}
+
+export interface PushResult {
+  remote: string
+  /** How many commits the remote did not have. */
+  commits: number
+  /** How many of them were verified for this push. */
+  verified: number
+  timesMs: Record<string, number>
+}
+
+/** Pushes the branch. Throws a `remote` error where the remote does not have it afterwards. */
+export async function push(options: PushOptions): Promise<PushResult> {
+  const store = await openStore(options.repository, { branch: options.branch })
+  try {
+    return await pushStore(store, options.remote, options.onProgress)
+  } finally {
+    await store.close()
+  }
+}
+
+const remoteKey = 'rowback.remote'
+
+/** `push` for an open repository. */
+export async function pushStore(
+  store: Store,
+  remote: string | undefined,
+  onProgress?: OnProgress,
+): Promise<PushResult> {
+  const phases = new Phases(onProgress)
+  const url = remote ?? (await store.config(remoteKey))
+  if (url === undefined) {
+    throw new RowbackError('usage', `push ${store.dir}: no remote is known`, {
+      hint: 'rowback push --remote URL',
+    })
+  }
+  phases.begin('remote')
+  const known = await remoteTip(store, url, store.branch)
+  const commits = await commitsSince(store, known)
+  const own = await hasOwnHook(store.gitDir)
+  phases.begin('verify')
+  const verified = own ? await verifyAll(store, commits, onProgress) : 0
+  phases.begin('push')
+  if (commits.length > 0) await pushBranch(store, url, store.branch, { verifyHook: !own })
+  await store.setConfig(remoteKey, url)
+  phases.end()
+  return { remote: redactUrl(url), commits: commits.length, verified, timesMs: phases.timesMs }
+}
+
+/** The commits that lead from `known` to the tip of the branch, oldest first; all where `known` is none of them. */
+async function commitsSince(store: Store, known: string | undefined): Promise<string[]> {
+  const tip = await store.tip()
+  if (tip === undefined) {
+    throw new RowbackError('repository', `push ${store.dir}: it has no commit yet`, {
+      hint: 'rowback backup SOURCE --repo DIR',
+    })
+  }
+  const commits: string[] = []
+  for await (const { oid } of store.log(tip)) {
+    if (oid === known) break
+    commits.push(oid)
+  }
+  return commits.reverse()
+}
+
+async function verifyAll(
+  store: Store,
+  commits: string[],
+  onProgress: OnProgress | undefined,
+): Promise<number> {
+  let verified = 0
+  for (const commit of commits) {
+    const { proved } = await verifyCommit(store, commit, { unlessProved: true, onProgress })
+    if (proved === 'now') verified += 1
+  }
+  return verified
+}

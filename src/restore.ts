@@ -1,0 +1,271 @@
+/** The restore flow: store → replay → rename. The target appears complete or not at all. */
+
+import { randomBytes } from 'node:crypto'
+import { existsSync, rmSync } from 'node:fs'
+import { link, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import type { FileEntry } from './assets/manifest.ts'
+import { isSafePath, storedPath } from './assets/paths.ts'
+import { planAssets } from './assets/plan.ts'
+import { type CopyContent, restoreAssets } from './assets/restore.ts'
+import { type CommitTree, readAssetEntries, readCommitTree, sourceFileName } from './commit-tree.ts'
+import type { ManifestDatabase } from './dump/manifest.ts'
+import { errorText, hasErrno, RowbackError } from './errors.ts'
+import { openStore } from './git/open-store.ts'
+import type { Store } from './git/store.ts'
+import { onInterrupt } from './interrupt.ts'
+import { type OnProgress, Phases } from './progress.ts'
+import { type ReplayFile, replayDump } from './sqlite/replay.ts'
+
+export interface RestoreOptions {
+  repository: string
+  branch?: string | undefined
+  /** Any git revision, or `latest`. */
+  rev: string
+  onProgress?: OnProgress | undefined
+}
+
+export interface RestoreResult {
+  commit: string
+  /** What was made: a directory, or one file. */
+  target: string
+  databases: number
+  rows: number
+  files: number
+  bytes: number
+  timesMs: Record<string, number>
+}
+
+/** Restores the whole source into `target`, a directory that is missing or empty. Throws RowbackError. */
+export async function restore(options: RestoreOptions & { target: string }): Promise<RestoreResult> {
+  const target = resolve(options.target)
+  return withCommit(options, async (store, tree, phases) => {
+    await refuseOccupied(target)
+    const assets = await readAssetEntries(store, tree)
+    const databases = tree.manifest.databases.map((database) => ({
+      database,
+      path: databasePath(tree, database),
+    }))
+    planAssets([...assets, ...databases.flatMap(({ path }) => databaseFiles(path))])
+    const counts = { databases: databases.length, rows: 0, files: 0, bytes: 0 }
+    await replacing(target, options.rev, async (draft) => {
+      await mkdir(draft)
+      phases.begin('replay')
+      for (const { database, path } of databases) {
+        await mkdir(dirname(join(draft, path)), { recursive: true })
+        await replayDatabase(store, tree, database, join(draft, path), count(counts, phases))
+      }
+      phases.begin('assets')
+      await restoreAssets(draft, assets, copier(store, tree))
+      for (const asset of assets) phases.add(0, asset.kind === 'file' ? asset.size : 0)
+      counts.files = assets.length
+      await removeEmptyTarget(target)
+      await rename(draft, target)
+    })
+    return { commit: tree.commit.oid, target, ...counts }
+  })
+}
+
+/** Restores one database or asset of a commit as `output`, which must not exist. Throws RowbackError. */
+export async function restoreFile(
+  options: RestoreOptions & { file: string; output: string },
+): Promise<RestoreResult> {
+  const output = resolve(options.output)
+  return withCommit(options, async (store, tree, phases) => {
+    await refuseExisting(output)
+    const counts = { databases: 0, rows: 0, files: 0, bytes: 0 }
+    const database = tree.manifest.databases.find(
+      (candidate) => candidate.name === options.file || databasePath(tree, candidate) === options.file,
+    )
+    const asset = database ? undefined : await findAsset(store, tree, options)
+    await replacing(output, options.rev, async (draft) => {
+      const file = join(draft, 'file')
+      await mkdir(draft, { mode: 0o700 })
+      phases.begin(database ? 'replay' : 'assets')
+      if (database) await replayDatabase(store, tree, database, file, count(counts, phases))
+      else if (asset)
+        await restoreAssets(draft, [{ ...asset, path: 'file' }], copier(store, tree, asset.path))
+      // A link, unlike a rename, replaces nothing that has appeared meanwhile.
+      await link(file, output)
+    })
+    counts[database ? 'databases' : 'files'] = 1
+    return { commit: tree.commit.oid, target: output, ...counts }
+  })
+}
+
+type Counts = Pick<RestoreResult, 'databases' | 'rows' | 'files' | 'bytes'>
+
+function count(counts: Counts, phases: Phases): (rows: number, bytes: number) => void {
+  return (rows, bytes) => {
+    counts.rows += rows
+    counts.bytes += bytes
+    phases.add(rows, bytes)
+  }
+}
+
+async function withCommit(
+  { repository, branch, rev, onProgress }: RestoreOptions,
+  run: (store: Store, tree: CommitTree, phases: Phases) => Promise<Omit<RestoreResult, 'timesMs'>>,
+): Promise<RestoreResult> {
+  const phases = new Phases(onProgress)
+  phases.begin('read')
+  const store = await openStore(repository, { branch })
+  try {
+    const tree = await readCommitTree(store, await store.resolve(rev))
+    const result = await run(store, tree, phases)
+    phases.end()
+    return { ...result, timesMs: phases.timesMs }
+  } finally {
+    await store.close()
+  }
+}
+
+/** Where a database lies in the source. */
+function databasePath(tree: CommitTree, { name, path }: ManifestDatabase): string {
+  const found = path ?? sourceFileName(tree)
+  if (isSafePath(found)) return found
+  throw new RowbackError(
+    'dump',
+    `restore database ${JSON.stringify(name)}: its path ${JSON.stringify(found)} leaves the target`,
+  )
+}
+
+/** Replays one database of a commit into the new file `target`. */
+export async function replayDatabase(
+  store: Store,
+  { entries }: CommitTree,
+  { name }: ManifestDatabase,
+  target: string,
+  onRows: (rows: number, bytes: number) => void,
+): Promise<void> {
+  const folder = `databases/${name}/`
+  const files = [...entries.values()].filter(({ path }) => path.startsWith(folder))
+  await replayDump(readAhead(store, files, folder.length), target, onRows)
+}
+
+const readAheadFiles = 16
+
+/** Reads blobs in order, some ahead of the one that is being replayed. */
+async function* readAhead(
+  store: Store,
+  files: { path: string; oid: string }[],
+  prefix: number,
+): AsyncGenerator<ReplayFile> {
+  const pending: Promise<Buffer>[] = []
+  let next = 0
+  for (const { path } of files) {
+    for (; next < files.length && pending.length < readAheadFiles; next++) {
+      const blob = store.readBlob((files[next] as { oid: string }).oid)
+      blob.catch(() => {})
+      pending.push(blob)
+    }
+    yield { path: path.slice(prefix), content: await (pending.shift() as Promise<Buffer>) }
+  }
+}
+
+async function findAsset(
+  store: Store,
+  tree: CommitTree,
+  { rev, file }: { rev: string; file: string },
+): Promise<FileEntry> {
+  const asset = (await readAssetEntries(store, tree)).find(({ path }) => path === file)
+  if (asset?.kind === 'file') return asset
+  throw new RowbackError(
+    'usage',
+    `restore ${rev}: no database or asset ${JSON.stringify(file)} is in it; nothing was written`,
+    {
+      hint: `rowback show ${rev}`,
+    },
+  )
+}
+
+/** Copies contents out of the commit; all from `path` where that is given. */
+function copier(store: Store, { entries }: CommitTree, path?: string): CopyContent {
+  return async (asset, handle) => {
+    const entry = entries.get(`assets/${storedPath(path ?? asset.path)}`)
+    if (entry) return store.copyBlob(entry.oid, handle.fd)
+    throw new RowbackError(
+      'dump',
+      `restore ${JSON.stringify(path ?? asset.path)}: the manifest names it, the commit does not hold it`,
+    )
+  }
+}
+
+/** The files that belong to a database: no asset may be one of them. */
+function databaseFiles(path: string): FileEntry[] {
+  const file = { kind: 'file', size: 0, mode: 0, mtimeNs: 0n, sha256: '' } as const
+  return ['', '-wal', '-shm', '-journal'].map((ending) => ({ ...file, path: path + ending }))
+}
+
+async function refuseOccupied(target: string): Promise<void> {
+  const found = await entriesOf(target)
+  if (found === undefined || found.length === 0) return
+  throw new RowbackError('target', `restore to ${target}: it is not empty; it was left untouched`, {
+    hint: 'name a directory that is missing or empty',
+  })
+}
+
+async function entriesOf(target: string): Promise<string[] | undefined> {
+  try {
+    return await readdir(target)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined
+    throw targetError(target, error)
+  }
+}
+
+async function removeEmptyTarget(target: string): Promise<void> {
+  try {
+    await rmdir(target)
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error
+  }
+}
+
+/** A -wal or -journal of another database would be taken for the new one's. */
+async function refuseExisting(output: string): Promise<void> {
+  const found = ['', '-wal', '-shm', '-journal']
+    .map((ending) => output + ending)
+    .find((path) => existsSync(path))
+  if (found === undefined) return
+  throw new RowbackError('target', `restore to ${output}: ${found} exists; it was left untouched`, {
+    hint: 'name a file that does not exist',
+  })
+}
+
+/** Runs `make` with a draft beside the target and leaves nothing of the draft behind. */
+async function replacing(target: string, rev: string, make: (draft: string) => Promise<void>): Promise<void> {
+  const draft = `${target}.rowback-${randomBytes(4).toString('hex')}`
+  const remove = (): void => rmSync(draft, { recursive: true, force: true })
+  const forget = onInterrupt(remove)
+  try {
+    await mkdir(dirname(target), { recursive: true })
+    await make(draft)
+    await syncDirectory(dirname(target))
+  } catch (error) {
+    if (error instanceof RowbackError && error.code !== 'target') throw error
+    throw targetError(target, error, rev)
+  } finally {
+    forget()
+    remove()
+  }
+}
+
+/** Makes a rename durable where the platform lets a directory be opened. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r').catch(() => undefined)
+  await directory?.sync().catch(() => {})
+  await directory?.close()
+}
+
+function targetError(target: string, error: unknown, rev?: string): unknown {
+  const verb = rev === undefined ? 'restore' : `restore ${rev}`
+  const say = (text: string): RowbackError =>
+    new RowbackError('target', `${verb} to ${target}: ${text}; nothing was left there`, { cause: error })
+  if (error instanceof RowbackError) return say('no room left on the disk')
+  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) return say('no room left on the disk')
+  if (hasErrno(error, 'EROFS', 'EACCES', 'EPERM', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'))
+    return say('it cannot be written')
+  if (hasErrno(error, 'EEXIST', 'ENOTEMPTY', 'ENOTDIR')) return say(`it is occupied: ${errorText(error)}`)
+  return error
+}

@@ -1,0 +1,209 @@
+/**
+ * Which rows differ between two trees: reads only the chunks that differ and matches their rows by key.
+ */
+
+import { literalEnd } from './dump/cut.ts'
+import type { Manifest, ManifestTable, TableKey } from './dump/manifest.ts'
+import { pathPart } from './dump/names.ts'
+import { checkRows, parseRowHeader, rowLiterals } from './dump/rows.ts'
+import type { TreeEntry } from './git/tree.ts'
+
+/** One side of a comparison: a commit, or the tree that a backup is about to commit. */
+export interface TreeSide {
+  manifest: Manifest
+  entries: ReadonlyMap<string, TreeEntry>
+}
+
+/** A row that differs; `before` and `after` are its literals in column order, the key first. */
+export interface RowChange {
+  kind: 'added' | 'changed' | 'removed'
+  columns: readonly string[]
+  before: readonly string[] | undefined
+  after: readonly string[] | undefined
+}
+
+/** A table with different rows on the two sides. */
+export interface TableChange {
+  database: string
+  table: string
+  /** Whether the table itself is only on one side. */
+  whole: 'added' | 'removed' | undefined
+  changes: AsyncGenerator<RowChange>
+  /** For a whole table: its row count, known without reading. */
+  rows: number
+  key: TableKey
+}
+
+export type ReadBlob = (oid: string) => Promise<Buffer>
+
+/** Yields the tables whose row files differ, by database and name. */
+export function* tableChanges(
+  before: TreeSide | undefined,
+  after: TreeSide,
+  read: ReadBlob,
+): Generator<TableChange> {
+  const [oldChunks, newChunks] = [chunksByTable(before?.entries), chunksByTable(after.entries)]
+  for (const { database, table, old, now } of tablePairs(before?.manifest, after.manifest)) {
+    const folder = `databases/${database}/30-rows/${pathPart(table)}`
+    const chunks = differing(oldChunks.get(folder) ?? [], newChunks.get(folder) ?? [])
+    if (chunks.before.length + chunks.after.length === 0) continue
+    const key = (now ?? old)?.key ?? 'position'
+    yield {
+      database,
+      table,
+      key,
+      whole: old ? (now ? undefined : 'removed') : 'added',
+      changes: rowChanges(chunks, key, read),
+      rows: (now ?? old)?.rows ?? 0,
+    }
+  }
+}
+
+interface TablePair {
+  database: string
+  table: string
+  old: ManifestTable | undefined
+  now: ManifestTable | undefined
+}
+
+function tablePairs(before: Manifest | undefined, after: Manifest): TablePair[] {
+  const pairs = new Map<string, TablePair>()
+  const pair = (database: string, table: string): TablePair => {
+    const id = `${database}/${pathPart(table)}`
+    const found = pairs.get(id) ?? { database, table, old: undefined, now: undefined }
+    pairs.set(id, found)
+    return found
+  }
+  for (const { name, tables } of before?.databases ?? [])
+    for (const table of tables) pair(name, table.name).old = table
+  for (const { name, tables } of after.databases)
+    for (const table of tables) pair(name, table.name).now = table
+  return [...pairs.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, found]) => found)
+}
+
+/** The row files of a tree by the folder of their table. */
+function chunksByTable(entries: ReadonlyMap<string, TreeEntry> | undefined): Map<string, TreeEntry[]> {
+  const tables = new Map<string, TreeEntry[]>()
+  for (const entry of entries?.values() ?? []) {
+    const folder = /^databases\/[^/]+\/30-rows\/[^/]+/.exec(entry.path)?.[0]
+    if (folder === undefined) continue
+    const chunks = tables.get(folder)
+    if (chunks) chunks.push(entry)
+    else tables.set(folder, [entry])
+  }
+  return tables
+}
+
+interface Chunks {
+  before: TreeEntry[]
+  after: TreeEntry[]
+}
+
+function differing(before: TreeEntry[], after: TreeEntry[]): Chunks {
+  const oids = (entries: TreeEntry[]): Set<string> =>
+    new Set(entries.map(({ path, oid }) => `${path} ${oid}`))
+  const [old, now] = [oids(before), oids(after)]
+  return {
+    before: byPath(before.filter(({ path, oid }) => !now.has(`${path} ${oid}`))),
+    after: byPath(after.filter(({ path, oid }) => !old.has(`${path} ${oid}`))),
+  }
+}
+
+/** In replay order, which for integer keys is key order. */
+function byPath(entries: TreeEntry[]): TreeEntry[] {
+  return entries.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
+}
+
+/** A row of a chunk, with its text still in bytes. */
+interface Row {
+  key: bigint | string
+  content: Buffer
+  start: number
+  end: number
+  columns: readonly string[]
+}
+
+async function* rowChanges(chunks: Chunks, key: TableKey, read: ReadBlob): AsyncGenerator<RowChange> {
+  const before = readRows(chunks.before, key, read)
+  const after = readRows(chunks.after, key, read)
+  if (key === 'rowid') yield* mergeByKey(before, after)
+  else yield* matchByKey(before, after)
+}
+
+async function* readRows(chunks: TreeEntry[], key: TableKey, read: ReadBlob): AsyncGenerator<Row> {
+  for (const chunk of chunks) {
+    const content = await read(chunk.oid)
+    const header = parseRowHeader(content, chunk.path)
+    const rows: Row[] = []
+    checkRows(content, header, chunk.path, (start, end) => {
+      rows.push({ key: keyOf(content, start, end, key), content, start, end, columns: header.columns })
+    })
+    yield* rows
+  }
+}
+
+function keyOf(content: Buffer, start: number, end: number, key: TableKey): bigint | string {
+  if (key === 'position') return content.toString('utf8', start, end)
+  let at = literalEnd(content, start + 1, end)
+  if (key === 'rowid') return BigInt(content.toString('latin1', start + 1, at))
+  for (let column = 1; column < key.length; column++) at = literalEnd(content, at + 1, end)
+  return content.toString('utf8', start + 1, at)
+}
+
+/** Walks two streams in the order of their integer keys side by side. */
+async function* mergeByKey(
+  before: AsyncGenerator<Row>,
+  after: AsyncGenerator<Row>,
+): AsyncGenerator<RowChange> {
+  let old = (await before.next()).value as Row | undefined
+  let now = (await after.next()).value as Row | undefined
+  while (old || now) {
+    if (old && (!now || old.key < now.key)) {
+      yield change(old, undefined)
+      old = (await before.next()).value as Row | undefined
+    } else if (now && (!old || now.key < old.key)) {
+      yield change(undefined, now)
+      now = (await after.next()).value as Row | undefined
+    } else {
+      if (differ(old as Row, now as Row)) yield change(old, now)
+      old = (await before.next()).value as Row | undefined
+      now = (await after.next()).value as Row | undefined
+    }
+  }
+}
+
+/** Matches rows whose chunks come in no order of their keys; holds the rows of one side. */
+async function* matchByKey(
+  before: AsyncGenerator<Row>,
+  after: AsyncGenerator<Row>,
+): AsyncGenerator<RowChange> {
+  const left = new Map<bigint | string, Row[]>()
+  for await (const row of before) left.set(row.key, [...(left.get(row.key) ?? []), row])
+  for await (const row of after) {
+    const old = left.get(row.key)?.shift()
+    if (!old || differ(old, row)) yield change(old, row)
+  }
+  for (const rows of left.values()) for (const row of rows) yield change(row, undefined)
+}
+
+function differ(a: Row, b: Row): boolean {
+  return (
+    a.content.compare(b.content, b.start, b.end, a.start, a.end) !== 0 ||
+    a.columns.join('\0') !== b.columns.join('\0')
+  )
+}
+
+function change(before: Row | undefined, after: Row | undefined): RowChange {
+  const literals = (row: Row | undefined): string[] | undefined =>
+    row && rowLiterals(row.content, row.start, row.end)
+  return {
+    kind: before ? (after ? 'changed' : 'removed') : 'added',
+    columns: (after ?? before)?.columns ?? [],
+    get before() {
+      return literals(before)
+    },
+    get after() {
+      return literals(after)
+    },
+  }
+}

@@ -1,0 +1,59 @@
+/** Collects the files of a new tree and hands those that the last commit lacks to the store. */
+
+import type { Writer } from './git/store.ts'
+import { blobOid, type TreeEntry, treeChanges, treeOid } from './git/tree.ts'
+import type { Phases } from './progress.ts'
+
+/** Where new blobs go; verify only wants their ids. */
+export type BlobSink = Pick<Writer, 'writeBlob' | 'writeFile'>
+
+export class TreeBuilder {
+  /** Every file so far, by path. */
+  readonly entries = new Map<string, TreeEntry>()
+  /** Files that had to be written, and files that the last commit holds at the same path. */
+  readonly files = { written: 0, reused: 0 }
+  /** Bytes of all files, and of those written. */
+  readonly bytes = { total: 0, written: 0 }
+  private readonly before: ReadonlyMap<string, TreeEntry>
+  private readonly sink: BlobSink | undefined
+  private readonly phases: Phases
+
+  /** `before` is the tree of the last commit; without a sink nothing is written. */
+  constructor(before: ReadonlyMap<string, TreeEntry>, sink: BlobSink | undefined, phases: Phases) {
+    this.before = before
+    this.sink = sink
+    this.phases = phases
+  }
+
+  async add(path: string, content: Buffer, rows = 0): Promise<void> {
+    const oid = blobOid(content)
+    if (this.count({ path, mode: '100644', oid }, content.length, rows))
+      await this.sink?.writeBlob(oid, content)
+  }
+
+  /** Adds a file whose id is known; `write` is called where the last commit lacks it. */
+  async addKnown(entry: TreeEntry, size: number, write: (sink: BlobSink) => Promise<void>): Promise<void> {
+    if (this.count(entry, size, 0) && this.sink) await write(this.sink)
+  }
+
+  /** What leads from the last commit's tree to this one. */
+  changes(): { add: TreeEntry[]; remove: string[] } {
+    const { added, changed, removed } = treeChanges(this.before, this.entries)
+    return { add: [...added, ...changed], remove: removed.map(({ path }) => path) }
+  }
+
+  oid(): string {
+    return treeOid(this.entries.values())
+  }
+
+  /** Notes an entry; true where the last commit lacks its content at that path. */
+  private count(entry: TreeEntry, size: number, rows: number): boolean {
+    this.entries.set(entry.path, entry)
+    const isNew = this.before.get(entry.path)?.oid !== entry.oid
+    this.files[isNew ? 'written' : 'reused'] += 1
+    this.bytes.total += size
+    if (isNew) this.bytes.written += size
+    this.phases.add(rows, size)
+    return isNew
+  }
+}

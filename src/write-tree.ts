@@ -1,0 +1,146 @@
+/** Puts a database and the assets of a source into a tree: the parts that backup and verify share. */
+
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Database } from 'better-sqlite3'
+import { digests } from './assets/digests.ts'
+import { type AssetEntry, assetLine, type FileEntry } from './assets/manifest.ts'
+import { storedPath } from './assets/paths.ts'
+import { entryWithoutContent, memoryBytes, type ReadAsset, readAsset } from './assets/read.ts'
+import type { AssetFile } from './assets/scan.ts'
+import type { CommitTree } from './commit-tree.ts'
+import { Cutter, literalKey } from './dump/cut.ts'
+import { type Manifest, type ManifestDatabase, manifestText } from './dump/manifest.ts'
+import { repositoryReadme } from './dump/readme.ts'
+import type { Store } from './git/store.ts'
+import type { TreeEntry } from './git/tree.ts'
+import { type DumpOptions, dumpDatabase } from './sqlite/dump.ts'
+import type { TreeBuilder } from './tree-builder.ts'
+
+/** Dumps an open database below `databases/<name>/` and returns its entry in the manifest. */
+export async function writeDatabase(
+  tree: TreeBuilder,
+  db: Database,
+  { name, path }: { name: string; path: string | undefined },
+  options: DumpOptions,
+): Promise<ManifestDatabase> {
+  const files = dumpDatabase(db, options)
+  let next = files.next()
+  while (!next.done) {
+    const { path: file, content, rows } = next.value
+    await tree.add(`databases/${name}/${file}`, content, rows)
+    next = files.next()
+  }
+  return {
+    name,
+    ...(path === undefined ? {} : { path }),
+    fullText: options.fullText,
+    excludedTables: [...options.excludeTables].sort(),
+    tables: next.value,
+  }
+}
+
+/** Copies assets below `assets/` and returns their entries; a file that is gone by now is left out. */
+export async function writeAssets(
+  tree: TreeBuilder,
+  root: string,
+  files: readonly AssetFile[],
+  spoolDir: string,
+): Promise<AssetEntry[]> {
+  const entries: AssetEntry[] = []
+  for (const file of files) {
+    if (file.kind !== 'file') entries.push(entryWithoutContent(file))
+    else {
+      const asset = await readAsset(root, file, spoolDir)
+      if (!asset) continue
+      entries.push(asset.entry)
+      await writeContent(tree, asset)
+    }
+  }
+  return entries
+}
+
+async function writeContent(tree: TreeBuilder, { entry, oid, content }: ReadAsset): Promise<void> {
+  await tree.addKnown(assetTreeEntry(entry.path, oid), entry.size, (sink) =>
+    Buffer.isBuffer(content) ? sink.writeBlob(oid, content) : sink.writeFile(oid, content.file, content.size),
+  )
+  if (!Buffer.isBuffer(content)) await content.dispose()
+}
+
+function assetTreeEntry(path: string, oid: string): TreeEntry {
+  return { path: `assets/${storedPath(path)}`, mode: '100644', oid }
+}
+
+/**
+ * Adds the assets of a commit to a tree that is rebuilt from it. A content whose size or SHA-256 is not what the
+ * manifest says, or that is not there, is left out, so that the trees differ.
+ */
+export async function writeStoredAssets(
+  tree: TreeBuilder,
+  store: Store,
+  { entries }: CommitTree,
+  assets: readonly AssetEntry[],
+  scratch: string,
+): Promise<void> {
+  for (const asset of assets) {
+    if (asset.kind !== 'file') continue
+    const { path } = assetTreeEntry(asset.path, '')
+    const oid = entries.get(path)?.oid
+    if (oid === undefined || !(await isContent(store, oid, asset, join(scratch, 'asset')))) continue
+    await tree.addKnown(assetTreeEntry(asset.path, oid), asset.size, async () => {})
+  }
+}
+
+async function isContent(
+  store: Store,
+  oid: string,
+  { size, sha256 }: FileEntry,
+  spool: string,
+): Promise<boolean> {
+  if ((await store.blobSizes([oid])).get(oid) !== size) return false
+  if (size <= memoryBytes) return (await digests(size, [await store.readBlob(oid)])).sha256 === sha256
+  const file = await open(spool, 'wx+')
+  try {
+    await store.copyBlob(oid, file.fd)
+    return (await digests(size, file.createReadStream({ start: 0, autoClose: false }))).sha256 === sha256
+  } finally {
+    await file.close()
+    await rm(spool)
+  }
+}
+
+/** Writes the asset manifest, the manifest and the README: what follows from all the rest. */
+export async function writeManifest(
+  tree: TreeBuilder,
+  source: Manifest['source'],
+  databases: ManifestDatabase[],
+  assets: readonly AssetEntry[],
+): Promise<Manifest> {
+  for (const { path, lines } of assetChunks(assets)) await tree.add(`assets-manifest/${path}.jsonl`, lines)
+  const files = assets.filter((entry) => entry.kind === 'file')
+  const bytes = files.reduce((sum, entry) => sum + entry.size, 0)
+  const manifest: Manifest = { format: 1, source, databases, assets: { files: files.length, bytes } }
+  await tree.add('manifest.json', Buffer.from(manifestText(manifest)))
+  await tree.add('README.md', Buffer.from(repositoryReadme))
+  return manifest
+}
+
+/** The lines of the asset manifest in the order of their paths, cut as rows are, by path. */
+function assetChunks(entries: readonly AssetEntry[]): { path: string; lines: Buffer }[] {
+  const keyed = entries.map((entry) => ({
+    key: Buffer.from(entry.path),
+    line: Buffer.from(`${assetLine(entry)}\n`),
+  }))
+  keyed.sort((a, b) => Buffer.compare(a.key, b.key))
+  let length = 0
+  const ends = keyed.map(({ line }) => {
+    length += line.length
+    return length
+  })
+  const cutter = new Cutter()
+  const lines = Buffer.concat(keyed.map(({ line }) => line))
+  const chunks = cutter.push(lines, ends, (_lines, _start, _end, index) =>
+    literalKey(keyed[index]?.key as Buffer),
+  )
+  return [...chunks, ...cutter.end()]
+}
