@@ -1,0 +1,240 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type AssetContent, entryWithoutContent, memoryBytes, readAsset } from '../../src/assets/read.ts'
+import { type AssetFile, scanSource } from '../../src/assets/scan.ts'
+import { testDirectory, withoutPrivilege, writeTree } from './test-directory.ts'
+
+function fileAt(path: string): AssetFile {
+  return { path, kind: 'file', size: 0, mode: 0o644, mtimeNs: 0n }
+}
+
+/** A source and a spool, both empty. */
+function places(): { root: string; spool: string } {
+  const directory = testDirectory()
+  mkdirSync(join(directory, 'root'))
+  mkdirSync(join(directory, 'spool'))
+  chmodSync(join(directory, 'spool'), 0o777)
+  return { root: join(directory, 'root'), spool: join(directory, 'spool') }
+}
+
+function bytesOf(content: AssetContent): Buffer {
+  return Buffer.isBuffer(content) ? content : readFileSync(content.file)
+}
+
+/** A process that runs `script` over and over, with `file` at hand, until the test ends; resolves once it runs. */
+async function runMeanwhile(file: string, script: string): Promise<ChildProcess> {
+  const program = `const fs = require('node:fs'), file = process.argv[1]; process.stdout.write('.'); ${script}`
+  const child = spawn(process.execPath, ['-e', program, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  await new Promise((resolve) => child.stdout.once('data', resolve))
+  return child
+}
+
+/** Appends to a file at each turn of the event loop, of which a large file's copy needs several. */
+function appendMeanwhile(file: string): () => Promise<void> {
+  let running = true
+  const appending = (async () => {
+    while (running) {
+      appendFileSync(file, 'x')
+      await setImmediate()
+    }
+  })()
+  return () => {
+    running = false
+    return appending
+  }
+}
+
+describe('readAsset', () => {
+  it.each([0, 1, 12_345, memoryBytes, memoryBytes + 1, 3 * memoryBytes])('reads %i bytes', async (size) => {
+    const { root, spool } = places()
+    const content = randomBytes(size)
+    writeTree(root, { 'a b': content })
+    chmodSync(join(root, 'a b'), 0o6751)
+    const before = (await scanSource(root, { include: ['**'], exclude: [] })).assets[0] as AssetFile
+    const read = await readAsset(root, before, spool)
+    if (read === undefined) throw new Error('it is gone')
+    expect(read.entry).toEqual({
+      kind: 'file',
+      path: 'a b',
+      size,
+      mode: 0o751,
+      mtimeNs: before.mtimeNs,
+      sha256: createHash('sha256').update(content).digest('hex'),
+    })
+    expect(read.oid).toBe(
+      execFileSync('git', ['hash-object', '--no-filters', join(root, 'a b')], { encoding: 'utf8' }).trim(),
+    )
+    expect(bytesOf(read.content).equals(content)).toBe(true)
+    expect(Buffer.isBuffer(read.content)).toBe(size <= memoryBytes)
+    if (!Buffer.isBuffer(read.content)) {
+      expect(read.content.size).toBe(size)
+      await read.content.dispose()
+    }
+    expect(readdirSync(spool)).toEqual([])
+  })
+
+  it('returns nothing for a file that is gone, or whose directory is', async () => {
+    const { root, spool } = places()
+    writeTree(root, { f: '' })
+    expect(await readAsset(root, fileAt('a'), spool)).toBeUndefined()
+    expect(await readAsset(root, fileAt('a/b'), spool)).toBeUndefined()
+    expect(await readAsset(root, fileAt('f/b'), spool)).toBeUndefined()
+  })
+
+  it('takes a file as it is now, not as the scan saw it', async () => {
+    const { root, spool } = places()
+    writeTree(root, { a: 'one' })
+    const [file] = (await scanSource(root, { include: ['**'], exclude: [] })).assets
+    writeFileSync(join(root, 'a'), 'other')
+    expect((await readAsset(root, file as AssetFile, spool))?.entry.size).toBe(5)
+  })
+
+  it.each(['symlink', 'fifo', 'directory'])(
+    'follows or waits for no %s that took the place of a file',
+    async (kind) => {
+      const { root, spool } = places()
+      const file = join(root, 'a')
+      if (kind === 'symlink') symlinkSync('/etc/passwd', file)
+      else if (kind === 'fifo') execFileSync('mkfifo', [file])
+      else mkdirSync(file)
+      await expect(readAsset(root, fileAt('a'), spool)).rejects.toMatchObject({ code: 'source' })
+    },
+  )
+
+  it('names a file that it may not read', async () => {
+    const { root, spool } = places()
+    writeTree(root, { a: 'x' })
+    chmodSync(join(root, 'a'), 0)
+    await withoutPrivilege(() =>
+      expect(readAsset(root, fileAt('a'), spool)).rejects.toMatchObject({
+        code: 'source',
+        message: 'read a: permission denied; nothing was committed',
+        hint: expect.stringContaining('assets: { exclude: ["/a"] }'),
+      }),
+    )
+  })
+
+  it('names a spool that cannot be written', async () => {
+    const { root, spool } = places()
+    writeTree(root, { a: Buffer.alloc(memoryBytes + 1) })
+    rmSync(spool, { recursive: true })
+    await expect(readAsset(root, fileAt('a'), spool)).rejects.toMatchObject({
+      code: 'target',
+      message: expect.stringContaining(`copy a to ${spool}: `),
+    })
+  })
+})
+
+describe('a file that changes', () => {
+  it('and does not stop is named, and nothing stays in the spool', async () => {
+    const { root, spool } = places()
+    const file = join(root, 'app.log')
+    writeFileSync(file, Buffer.alloc(memoryBytes + 1))
+    const stop = appendMeanwhile(file)
+    await expect(readAsset(root, fileAt('app.log'), spool)).rejects.toMatchObject({
+      code: 'source',
+      message: 'read app.log: it keeps changing while it is read; nothing was committed',
+      hint: expect.stringContaining('exclude'),
+    })
+    await stop()
+    expect(readdirSync(spool)).toEqual([])
+  })
+
+  it('and stops is read again', async () => {
+    const { root, spool } = places()
+    const file = join(root, 'a')
+    writeFileSync(file, Buffer.alloc(memoryBytes + 1))
+    const stop = appendMeanwhile(file)
+    const reading = readAsset(root, fileAt('a'), spool)
+    await setTimeout(100)
+    await stop()
+    const read = await reading
+    expect(read?.entry.size).toBe(statSync(file).size)
+    if (read !== undefined && !Buffer.isBuffer(read.content)) await read.content.dispose()
+    expect(readdirSync(spool)).toEqual([])
+  })
+
+  it.each([2 ** 20, memoryBytes + 1])('is never read as a mixture, at %i bytes', async (size) => {
+    const { root, spool } = places()
+    const file = join(root, 'a')
+    writeFileSync(file, Buffer.alloc(size, 'A'))
+    await runMeanwhile(
+      file,
+      `const fd = fs.openSync(file, 'r+')
+       const wait = new Int32Array(new SharedArrayBuffer(4))
+       for (let turn = 0; ; turn++) {
+         const piece = Buffer.alloc(65536, turn % 2 ? 'A' : 'B')
+         for (let at = 0; at < ${size}; at += piece.length) fs.writeSync(fd, piece, 0, Math.min(piece.length, ${size} - at), at)
+         Atomics.wait(wait, 0, 0, 120)
+       }`,
+    )
+    let uniform = 0
+    for (let turn = 0; turn < 15; turn++) {
+      const read = await readAsset(root, fileAt('a'), spool).catch((error) => {
+        expect(error).toMatchObject({ code: 'source' })
+      })
+      if (read === undefined) continue
+      const content = bytesOf(read.content)
+      expect(content.equals(Buffer.alloc(size, content[0]))).toBe(true)
+      if (!Buffer.isBuffer(read.content)) await read.content.dispose()
+      uniform += 1
+    }
+    expect(uniform).toBeGreaterThan(0)
+  })
+
+  it('by being replaced is read as one or the other', async () => {
+    const { root, spool } = places()
+    const file = join(root, 'a')
+    writeFileSync(file, 'A'.repeat(100_000))
+    await runMeanwhile(
+      file,
+      `for (let turn = 0; ; turn++) {
+         fs.writeFileSync(file + '.new', (turn % 2 ? 'A' : 'B').repeat(100_000))
+         fs.renameSync(file + '.new', file)
+       }`,
+    )
+    for (let turn = 0; turn < 20; turn++) {
+      const read = await readAsset(root, fileAt('a'), spool).catch((error) => {
+        expect(error).toMatchObject({ code: 'source' })
+      })
+      if (read !== undefined)
+        expect(['A', 'B'].map((letter) => letter.repeat(100_000))).toContain(String(read.content))
+    }
+  })
+})
+
+it('entryWithoutContent is the manifest entry of a symlink or a directory', () => {
+  const common = { path: 'a', size: 0, mode: 0o700, mtimeNs: 5n }
+  expect(entryWithoutContent({ ...common, kind: 'symlink', target: 'b' })).toEqual({
+    kind: 'symlink',
+    path: 'a',
+    target: 'b',
+  })
+  expect(entryWithoutContent({ ...common, kind: 'directory' })).toEqual({
+    kind: 'directory',
+    path: 'a',
+    mode: 0o700,
+  })
+  expect(() => entryWithoutContent({ ...common, kind: 'file' })).toThrow(
+    expect.objectContaining({ code: 'fault' }),
+  )
+})
