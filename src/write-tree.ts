@@ -9,7 +9,7 @@ import { storedPath } from './assets/paths.ts'
 import { entryWithoutContent, memoryBytes, type ReadAsset, readAsset } from './assets/read.ts'
 import type { AssetFile } from './assets/scan.ts'
 import type { CommitTree } from './commit-tree.ts'
-import { Cutter, literalKey } from './dump/cut.ts'
+import { Cutter, givenKeys } from './dump/cut.ts'
 import { type Manifest, type ManifestDatabase, manifestText } from './dump/manifest.ts'
 import { repositoryReadme } from './dump/readme.ts'
 import type { Store } from './git/store.ts'
@@ -139,8 +139,6 @@ function assetChunks(entries: readonly AssetEntry[]): { path: string; lines: Buf
   })
   const cutter = new Cutter()
   const lines = Buffer.concat(keyed.map(({ line }) => line))
-  const chunks = cutter.push(lines, ends, (_lines, _start, _end, index) =>
-    literalKey(keyed[index]?.key as Buffer),
-  )
+  const chunks = cutter.push(lines, ends, givenKeys(keyed.map(({ key }) => key)))
   return [...chunks, ...cutter.end()]
 }

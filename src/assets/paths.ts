@@ -78,14 +78,18 @@ function isRefused(component: string): boolean {
   return refused.test(name) || digestName.test(name)
 }
 
-/** A path as messages show it: as it is, or as JSON where spaces, quotes or control characters would mislead. */
+/** What would mislead a reader or a terminal; U+FFFD stands for bytes that are no UTF-8. */
+const misleading = /[\s"\ufffd\p{C}]/u
+
+/** A path as messages show it: as it is, or as JSON where anything in it would mislead. */
 export function shownPath(path: string): string {
-  if (!/[\s"\p{C}]/u.test(path)) return path
+  if (!misleading.test(path)) return path
   return JSON.stringify(path).replace(/[^ -~]/gu, (found) =>
-    /\p{C}|\s/u.test(found) ? codeEscape(found) : found,
+    misleading.test(found) ? escaped(found) : found,
   )
 }
 
-function codeEscape(character: string): string {
-  return `\\u{${(character.codePointAt(0) as number).toString(16)}}`
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index))
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }

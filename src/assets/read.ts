@@ -70,10 +70,7 @@ export function entryWithoutContent({ path, kind, mode, target }: AssetFile): Sy
   throw new RowbackError('fault', `list ${shownPath(path)}: a ${kind} has a content`)
 }
 
-/**
- * One attempt. System calls are synchronous but for large files: of many small ones that takes a fifth of the time,
- * and hashing 8 MiB holds the event loop longer than reading them does.
- */
+/** One attempt. System calls are synchronous but for large files: scan-folder.ts says what that saves. */
 async function readOnce(
   root: string,
   path: string,
@@ -82,11 +79,12 @@ async function readOnce(
   const file = join(root, path)
   let descriptor: number | undefined
   try {
+    await settle(file)
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     return await readOpen(descriptor, file, path, spoolDir)
   } catch (error) {
     if (error instanceof RowbackError) throw error
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR') && error.path === file) return undefined
     // ELOOP: it is a symlink by now; ENXIO: a socket.
     if (hasErrno(error, 'ELOOP', 'ENXIO')) return 'changed'
     throw sourceError(path, error)
@@ -101,13 +99,14 @@ async function readOpen(
   path: string,
   spoolDir: string,
 ): Promise<ReadAsset | 'changed'> {
-  const stats = await settledStats(descriptor)
+  const stats = fstatSync(descriptor, { bigint: true })
   if (!stats.isFile()) return 'changed'
   const size = Number(stats.size)
   const content = size > memoryBytes ? await spool(file, path, spoolDir) : readAll(descriptor, size)
   let result: ReadAsset | 'changed' = 'changed'
   try {
-    if (hasChanged(stats, descriptor, file)) return result
+    const length = Buffer.isBuffer(content) ? content.length : content.size
+    if (length !== size || hasChanged(stats, descriptor, file)) return result
     const { sha256, oid } = await digests(
       size,
       Buffer.isBuffer(content) ? [content] : createReadStream(content.file),
@@ -124,15 +123,13 @@ async function readOpen(
 const settleMs = 20
 
 /**
- * The state of an open file that nobody just wrote to. A second write within the same tick of the clock leaves the
- * modification time as it is, so a fresh file is given some time; one that is written all the time stays fresh.
+ * Waits a moment if a file was written just now: a second write within the same tick of the clock would leave its
+ * modification time as it is. One that is written all the time stays fresh, and is read nevertheless.
  */
-async function settledStats(descriptor: number): Promise<BigIntStats> {
-  const stats = fstatSync(descriptor, { bigint: true })
-  const ageMs = Date.now() - Number(stats.mtimeNs / 1_000_000n)
-  if (Math.abs(ageMs) >= settleMs) return stats
-  await setTimeout(settleMs - ageMs)
-  return fstatSync(descriptor, { bigint: true })
+async function settle(file: string): Promise<void> {
+  const { mtimeNs } = lstatSync(file, { bigint: true })
+  const ageMs = Date.now() - Number(mtimeNs / 1_000_000n)
+  if (Math.abs(ageMs) < settleMs) await setTimeout(settleMs - ageMs)
 }
 
 /** Whether the open file, or what its path names, is another by now. Throws ENOENT if nothing is there. */

@@ -97,7 +97,8 @@ async function sha256(handle: FileHandle): Promise<string> {
 
 /**
  * The time as `utimes` takes it. libuv cuts seconds to whole microseconds: half of one more keeps the rounding of
- * the double from reaching the next lower. Node.js takes a time before 1970 as a Date only, in milliseconds.
+ * the double from reaching the next lower (until 2106, when doubles get coarser). Node.js takes a time before 1970
+ * as a Date only, in milliseconds.
  */
 function fileTime(ns: bigint): number | Date {
   if (ns < 0n) return new Date(Math.floor(Number(ns) / 1e6))

@@ -9,7 +9,7 @@ import { hasErrno, RowbackError } from '../errors.ts'
 import { globs } from './glob.ts'
 import { comparePaths, parentOf } from './paths.ts'
 import { type Folder, identity, readFolder } from './scan-folder.ts'
-import { sourceError } from './source-error.ts'
+import { systemProblem } from './source-error.ts'
 
 /** An asset as the scan saw it. */
 export interface AssetFile {
@@ -77,10 +77,8 @@ export async function scanSource(dir: string, options: ScanOptions): Promise<Sou
 
 async function checkDirectory(dir: string): Promise<void> {
   const stats = await stat(dir).catch((cause: unknown) => {
-    const missing = hasErrno(cause, 'ENOENT', 'ENOTDIR')
-    throw missing
-      ? new RowbackError('source', `read ${dir}: no such directory`, { cause })
-      : sourceError(dir, cause)
+    const problem = hasErrno(cause, 'ENOENT', 'ENOTDIR') ? 'no such directory' : systemProblem(cause)
+    throw new RowbackError('source', `read ${dir}: ${problem}`, { cause })
   })
   if (!stats.isDirectory()) throw new RowbackError('source', `read ${dir}: it is no directory`)
 }

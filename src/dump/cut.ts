@@ -22,15 +22,13 @@ export interface Chunk {
   rows: number
 }
 
-/** The key of a row: what is hashed for the cut, and the name of a chunk that begins with it. */
-export interface Key {
+/** Reads the keys of lines: each method gets all lines, where one begins and ends, and which it is. */
+export interface Keys {
   /** 32 bits. */
-  hash: number
-  name(): string
+  hash(lines: Buffer, start: number, end: number, index: number): number
+  /** What a chunk that begins with the line is called. */
+  name(lines: Buffer, start: number, end: number, index: number): string
 }
-
-/** Finds the key of the line at `index`, which is `lines` from `start` to `end`. */
-export type KeyAt = (lines: Buffer, start: number, end: number, index: number) => Key
 
 /** Cuts lines, given in key order, into chunks. */
 export class Cutter {
@@ -40,19 +38,19 @@ export class Cutter {
   private spans: Buffer[] = []
 
   /** Takes lines that end at `ends` (offsets behind each line feed) and returns the chunks completed by them. */
-  push(lines: Buffer, ends: readonly number[], keyAt: KeyAt): Chunk[] {
+  push(lines: Buffer, ends: readonly number[], keys: Keys): Chunk[] {
     const chunks: Chunk[] = []
     let spanStart = 0
     let start = 0
     ends.forEach((end, index) => {
-      const key = keyAt(lines, start, end, index)
+      const hash = keys.hash(lines, start, end, index)
       const length = end - start
-      if (key.hash < length * 2 ** (32 - chunkBits) && this.rows > 0) {
+      if (hash < length * 2 ** (32 - chunkBits) && this.rows > 0) {
         this.spans.push(lines.subarray(spanStart, start))
         spanStart = start
         chunks.push(this.complete())
-        this.name = key.name()
-        if (key.hash < length * 2 ** (32 - directoryBits)) this.directory = this.name
+        this.name = keys.name(lines, start, end, index)
+        if (hash < length * 2 ** (32 - directoryBits)) this.directory = this.name
       }
       this.rows += 1
       start = end
@@ -78,12 +76,45 @@ export class Cutter {
   }
 }
 
-/** The key of a row line whose first value is an integer. */
-export const integerKeyAt: KeyAt = (lines, start) => readIntegerKey(lines, start + 2)
+/** The keys of row lines whose first value is an integer. */
+export const integerKeys: Keys = {
+  hash(lines, start) {
+    // Up to 15 digits are a number that a double holds; the rest is rare.
+    let at = start + 2
+    let value = 0
+    for (let byte = lines[at] as number; byte >= 0x30 && byte <= 0x39; byte = lines[++at] as number) {
+      value = value * 10 + byte - 0x30
+    }
+    const digits = at - start - 2
+    if (digits === 0 || digits > 15) return hashInteger(readInteger(lines, start + 2))
+    return mixHalves(value >>> 0, Math.floor(value / 2 ** 32))
+  },
+  name: (lines, start) => integerName(readInteger(lines, start + 2)),
+}
 
-/** The key of a row line whose first `columns` values identify it. */
-export function literalKeyAt(columns: number): KeyAt {
-  return (lines, start, end) => literalKey(keyBytes(lines, start, end, columns))
+/** The keys of rows that their position identifies, of lines behind the first `before`. */
+export function positionKeys(before: number): Keys {
+  const position = (index: number): bigint => BigInt(before + index + 1)
+  return {
+    hash: (_lines, _start, _end, index) => hashInteger(position(index)),
+    name: (_lines, _start, _end, index) => integerName(position(index)),
+  }
+}
+
+/** The keys of row lines whose first `columns` values identify them. */
+export function literalKeys(columns: number): Keys {
+  return {
+    hash: (lines, start, end) => hashBytes(keyBytes(lines, start, end, columns)),
+    name: (lines, start, end) => digest(keyBytes(lines, start, end, columns)),
+  }
+}
+
+/** The keys of lines that these bytes identify. */
+export function givenKeys(keys: readonly Buffer[]): Keys {
+  return {
+    hash: (_lines, _start, _end, index) => hashBytes(keys[index] as Buffer),
+    name: (_lines, _start, _end, index) => digest(keys[index] as Buffer),
+  }
 }
 
 /** The bytes of a row's key literals, from behind `(` to before the comma or parenthesis after the last. */
@@ -112,32 +143,21 @@ export function literalEnd(bytes: Buffer, at: number, end: number): number {
   return end
 }
 
-function readIntegerKey(bytes: Buffer, at: number): Key {
-  let index = at
-  const negative = bytes[index] === 0x2d
-  if (negative) index += 1
-  let value = 0
-  const first = index
-  for (let byte = bytes[index] as number; byte >= 0x30 && byte <= 0x39; byte = bytes[++index] as number) {
-    value = value * 10 + byte - 0x30
-  }
-  if (negative || index - first > 15) return integerKey(BigInt(bytes.toString('latin1', at, index)))
-  return {
-    hash: integerHash(value >>> 0, Math.floor(value / 2 ** 32)),
-    name: () => value.toString().padStart(19, '0'),
-  }
+function readInteger(bytes: Buffer, at: number): bigint {
+  let end = at + 1
+  while ((bytes[end] as number) >= 0x30 && (bytes[end] as number) <= 0x39) end += 1
+  return BigInt(bytes.toString('latin1', at, end))
 }
 
-/** The key of a row that one integer identifies. */
-export function integerKey(value: bigint): Key {
+/** 19 digits; a negative integer as `-` and its distance from the smallest, so that names sort as integers do. */
+function integerName(value: bigint): string {
+  const digits = (value < 0n ? 2n ** 63n + value : value).toString().padStart(19, '0')
+  return value < 0n ? `-${digits}` : digits
+}
+
+function hashInteger(value: bigint): number {
   const unsigned = BigInt.asUintN(64, value)
-  return {
-    hash: integerHash(Number(unsigned & 0xffffffffn), Number(unsigned >> 32n)),
-    name: () =>
-      value < 0n
-        ? `-${(2n ** 63n + value).toString().padStart(19, '0')}`
-        : value.toString().padStart(19, '0'),
-  }
+  return mixHalves(Number(unsigned & 0xffffffffn), Number(unsigned >> 32n))
 }
 
 /**
@@ -145,15 +165,16 @@ export function integerKey(value: bigint): Key {
  * as Knuth has it (The Art of Computer Programming 3, 6.4): neighbouring keys spread evenly, so that chunks
  * come out nearly equal.
  */
-function integerHash(low: number, high: number): number {
+function mixHalves(low: number, high: number): number {
   return (Math.imul(low, 0x9e3779b9) + Math.imul(high, 0x85ebca77)) >>> 0
 }
 
-/** The key of a row that these bytes identify: FNV-1a, then the 32-bit finaliser of MurmurHash3. */
-export function literalKey(bytes: Buffer): Key {
+/** FNV-1a, then the 32-bit finaliser of MurmurHash3. */
+function hashBytes(bytes: Buffer): number {
   let hash = 0x811c9dc5
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  for (let index = 0; index < bytes.length; index++)
+    hash = Math.imul(hash ^ (bytes[index] as number), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return { hash: (hash ^ (hash >>> 16)) >>> 0, name: () => digest(bytes) }
+  return (hash ^ (hash >>> 16)) >>> 0
 }

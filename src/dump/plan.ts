@@ -22,17 +22,28 @@ export interface RowSource {
   /** `integer`: one integer key, first. `literals`: the key columns, first. `ordinal`: the position of the row. */
   key: 'integer' | 'literals' | 'ordinal'
   keyColumns: number
-  /** Whether rows are taken in ranges of the key; else in one pass. */
-  ranges: boolean
-  /** SQL terms; none where a scan of the table is the order. */
-  orderBy: string[]
+  /** Whether rows can be taken in pages, each behind the last key of the one before; else in one pass. */
+  pages: boolean
+  /** Terms of SQL that give the key's order; none where a scan of the table is the order. */
+  orderBy: OrderTerm[]
   /** A rowid that no INSERT has room for: it is only kept where it counts the rows from 1. */
   countedRowid?: string | undefined
 }
 
-/** A key column as a term of ORDER BY or PRIMARY KEY. */
-export function keyTerm({ name, collation, descending }: PrimaryKeyColumn): string {
-  return `${identifier(name)} COLLATE ${identifier(collation)}${descending ? ' DESC' : ''}`
+/** A term of ORDER BY, and of comparisons with a key. */
+export interface OrderTerm {
+  term: string
+  descending: boolean
+}
+
+/** A column of a primary key as a term. */
+export function keyTerm({ name, collation, descending }: PrimaryKeyColumn): OrderTerm {
+  return { term: `${identifier(name)} COLLATE ${identifier(collation)}`, descending }
+}
+
+/** An integer key as a term. */
+export function rowidTerm(name: string): OrderTerm {
+  return { term: identifier(name), descending: false }
 }
 
 export interface PlannedTable {
@@ -81,7 +92,7 @@ export function plan(schema: Schema, virtuals: VirtualTable[], excluded: Readonl
       (table) => table.object.name,
     ).map((table) => ({
       table,
-      form: table.columns.some((column) => column.generated === 'stored') ? 'patched' : 'plain',
+      form: table.columns.some((column) => column.generated) ? 'patched' : 'plain',
       rows: excluded.has(table.object.name) ? undefined : tableRows(table),
     })),
     virtuals: byName(virtuals, (virtual) => virtual.object.name).map((virtual) =>
@@ -104,58 +115,45 @@ const mostColumns = 2000
 /** Where the rows of an ordinary table come from. */
 function tableRows(table: Table): RowSource {
   const stored = table.columns.filter((column) => column.generated !== 'virtual')
-  const source = { table: table.object.name, readFrom: table.object.name }
-  const same = (column: Column): RowSource['columns'][number] => ({
-    insert: column.name,
-    read: column.name,
-    column,
-  })
-  if (table.withoutRowid) {
-    const keys = [...new Set(table.primaryKey.map((key) => key.name))]
-    const keyColumns = keys.map((name) => stored.find((column) => column.name === name) as Column)
-    const rest = stored.filter((column) => !keys.includes(column.name))
-    return {
-      ...source,
-      columns: [...keyColumns, ...rest].map(same),
-      key: 'literals',
-      keyColumns: keys.length,
-      ranges: false,
-      orderBy: table.primaryKey.map(keyTerm),
-    }
-  }
-  const alias = stored.find((column) => column.name === table.rowidColumn)
-  const rowid = rowidName(table.columns)
-  if (alias) {
-    const columns = [alias, ...stored.filter((column) => column !== alias)].map(same)
-    return {
-      ...source,
-      columns,
-      key: 'integer',
-      keyColumns: 1,
-      ranges: true,
-      orderBy: [identifier(alias.name)],
-    }
-  }
-  if (rowid === undefined || stored.length === mostColumns) {
-    const columns = stored.map(same)
-    return {
-      ...source,
-      columns,
-      key: 'ordinal',
-      keyColumns: 0,
-      ranges: false,
-      orderBy: [],
-      countedRowid: rowid,
-    }
-  }
+  const found = table.withoutRowid ? keyedRows(table, stored) : rowidRows(table, stored)
+  return { table: table.object.name, readFrom: table.object.name, ...found }
+}
+
+type TableRows = Omit<RowSource, 'table' | 'readFrom'>
+
+function keyedRows({ primaryKey }: Table, stored: readonly Column[]): TableRows {
+  const names = new Set(primaryKey.map((key) => key.name))
+  const keys = [...names].map((name) => stored.find((column) => column.name === name) as Column)
+  const rest = stored.filter((column) => !names.has(column.name))
   return {
-    ...source,
-    columns: [{ insert: rowid, read: rowid, column: integerKey(rowid) }, ...stored.map(same)],
+    columns: [...keys, ...rest].map(asIs),
+    key: 'literals',
+    keyColumns: keys.length,
+    pages: primaryKey.length === keys.length && primaryKey.every(({ descending }) => !descending),
+    orderBy: primaryKey.map(keyTerm),
+  }
+}
+
+function rowidRows({ columns, rowidColumn }: Table, stored: readonly Column[]): TableRows {
+  const alias = stored.find((column) => column.name === rowidColumn)
+  const name = alias?.name ?? rowidName(columns)
+  if (name === undefined || (!alias && stored.length === mostColumns)) {
+    const ordinal = { key: 'ordinal', keyColumns: 0, pages: false, orderBy: [], countedRowid: name } as const
+    return { columns: stored.map(asIs), ...ordinal, orderBy: [] }
+  }
+  const key = alias ? asIs(alias) : { insert: name, read: name, column: integerKey(name) }
+  const rest = stored.filter((column) => column !== alias)
+  return {
+    columns: [key, ...rest.map(asIs)],
     key: 'integer',
     keyColumns: 1,
-    ranges: true,
-    orderBy: [rowid],
+    pages: true,
+    orderBy: [rowidTerm(name)],
   }
+}
+
+function asIs(column: Column): RowSource['columns'][number] {
+  return { insert: column.name, read: column.name, column }
 }
 
 /** The facts of a rowid that is written under a name of its own. */

@@ -20,7 +20,7 @@ export function realLiteral(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0'
   const text = String(value)
   if (!isRobust(Math.abs(value), value < 0 ? text.slice(1) : text)) return exactLiteral(value)
-  return /[.e]/.test(text) ? text : `${text}.0`
+  return text.includes('.') || text.includes('e') ? text : `${text}.0`
 }
 
 /**
@@ -29,18 +29,25 @@ export function realLiteral(value: number): string {
  * place from the middle between two doubles.
  */
 function isRobust(value: number, text: string): boolean {
-  const parts = /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(text)
-  if (!parts) return false
-  const fraction = parts[2] ?? ''
-  const digits = `${parts[1]}${fraction}`.replace(/^0+/, '')
-  const scale = fraction.length - Number(parts[3] ?? 0)
+  const mark = text.indexOf('e')
+  const decimal = mark < 0 ? text : text.slice(0, mark)
+  const point = decimal.indexOf('.')
+  const fraction = point < 0 ? 0 : decimal.length - point - 1
+  const scale = mark < 0 ? fraction : fraction - Number(text.slice(mark + 1))
   if (scale > 22 || scale < 0) return false
+  const digits = point < 0 ? decimal : withoutZeros(decimal.slice(0, point) + decimal.slice(point + 1))
   if (digits.length <= 15 && scale <= 4) return true
   if (digits.length > 17) return scale === 0 && value < 2 ** 63 && isNear(value, BigInt(digits))
   return (
     Math.abs(residual(value, digits, scale)) <=
     0.499 * unitInLastPlace(value) * (powersOfTen[scale] as number)
   )
+}
+
+function withoutZeros(digits: string): string {
+  let start = 0
+  while (digits.charCodeAt(start) === 0x30) start += 1
+  return start === 0 ? digits : digits.slice(start)
 }
 
 /** Whether an integer that a 64-bit register holds lies near its double. */
@@ -50,8 +57,9 @@ function isNear(value: number, integer: bigint): boolean {
 
 /** digits − value·10^scale, with an error far below a unit: the product is split after Dekker (1971). */
 function residual(value: number, digits: string, scale: number): number {
-  const high = Number(digits.slice(0, -8)) * 1e8
-  const low = Number(digits.slice(-8))
+  const isExact = digits.length <= 15
+  const high = isExact ? Number(digits) : Number(digits.slice(0, -8)) * 1e8
+  const low = isExact ? 0 : Number(digits.slice(-8))
   const power = powersOfTen[scale] as number
   const product = value * power
   const [valueHigh, valueLow] = split(value)

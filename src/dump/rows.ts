@@ -90,20 +90,20 @@ function isRowText(content: Buffer, start: number, end: number, columns: number)
   return !reader.failed && reader.at === end
 }
 
-/** The values of one row, read from its text `(…)`; the text must have passed `checkRows`. */
-export function parseRow(content: Buffer, start: number, end: number, encoding: Encoding): Value[] {
-  return rowLiterals(content, start, end).map((text) => parseLiteral(text, encoding))
-}
-
-/** The literals of one row as they are written. */
-export function rowLiterals(content: Buffer, start: number, end: number): string[] {
+/** The literals of one row as they are written, or the first `count` of them. */
+export function rowLiterals(
+  content: Buffer,
+  start: number,
+  end: number,
+  count = Number.POSITIVE_INFINITY,
+): string[] {
   const reader = new LiteralReader(content, start + 1, end)
   const literals: string[] = []
   do {
     const from = reader.at
     reader.skipLiteral()
     literals.push(content.toString('utf8', from, reader.at))
-  } while (reader.skip(','))
+  } while (literals.length < count && reader.skip(','))
   return literals
 }
 

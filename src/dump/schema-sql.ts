@@ -51,7 +51,9 @@ export function standIn(table: Table): string {
   )
   const name = identifier(table.object.name)
   if (!table.withoutRowid) return `CREATE TABLE ${name}(${columns.join(',')})`
-  const key = table.primaryKey.map(keyTerm)
+  const key = table.primaryKey
+    .map(keyTerm)
+    .map(({ term, descending }) => (descending ? `${term} DESC` : term))
   return `CREATE TABLE ${name}(${columns.join(',')},PRIMARY KEY(${key.join(',')})) WITHOUT ROWID`
 }
 
@@ -159,9 +161,9 @@ export function systemTableStatements(plan: Plan): string[] {
 
 /**
  * Whether a stored definition can be run from a script: stock sqlite3 drops a CR before a line feed and takes a
- * line of `/` or `go` alone for a semicolon, and a comment that never ends would swallow what follows.
+ * line of `/` or `go` alone, or before a comment, for a semicolon, and a comment that never ends would swallow what follows.
  */
 export function isScriptable(sql: string): boolean {
-  if (/[\r\0]/.test(sql) || /^\s*(?:\/|go)\s*$/im.test(sql)) return false
+  if (/[\r\0]/.test(sql) || /^\s*(?:\/|go)\s*(?:$|--|\/\*)/im.test(sql)) return false
   return [...tokens(sql)].every(({ kind }) => kind !== 'unclosed')
 }

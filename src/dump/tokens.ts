@@ -63,7 +63,8 @@ export function statements(text: string): (Statement & { ended: boolean })[] {
 }
 
 function isEnd(parts: readonly Token[]): boolean {
-  if (!isWord(parts[0], 'CREATE') || !parts.slice(1, 3).some((token) => isWord(token, 'TRIGGER'))) return true
+  const temporary = isWord(parts[1], 'TEMP') || isWord(parts[1], 'TEMPORARY')
+  if (!isWord(parts[0], 'CREATE') || !isWord(parts[temporary ? 2 : 1], 'TRIGGER')) return true
   return isWord(parts.at(-1), 'END') && parts.at(-2)?.text === ';'
 }
 

@@ -1,7 +1,6 @@
 /** What a virtual table holds that a dump must keep, read off its definition: pure. */
 
-import { identifier } from './literal.ts'
-import { freeColumn, integerKey, type RowSource } from './plan.ts'
+import { freeColumn, integerKey, type RowSource, rowidTerm } from './plan.ts'
 import type { Column, Schema, SchemaObject, Table } from './schema.ts'
 import { isWord, nameOf, tokens } from './tokens.ts'
 
@@ -177,8 +176,8 @@ function contentRows(name: string, content: Table, visible: Column[]): RowSource
     ],
     key: 'integer',
     keyColumns: 1,
-    ranges: true,
-    orderBy: [identifier(id.name)],
+    pages: true,
+    orderBy: [rowidTerm(id.name)],
   }
 }
 
@@ -207,8 +206,8 @@ function planRtree(context: Context): VirtualTable {
       })),
       key: 'integer',
       keyColumns: 1,
-      ranges: false,
-      orderBy: [identifier((columns[0] as Column).name)],
+      pages: false,
+      orderBy: [rowidTerm((columns[0] as Column).name)],
     },
     shadows: shadowNames(context, ['node', 'parent', 'rowid']),
     content: undefined,

@@ -1,7 +1,7 @@
 /** Dumps an open database as the files of format 1; reads the database and writes nothing. */
 
 import type { Database } from 'better-sqlite3'
-import { Cutter, integerKey, integerKeyAt, type KeyAt, literalKeyAt } from '../dump/cut.ts'
+import { Cutter, integerKeys, type Keys, literalKeys, positionKeys } from '../dump/cut.ts'
 import { identifier, literal, type Value } from '../dump/literal.ts'
 import type { TableKey } from '../dump/manifest.ts'
 import { pathPart } from '../dump/names.ts'
@@ -192,8 +192,7 @@ function* dumpRows(
   const total = { rows: 0, irregular: 0 }
   if (source.countedRowid !== undefined) refuseUncounted(db, source.readFrom, source.countedRowid)
   for (const batch of renderRows(db, source, schema.settings.encoding)) {
-    for (const chunk of cutter.push(batch.lines, batch.ends, keyFinder(source, total.rows)))
-      yield toFile(chunk)
+    for (const chunk of cutter.push(batch.lines, batch.ends, keysOf(source, total.rows))) yield toFile(chunk)
     total.rows += batch.ends.length
     total.irregular += batch.irregular
   }
@@ -210,12 +209,10 @@ function refuseUncounted(db: Database, table: string, rowid: string): void {
   )
 }
 
-/** How the rows behind the first `rowsBefore` are identified. */
-function keyFinder({ key, keyColumns }: RowSource, rowsBefore: number): KeyAt {
-  if (key === 'integer') return integerKeyAt
-  return key === 'literals'
-    ? literalKeyAt(keyColumns)
-    : (_lines, _start, _end, index) => integerKey(BigInt(rowsBefore + index + 1))
+/** How the rows behind the first `before` are identified. */
+function keysOf({ key, keyColumns }: RowSource, before: number): Keys {
+  if (key === 'integer') return integerKeys
+  return key === 'literals' ? literalKeys(keyColumns) : positionKeys(before)
 }
 
 /** Patches the tables whose rows a plain INSERT would refuse or change, and settles the schema again. */
@@ -252,7 +249,7 @@ function systemRows(db: Database, name: string, { settings }: Plan): string {
     columns: columns.map((column) => ({ insert: column, read: column, column: freeColumn(column) })),
     key: 'literals',
     keyColumns: 0,
-    ranges: false,
+    pages: false,
     orderBy: [],
   }
   const lines: Buffer[] = []

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Chunk, Cutter, integerKeyAt, literalKeyAt } from '../../src/dump/cut.ts'
+import { type Chunk, Cutter, integerKeys, literalKeys } from '../../src/dump/cut.ts'
 
-function cut(rows: string[], keyAt = integerKeyAt): Chunk[] {
+function cut(rows: string[], keys = integerKeys): Chunk[] {
   const lines = Buffer.from(rows.map((row) => `,(${row})\n`).join(''))
   const ends: number[] = []
   for (let at = lines.indexOf(10); at >= 0; at = lines.indexOf(10, at + 1)) ends.push(at + 1)
   const cutter = new Cutter()
-  return [...cutter.push(lines, ends, keyAt), ...cutter.end()]
+  return [...cutter.push(lines, ends, keys), ...cutter.end()]
 }
 
 const text = 'x'.repeat(90)
@@ -27,7 +27,7 @@ describe('chunks', () => {
 
   it('are near 64 KiB each for keys that are texts', () => {
     const rows = rowsOf(60_000).map((row) => `'key ${row.slice(0, row.indexOf(','))}',1,'${text}'`)
-    const sizes = cut(rows, literalKeyAt(1)).map(({ lines }) => lines.length)
+    const sizes = cut(rows, literalKeys(1)).map(({ lines }) => lines.length)
     expect(sizes.reduce((sum, size) => sum + size) / sizes.length).toBeGreaterThan(45_000)
     expect(Math.max(...sizes)).toBeLessThan(1_000_000)
   })
@@ -87,7 +87,7 @@ describe('chunks', () => {
         end += (lines.at(-1) as string).length
         ends.push(end)
       }
-      for (const { path } of cutter.push(Buffer.from(lines.join('')), ends, integerKeyAt)) {
+      for (const { path } of cutter.push(Buffer.from(lines.join('')), ends, integerKeys)) {
         const directory = path.slice(0, path.indexOf('/'))
         directories.set(directory, (directories.get(directory) ?? 0) + 1)
       }

@@ -1,0 +1,115 @@
+/**
+ * The queries that rows are read with: text of SQL, nothing is run here. One renders rows as lines inside SQLite,
+ * the other reads values so that every storage class and bit can be told.
+ */
+
+import { identifier, type Value } from '../dump/literal.ts'
+import type { RowSource } from '../dump/plan.ts'
+import { isRegular } from '../dump/regular.ts'
+import type { Affinity, Column } from '../dump/schema.ts'
+
+/** The user function that writes a REAL; see `realLiteral`. */
+export const realFunction = 'rowback_real'
+
+/** Behind the NUL of this mark stands no row: the page must be rendered value by value. */
+export const flagByte = 0x21
+const flag = `char(0)||'!'`
+
+/** Values above this are rendered one by one, so that a page of rows stays small. */
+const longValueBytes = 65535
+
+/** A query for the next ? rows behind a key as one blob, a row `,(…)` and NUL; NULL where there are none. */
+export function linesQuery(source: RowSource, after: readonly Value[] | undefined): string {
+  const values = source.columns.map(({ read, column }) => fastLiteral(identifier(read), column))
+  const separated = values.flatMap((value, index) => (index > 0 ? [`','`, value] : [value]))
+  const row = concat([`',('`, ...separated, `')'||char(0)`])
+  return `SELECT CAST(group_concat(x,'') AS BLOB) FROM (SELECT ${row} AS x ${rowsBehind(source, after)} LIMIT ?)`
+}
+
+/**
+ * A query for the values of the rows behind a key: text as a blob of its bytes, a blob as a text of its
+ * hexadecimal digits, so that JavaScript can tell every storage class.
+ */
+export function valuesQuery(source: RowSource, after: readonly Value[] | undefined): string {
+  const values = source.columns.map(({ read }) => {
+    const name = identifier(read)
+    return `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) WHEN 'blob' THEN hex(${name}) ELSE ${name} END`
+  })
+  return `SELECT ${values.join(',')} ${rowsBehind(source, after)}`
+}
+
+/** The table, the rows behind a key, and their order; no index is read, which may be damaged or another order. */
+function rowsBehind(source: RowSource, after: readonly Value[] | undefined): string {
+  const terms = source.orderBy.map(({ term }) => term)
+  const from = `FROM main.${identifier(source.readFrom)} NOT INDEXED`
+  const where = after ? `WHERE (${terms.join(',')})>(${after.map(placeholder).join(',')})` : ''
+  const order = source.orderBy.map(({ term, descending }) => (descending ? `${term} DESC` : term))
+  return `${from} ${where} ${order.length > 0 ? `ORDER BY ${order.join(',')}` : ''}`
+}
+
+/** Text is bound as its bytes: a string could not hold what is not UTF-8. */
+function placeholder(value: Value): string {
+  return value !== null && typeof value === 'object' && 'text' in value ? 'CAST(? AS TEXT)' : '?'
+}
+
+/** concat() of any number of terms: a call takes at most 1,000 of them. */
+function concat(terms: string[]): string {
+  if (terms.length <= 900) return `concat(${terms.join(',')})`
+  const groups: string[] = []
+  for (let at = 0; at < terms.length; at += 900) groups.push(concat(terms.slice(at, at + 900)))
+  return concat(groups)
+}
+
+/** An expression for the literal of a column, or the flag. */
+function fastLiteral(name: string, column: Column): string {
+  const nullValue = column.notNull ? flag : `'NULL'`
+  const branches: Record<string, string> = {
+    integer: `WHEN 'integer' THEN ${accepts(column, 'integer') ? name : flag}`,
+    real: `WHEN 'real' THEN ${fastReal(name, column.affinity)}`,
+    text: `WHEN 'text' THEN ${fastText(name, column.affinity)}`,
+    null: `WHEN 'null' THEN ${nullValue}`,
+  }
+  const blob = accepts(column, 'blob')
+    ? `iif(octet_length(${name})>${longValueBytes},${flag},quote(${name}))`
+    : flag
+  const order = branchOrder[column.affinity]
+  return `CASE typeof(${name}) ${order.map((kind) => branches[kind]).join(' ')} ELSE ${blob} END`
+}
+
+/** The likeliest storage class first. */
+const branchOrder: Record<Affinity, string[]> = {
+  integer: ['integer', 'null', 'text', 'real'],
+  numeric: ['text', 'integer', 'real', 'null'],
+  real: ['real', 'null', 'text', 'integer'],
+  text: ['text', 'null', 'integer', 'real'],
+  none: ['text', 'integer', 'null', 'real'],
+  'strict integer': ['integer', 'null', 'text', 'real'],
+  'strict real': ['real', 'null', 'text', 'integer'],
+  'strict text': ['text', 'null', 'integer', 'real'],
+  'strict blob': ['null', 'text', 'integer', 'real'],
+}
+
+function accepts(column: Column, kind: 'integer' | 'blob'): boolean {
+  return isRegular(kind === 'integer' ? 1n : Buffer.alloc(0), column)
+}
+
+/** quote() stops at a NUL, as does format('%s'): the flag for that and for long texts in one comparison. */
+function fastText(name: string, affinity: Affinity): string {
+  if (affinity.startsWith('strict') && affinity !== 'strict text') return flag
+  const whole = `octet_length(format('%.${longValueBytes}s',${name}))=octet_length(${name})`
+  const numeric = affinity === 'integer' || affinity === 'numeric' || affinity === 'real'
+  // The comparison gives the text numeric affinity; what stays text sorts behind every number.
+  const stays = numeric ? `CAST(9e999 AS REAL) COLLATE BINARY<+${name} AND ` : ''
+  return `iif(${stays}${whole},quote(${name}),${flag})`
+}
+
+/** Up to four decimals quote() prints what `realLiteral` prints, and any SQLite reads back; the rest is ours. */
+function fastReal(name: string, affinity: Affinity): string {
+  if (affinity === 'text' || (affinity.startsWith('strict') && affinity !== 'strict real')) return flag
+  // Arithmetic, unlike the bare column, takes no collation, which may be the application's own.
+  const value = `${name}*1.0`
+  const short = `${value}<>0 AND abs(${name})<1e11 AND round(${name}*10000)/10000.0=${value}`
+  const literalOf = `iif(${short},quote(${name}),${realFunction}(${name}))`
+  if (affinity !== 'integer' && affinity !== 'numeric') return literalOf
+  return `iif(${value}=CAST(${name} AS INTEGER),${flag},${literalOf})`
+}
