@@ -20,7 +20,7 @@ export function literal(value: Value, encoding: Encoding): string {
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'number') return realLiteral(value)
   if (Buffer.isBuffer(value)) return blobLiteral(value)
-  const text = decode(value.text, encoding)
+  const text = decodeText(value.text, encoding)
   return text === undefined ? `CAST(${blobLiteral(value.text)} AS TEXT)` : textLiteral(text)
 }
 
@@ -64,7 +64,7 @@ function quote(text: string): string {
  * that are not valid in the encoding and, in UTF-16, U+FFFE and U+FFFF (SQLite's UTF-8 reader maps both to
  * U+FFFD) and text whose line ends have no marker left.
  */
-function decode(bytes: Buffer, encoding: Encoding): string | undefined {
+export function decodeText(bytes: Buffer, encoding: Encoding): string | undefined {
   if (encoding === 'UTF-8') {
     if (!isUtf8(bytes) || bytes.includes(0)) return undefined
     return bytes.toString('utf8')

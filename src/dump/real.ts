@@ -29,44 +29,44 @@ export function realLiteral(value: number): string {
  * place from the middle between two doubles.
  */
 function isRobust(value: number, text: string): boolean {
+  const point = text.indexOf('.')
+  const fraction = point < 0 ? 0 : text.length - point - 1
+  // Between these bounds ECMAScript writes no exponent; ten and more digits behind the point end in eight digits.
+  if (value >= 1e-6 && value < 1e21 && fraction >= 8) return isNear(value, Number(text.slice(-8)), fraction)
   const mark = text.indexOf('e')
-  const decimal = mark < 0 ? text : text.slice(0, mark)
-  const point = decimal.indexOf('.')
-  const fraction = point < 0 ? 0 : decimal.length - point - 1
-  const scale = mark < 0 ? fraction : fraction - Number(text.slice(mark + 1))
-  if (scale > 22 || scale < 0) return false
-  const digits = point < 0 ? decimal : withoutZeros(decimal.slice(0, point) + decimal.slice(point + 1))
-  if (digits.length <= 15 && scale <= 4) return true
-  if (digits.length > 17) return scale === 0 && value < 2 ** 63 && isNear(value, BigInt(digits))
-  return (
-    Math.abs(residual(value, digits, scale)) <=
-    0.499 * unitInLastPlace(value) * (powersOfTen[scale] as number)
-  )
+  const digits = (mark < 0 ? text : text.slice(0, mark)).replace('.', '').replace(/^0+/, '')
+  const scale = mark < 0 ? fraction : fractionDigits(text, mark) - Number(text.slice(mark + 1))
+  if (digits.length <= 15 && scale >= 0 && scale <= 4) return true
+  if (digits.length > 17) return scale === 0 && value < 2 ** 63 && isNearInteger(value, BigInt(digits))
+  return isNear(value, Number(digits.slice(-8)), scale)
 }
 
-function withoutZeros(digits: string): string {
-  let start = 0
-  while (digits.charCodeAt(start) === 0x30) start += 1
-  return start === 0 ? digits : digits.slice(start)
+function fractionDigits(text: string, mark: number): number {
+  const point = text.indexOf('.')
+  return point < 0 ? 0 : mark - point - 1
 }
 
 /** Whether an integer that a 64-bit register holds lies near its double. */
-function isNear(value: number, integer: bigint): boolean {
+function isNearInteger(value: number, integer: bigint): boolean {
   return Math.abs(Number(integer - BigInt(value))) <= 0.499 * unitInLastPlace(value)
 }
 
-/** digits − value·10^scale, with an error far below a unit: the product is split after Dekker (1971). */
-function residual(value: number, digits: string, scale: number): number {
-  const isExact = digits.length <= 15
-  const high = isExact ? Number(digits) : Number(digits.slice(0, -8)) * 1e8
-  const low = isExact ? 0 : Number(digits.slice(-8))
-  const power = powersOfTen[scale] as number
+/**
+ * Whether the decimal s·10^-scale lies near the double that it is the shortest text of; `low` is s modulo 10^8.
+ * s − value·10^scale is computed with an error far below a unit: the product is split after Dekker (1971), and
+ * s, of 17 digits at the most, is a multiple of 10^8 next to the product, plus `low`.
+ */
+function isNear(value: number, low: number, scale: number): boolean {
+  const power = powersOfTen[scale]
+  if (power === undefined) return false
   const product = value * power
+  const high = Math.round((product - low) / 1e8) * 1e8
   const [valueHigh, valueLow] = split(value)
   const [powerHigh, powerLow] = split(power)
   const error =
     valueHigh * powerHigh - product + valueHigh * powerLow + valueLow * powerHigh + valueLow * powerLow
-  return high - product + low - error
+  const residual = high - product + low - error
+  return Math.abs(residual) <= 0.499 * unitInLastPlace(value) * power
 }
 
 function split(value: number): [number, number] {

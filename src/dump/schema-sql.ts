@@ -105,9 +105,10 @@ function tablePatch(table: Table): string[] {
     (table.columns.find((column) => column.generated !== 'virtual') as { name: string }).name,
   )
   return [
+    // Under the name itself it could meet the index of the stand-in's own PRIMARY KEY, of which no row tells.
     ...table.autoIndexes.flatMap((index) => [
-      `CREATE INDEX ${identifier(index)} ON ${identifier(name)}(${first}) WHERE 0`,
-      `UPDATE sqlite_schema SET sql=NULL WHERE type='index' AND name=${textLiteral(index)}`,
+      `CREATE INDEX ${identifier(`${index}_`)} ON ${identifier(name)}(${first}) WHERE 0`,
+      `UPDATE sqlite_schema SET name=${textLiteral(index)},sql=NULL WHERE type='index' AND name=${textLiteral(`${index}_`)}`,
     ]),
     setSql(table.object),
   ]

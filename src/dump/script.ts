@@ -13,7 +13,9 @@ export const scriptFiles = ['10-open.sql', '20-tables.sql', '40-schema.sql', '90
 export type ScriptFile = (typeof scriptFiles)[number]
 
 const name = '"(?:[^"]|"")*"'
-const text = "(?:replace\\()*'(?:[^']|'')*'(?:,'[^']*',char\\(1[03]\\)\\))*"
+const textFrom = (start: string) => `(?:replace\\()*'${start}(?:[^']|'')*'(?:,'[^']*',char\\(1[03]\\)\\))*`
+const text = textFrom('')
+const autoIndex = textFrom('sqlite_autoindex_')
 
 /** Statements that Rowback itself words, by the file that they stand in. */
 const worded: Record<ScriptFile, RegExp[]> = {
@@ -29,7 +31,9 @@ const worded: Record<ScriptFile, RegExp[]> = {
   '40-schema.sql': [
     configuration(),
     /^PRAGMA writable_schema=(?:ON|RESET)$/,
-    new RegExp(`^UPDATE sqlite_schema SET sql=NULL WHERE type='index' AND name=${text}$`),
+    new RegExp(
+      `^UPDATE sqlite_schema SET name=${autoIndex},sql=NULL WHERE type='index' AND name=${autoIndex}$`,
+    ),
     new RegExp(`^REINDEX main\\.${name}$`),
     new RegExp(`^INSERT INTO ${name}\\(${name}\\) VALUES\\('rebuild'\\)$`),
   ],
@@ -98,6 +102,12 @@ function isTable(parts: readonly Token[]): boolean {
   )
 }
 
+/** SQLite never stores these words, but reads them where somebody wrote them into `sqlite_schema`. */
+function withoutIfNotExists(parts: readonly Token[]): readonly Token[] {
+  const words = ['IF', 'NOT', 'EXISTS']
+  return words.every((word, index) => isWord(parts[index + 2], word)) ? parts.toSpliced(2, 3) : parts
+}
+
 const modules = new Set(['fts3', 'fts4', 'fts5', 'rtree', 'rtree_i32'])
 
 function isVirtualTable({ sql }: Statement): boolean {
@@ -126,7 +136,7 @@ function isPatch(sql: string): boolean {
 function isStored(kind: string, definition: string): boolean {
   const parts = [...tokens(definition)]
   if (kind === 'virtual') return parseVirtual(definition) !== undefined
-  if (kind === 'table') return isTable(parts)
+  if (kind === 'table') return isTable(withoutIfNotExists(parts))
   if (!isWord(parts[0], 'CREATE')) return false
   return isWord(parts[isWord(parts[1], 'UNIQUE') ? 2 : 1], kind.toUpperCase())
 }

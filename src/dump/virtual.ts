@@ -73,9 +73,16 @@ export function planVirtual(object: SchemaObject, schema: Schema, facts: Virtual
           : definition.module === 'rtree' || definition.module === 'rtree_i32'
             ? planRtree(context)
             : undefined
-    if (found) return found
+    if (found && !hasObjectsOfUser(found, schema)) return found
   }
   return { object, mode: 'exact', rows: undefined, shadows: [], content: undefined, config: undefined }
+}
+
+/** Whether somebody has put an index or a trigger on a shadow table. */
+function hasObjectsOfUser({ shadows }: VirtualTable, { objects }: Schema): boolean {
+  return objects.some(
+    ({ type, tableName, sql }) => type !== 'table' && sql !== null && shadows.includes(tableName),
+  )
 }
 
 interface Context {
@@ -91,7 +98,11 @@ const fts4Options = new Set(['tokenize', 'prefix', 'content', 'matchinfo', 'orde
 function planFts5(context: Context): VirtualTable | undefined {
   const options = readOptions(context.definition, fts5Options)
   if (!options || options.content === '') return undefined
-  const shadows = shadowNames(context, ['data', 'idx', 'content', 'docsize', 'config'])
+  const shadows = shadowNames(context, [
+    ...['data', 'idx', 'config'],
+    ...(options.content === undefined ? ['content'] : []),
+    ...(options.columnsize === '0' ? [] : ['docsize']),
+  ])
   const config = `${context.object.name}_config`
   if (options.content === undefined) return planContent(context, shadows, config)
   const docsize = shadows.includes(`${context.object.name}_docsize`)
@@ -107,7 +118,12 @@ function planFts5(context: Context): VirtualTable | undefined {
 function planFts4(context: Context): VirtualTable | undefined {
   const options = readOptions(context.definition, fts4Options)
   if (!options || options.content === '') return undefined
-  const shadows = shadowNames(context, ['content', 'segments', 'segdir', 'docsize', 'stat'])
+  const hasSizes = context.definition.module === 'fts4' && options.matchinfo?.toLowerCase() !== 'fts3'
+  const shadows = shadowNames(context, [
+    ...['segments', 'segdir'],
+    ...(options.content === undefined ? ['content'] : []),
+    ...(hasSizes ? ['docsize', 'stat'] : []),
+  ])
   if (options.content === undefined) return planContent(context, shadows, undefined)
   if (!shadows.includes(`${context.object.name}_docsize`)) return undefined
   return planRebuild(context, shadows, { table: options.content, rowid: 'rowid' }, undefined)
@@ -130,6 +146,7 @@ function readOptions(
   return options
 }
 
+/** The tables that the module has made for a virtual table; others may have such names by chance. */
 function shadowNames({ object, schema }: Context, endings: string[]): string[] {
   return endings
     .map((ending) => `${object.name}_${ending}`)
