@@ -67,12 +67,12 @@ export class CatFile {
   }
 
   #start(): Batch {
-    const process = startGit(this.#gitDir, ['cat-file', '--batch'])
-    const batch = { process, bytes: new ByteReader(process.stdout), idle: Promise.resolve() }
+    const child = startGit(this.#gitDir, ['cat-file', '--batch'])
+    const batch = { process: child, bytes: new ByteReader(child.stdout), idle: Promise.resolve() }
     const forget = () => {
       if (this.#batch === batch) this.#batch = undefined
     }
-    process.ended.then(forget, forget)
+    child.ended.then(forget, forget)
     return batch
   }
 

@@ -273,7 +273,8 @@ test('a pack that cannot be written to its end is one clear error, and the last 
 test('a fast-import that is killed is one clear error', async () => {
   const store = await testStore()
   await wrapGit('[ "$1" = fast-import ] && kill -KILL $$')
-  const content = Buffer.alloc(1_000_000)
+  const content = Buffer.alloc(8_000_000)
+  // More than feed lets wait for git, so that this call notices.
   await expect(store.begin().writeBlob(blobOid(content), content)).rejects.toMatchObject({
     code: 'repository',
     message: `write ${store.dir}: git was ended by SIGKILL; the last commit is intact`,

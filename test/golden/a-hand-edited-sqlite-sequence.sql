@@ -1,0 +1,26 @@
+-- 10-open.sql
+PRAGMA encoding='UTF-8';
+PRAGMA page_size=4096;
+PRAGMA auto_vacuum=0;
+PRAGMA foreign_keys=OFF;
+PRAGMA ignore_check_constraints=ON;
+BEGIN;
+-- 20-tables.sql
+CREATE TABLE d(id INTEGER PRIMARY KEY AUTOINCREMENT, v);
+-- 30-rows/d/+first/+first.sql
+INSERT INTO "d"("id","v") VALUES
+ (5,'x')
+;
+-- 40-schema.sql
+-- 90-close.sql
+DELETE FROM sqlite_sequence;
+INSERT INTO "sqlite_sequence"("name","seq") VALUES
+ ('d',3)
+,('d',5)
+,('gone',7)
+,(NULL,'text')
+;
+PRAGMA user_version=0;
+PRAGMA application_id=0;
+COMMIT;
+PRAGMA journal_mode=DELETE;

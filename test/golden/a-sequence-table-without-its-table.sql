@@ -1,0 +1,18 @@
+-- 10-open.sql
+PRAGMA encoding='UTF-8';
+PRAGMA page_size=4096;
+PRAGMA auto_vacuum=0;
+PRAGMA foreign_keys=OFF;
+PRAGMA ignore_check_constraints=ON;
+BEGIN;
+-- 20-tables.sql
+-- 40-schema.sql
+-- 90-close.sql
+PRAGMA writable_schema=ON;
+CREATE TABLE IF NOT EXISTS sqlite_sequence(name,seq);
+PRAGMA writable_schema=OFF;
+DELETE FROM sqlite_sequence;
+PRAGMA user_version=0;
+PRAGMA application_id=0;
+COMMIT;
+PRAGMA journal_mode=DELETE;
