@@ -5,18 +5,20 @@ import { formatVersion, type Manifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Identity } from './git/commit.ts'
 import { lockRepository } from './git/lock.ts'
+import { checkRemoteUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { withWorkDir } from './git/work-dir.ts'
+import { version } from './package.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { type PushResult, pushStore } from './push.ts'
-import { openOrCreateStore } from './repository.ts'
+import { openOrCreateStore, sourceKey } from './repository.ts'
 import { readSource, type Source, type SourceDatabase, sourceName } from './source.ts'
-import type { DumpOptions } from './sqlite/dump.ts'
 import { checkIntegrity } from './sqlite/integrity.ts'
+import type { DumpOptions } from './sqlite/plan-dump.ts'
 import { openSnapshot, sourceError } from './sqlite/snapshot.ts'
+import { startDump } from './sqlite/start-dump.ts'
 import { commitMessage, type Summary, summarize } from './summary.ts'
 import { TreeBuilder } from './tree-builder.ts'
-import { version } from './version.ts'
 import { writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
 
 export interface BackupOptions {
@@ -65,19 +67,22 @@ export interface BackupResult {
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const phases = new Phases(options.onProgress)
   phases.begin('scan')
-  const { repository, assets = { include: ['**'], exclude: [] } } = options
+  const { repository, remote, assets = { include: ['**'], exclude: [] } } = options
+  if (remote !== undefined) checkRemoteUrl(remote)
   const source = await readSource(options.source, { ...assets, repository })
-  const store = await openOrCreateStore(repository, options)
+  const { store, discard } = await openOrCreateStore(repository, options)
   try {
     const unlock = await lockRepository(store.dir)
     try {
       await claimSource(store, source)
       const committed = await commitSource(store, source, options, phases)
       phases.begin('push')
-      const push =
-        options.remote === undefined ? undefined : await pushStore(store, options.remote, options.onProgress)
+      const push = remote === undefined ? undefined : await pushStore(store, remote, options.onProgress)
       phases.end()
       return { ...committed, push, timesMs: phases.timesMs }
+    } catch (error) {
+      await discard()
+      throw error
     } finally {
       await unlock()
     }
@@ -86,13 +91,12 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   }
 }
 
-const sourceKey = 'rowback.source'
-
 /** A repository holds the backups of one source; its own configuration says which. */
 async function claimSource(store: Store, source: Source): Promise<void> {
   const owner = await store.config(sourceKey)
   if (owner === source.path) return
-  if (owner === undefined) return store.setConfig(sourceKey, source.path)
+  // The run that claimed a repository without a commit has died; what it wanted to back up does not matter.
+  if (owner === undefined || (await store.tip()) === undefined) return store.setConfig(sourceKey, source.path)
   const quote = JSON.stringify
   throw new RowbackError(
     'usage',
@@ -163,19 +167,21 @@ async function writeSource(
         workDir,
         busyTimeoutMs: options.busyTimeoutMs ?? 10_000,
       })
+      const dumpOptions = {
+        excludeTables: options.excludeTables ?? [],
+        fullText: options.fullText ?? 'logical',
+      }
+      const dump = startDump(snapshot, dumpOptions)
       try {
         phases.begin('check')
         if (!isKnown(before, database)) checkIntegrity(snapshot.db, database.file)
         phases.begin('dump')
         const path = source.kind === 'directory' ? database.path : undefined
-        const dumpOptions = {
-          excludeTables: options.excludeTables ?? [],
-          fullText: options.fullText ?? 'logical',
-        }
-        databases.push(await writeDatabase(tree, snapshot.db, { name: database.name, path }, dumpOptions))
+        databases.push(await writeDatabase(tree, dump.files, { name: database.name, path }, dumpOptions))
       } catch (error) {
         throw sourceError(database.file, error)
       } finally {
+        await dump.stop()
         await snapshot.close()
       }
     }

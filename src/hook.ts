@@ -2,8 +2,8 @@
 
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { hasErrno } from './errors.ts'
+import { packageRoot } from './package.ts'
 
 /** The line of the hook that says which programs to run; installing fills it in. */
 const programLine = /^rowback_program=.*$/m
@@ -13,9 +13,8 @@ const marker = '# rowback pre-push hook'
 
 /** Installs `hooks/pre-push` into a git directory, with the programs that are running now as its first choice. */
 export async function installHook(gitDir: string): Promise<void> {
-  const root = packageRoot()
-  const template = await readFile(join(root, 'hooks', 'pre-push'), 'utf8')
-  const program = [process.execPath, join(root, 'bin', 'rowback.js')].map(shellQuoted).join(' ')
+  const template = await readFile(join(packageRoot, 'hooks', 'pre-push'), 'utf8')
+  const program = [process.execPath, join(packageRoot, 'bin', 'rowback.js')].map(shellQuoted).join(' ')
   const file = hookFile(gitDir)
   await mkdir(join(gitDir, 'hooks'), { recursive: true })
   await writeFile(
@@ -37,12 +36,6 @@ export async function hasOwnHook(gitDir: string): Promise<boolean> {
 
 function hookFile(gitDir: string): string {
   return join(gitDir, 'hooks', 'pre-push')
-}
-
-/** The folder of package.json: two levels above the built file, one above the source. */
-function packageRoot(): string {
-  const here = fileURLToPath(new URL('.', import.meta.url))
-  return join(here, here.includes(join('dist', 'src')) ? '../..' : '..')
 }
 
 function shellQuoted(text: string): string {

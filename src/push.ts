@@ -52,7 +52,7 @@ export async function pushStore(
     })
   }
   phases.begin('remote')
-  const known = await remoteTip(store, url, store.branch)
+  const known = await readTip(store, url)
   const commits = await commitsSince(store, known)
   const own = await hasOwnHook(store.gitDir)
   phases.begin('verify')
@@ -62,6 +62,16 @@ export async function pushStore(
   await store.setConfig(remoteKey, url)
   phases.end()
   return { remote: redactUrl(url), commits: commits.length, verified, timesMs: phases.timesMs }
+}
+
+async function readTip(store: Store, url: string): Promise<string | undefined> {
+  try {
+    return await remoteTip(store, url, store.branch)
+  } catch (error) {
+    if (!(error instanceof RowbackError) || error.code !== 'remote') throw error
+    const { message, hint } = error
+    throw new RowbackError('remote', `${message}; the commit is safe in ${store.dir}`, { hint, cause: error })
+  }
 }
 
 /** The commits that lead from `known` to the tip of the branch, oldest first; all where `known` is none of them. */

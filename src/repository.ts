@@ -1,21 +1,68 @@
 /** Opens the repository of a backup, or makes it. */
 
-import { readdir } from 'node:fs/promises'
-import { hasErrno } from './errors.ts'
+import { readdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { readCommitTree } from './commit-tree.ts'
+import { hasErrno, RowbackError } from './errors.ts'
+import { missingParents, removeEmptyFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
 import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
 import { installHook } from './hook.ts'
 
-/** Opens the repository at `dir`; one that is missing or empty is made, with our hook unless told not to. */
+/** The setting of a repository that names the source whose backups it holds. */
+export const sourceKey = 'rowback.source'
+
+/** An open repository; `discard` removes one that was made for this backup, as long as it holds no commit. */
+export interface BackupStore {
+  store: Store
+  discard(): Promise<void>
+}
+
+/**
+ * Opens the repository at `dir`; one that is missing or empty is made, with our hook unless told not to. Throws a
+ * `repository` error for one that holds the commits of something else.
+ */
 export async function openOrCreateStore(
   dir: string,
   { branch, hook = true }: { branch?: string | undefined; hook?: boolean | undefined },
-): Promise<Store> {
-  if (!(await isVacant(dir))) return openStore(dir, { branch })
+): Promise<BackupStore> {
+  const made = missingParents(join(resolve(dir), 'HEAD'))
+  if (!(await isVacant(dir))) return { store: await openOwnStore(dir, branch), discard: async () => {} }
   const store = await createStore(dir, { branch })
   if (hook) await installHook(store.gitDir)
-  return store
+  const discard = async (): Promise<void> => {
+    if ((await store.tip()) !== undefined) return
+    for (const name of await readdir(store.gitDir)) await rm(join(store.gitDir, name), { recursive: true })
+    removeEmptyFolders(made)
+  }
+  return { store, discard }
+}
+
+async function openOwnStore(dir: string, branch: string | undefined): Promise<Store> {
+  const store = await openStore(dir, { branch })
+  try {
+    if ((await store.config(sourceKey)) === undefined) await refuseForeign(store)
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** Throws where the branch, or what is checked out while there is no such branch, is no backup. */
+async function refuseForeign(store: Store): Promise<void> {
+  const commit = (await store.tip()) ?? (await headCommit(store))
+  if (commit !== undefined) await readCommitTree(store, commit)
+}
+
+async function headCommit(store: Store): Promise<string | undefined> {
+  try {
+    return await store.resolve('HEAD')
+  } catch (error) {
+    if (error instanceof RowbackError && error.code === 'usage') return undefined
+    throw error
+  }
 }
 
 async function isVacant(dir: string): Promise<boolean> {

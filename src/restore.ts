@@ -11,6 +11,7 @@ import { type CopyContent, restoreAssets } from './assets/restore.ts'
 import { type CommitTree, readAssetEntries, readCommitTree, sourceFileName } from './commit-tree.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
+import { missingParents, removeEmptyFolders } from './folders.ts'
 import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
@@ -233,10 +234,14 @@ async function refuseExisting(output: string): Promise<void> {
   })
 }
 
-/** Runs `make` with a draft beside the target and leaves nothing of the draft behind. */
+/** Runs `make` with a draft beside the target and leaves nothing of the draft behind, nor folders for nothing. */
 async function replacing(target: string, rev: string, make: (draft: string) => Promise<void>): Promise<void> {
   const draft = `${target}.rowback-${randomBytes(4).toString('hex')}`
-  const remove = (): void => rmSync(draft, { recursive: true, force: true })
+  const parents = missingParents(target)
+  const remove = (): void => {
+    rmSync(draft, { recursive: true, force: true })
+    removeEmptyFolders(parents)
+  }
   const forget = onInterrupt(remove)
   try {
     await mkdir(dirname(target), { recursive: true })
@@ -260,12 +265,18 @@ async function syncDirectory(path: string): Promise<void> {
 
 function targetError(target: string, error: unknown, rev?: string): unknown {
   const verb = rev === undefined ? 'restore' : `restore ${rev}`
+  const known = error instanceof RowbackError ? error : undefined
   const say = (text: string): RowbackError =>
-    new RowbackError('target', `${verb} to ${target}: ${text}; nothing was left there`, { cause: error })
-  if (error instanceof RowbackError) return say('no room left on the disk')
-  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) return say('no room left on the disk')
+    new RowbackError('target', `${verb} to ${target}: ${text}; nothing was left there`, {
+      hint: known?.hint,
+      cause: error,
+    })
+  const cause = known ? known.cause : error
+  if (hasErrno(cause, 'ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE'))
+    return say('no room left on the disk')
+  if (known) return say(known.message.replace(/^restore /, ''))
   if (hasErrno(error, 'EROFS', 'EACCES', 'EPERM', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'))
     return say('it cannot be written')
   if (hasErrno(error, 'EEXIST', 'ENOTEMPTY', 'ENOTDIR')) return say(`it is occupied: ${errorText(error)}`)
-  return error
+  return error instanceof Error && 'syscall' in error ? say(errorText(error)) : error
 }

@@ -40,10 +40,11 @@ export async function summarize(
   const rows = after.manifest.databases
     .flatMap(({ tables }) => tables)
     .reduce((sum, table) => sum + table.rows, 0)
+  const tables = await summarizeTables(tableChanges(before, after, read))
   return {
-    tables: await summarizeTables(tableChanges(before, after, read)),
+    tables,
     assets: { added: count(added, asset), changed: count(changed, asset), removed: count(removed, asset) },
-    schemaChanged: count([...added, ...changed, ...removed], definition) > 0,
+    schemaChanged: count([...added, ...changed, ...removed], tables.length > 0 ? definition : script) > 0,
     rows,
     files: after.manifest.assets.files,
   }
@@ -51,6 +52,8 @@ export async function summarize(
 
 const asset = /^assets\//
 const definition = /^databases\/[^/]+\/(?:10-open|20-tables|40-schema)\.sql$/
+/** With 90-close.sql, whose sequences and statistics follow the rows: it says something where no row differs. */
+const script = /^databases\/[^/]+\/[^/]+\.sql$/
 
 /** Counts the rows of each changed table; a table that is new or gone is counted by its manifest. */
 async function summarizeTables(changes: Iterable<TableChange>): Promise<TableSummary[]> {

@@ -13,7 +13,9 @@ import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { replayDatabase } from './restore.ts'
+import { dumpDatabase } from './sqlite/dump.ts'
 import { foreignKeyViolations, integrityFinding } from './sqlite/integrity.ts'
+import { allowEverySchema } from './sqlite/snapshot.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { writeDatabase, writeManifest, writeStoredAssets } from './write-tree.ts'
 
@@ -106,13 +108,19 @@ async function rebuild(
       await replayDatabase(store, commit, database, file, (rows, bytes) => phases.add(rows, bytes))
       const db = new Database(file)
       try {
+        allowEverySchema(db)
         phases.begin('check')
         refuseFinding(integrityFinding(db), database.name, commit.commit.oid)
         counts.foreignKeyViolations += foreignKeyViolations(db)
         phases.begin('dump')
         const options = { excludeTables: database.excludedTables, fullText: database.fullText }
         databases.push(
-          await writeDatabase(rebuilt, db, { name: database.name, path: database.path }, options),
+          await writeDatabase(
+            rebuilt,
+            dumpDatabase(db, options),
+            { name: database.name, path: database.path },
+            options,
+          ),
         )
       } finally {
         db.close()

@@ -2,7 +2,6 @@
 
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Database } from 'better-sqlite3'
 import { digests } from './assets/digests.ts'
 import { type AssetEntry, assetLine, type FileEntry } from './assets/manifest.ts'
 import { storedPath } from './assets/paths.ts'
@@ -14,22 +13,22 @@ import { type Manifest, type ManifestDatabase, manifestText } from './dump/manif
 import { repositoryReadme } from './dump/readme.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
-import { type DumpOptions, dumpDatabase } from './sqlite/dump.ts'
+import type { DumpOptions } from './sqlite/plan-dump.ts'
+import type { RunningDump } from './sqlite/start-dump.ts'
 import type { TreeBuilder } from './tree-builder.ts'
 
-/** Dumps an open database below `databases/<name>/` and returns its entry in the manifest. */
+/** Puts the files of a dump below `databases/<name>/` and returns the database's entry in the manifest. */
 export async function writeDatabase(
   tree: TreeBuilder,
-  db: Database,
+  files: RunningDump['files'],
   { name, path }: { name: string; path: string | undefined },
   options: DumpOptions,
 ): Promise<ManifestDatabase> {
-  const files = dumpDatabase(db, options)
-  let next = files.next()
+  let next = await files.next()
   while (!next.done) {
     const { path: file, content, rows } = next.value
     await tree.add(`databases/${name}/${file}`, content, rows)
-    next = files.next()
+    next = await files.next()
   }
   return {
     name,

@@ -6,7 +6,7 @@ import { settingsFile } from '../src/config/settings-schema.ts'
 import { repositoryReadme } from '../src/dump/readme.ts'
 import { exitCodes } from '../src/errors.ts'
 import * as api from '../src/index.ts'
-import { version } from '../src/version.ts'
+import { version } from '../src/package.ts'
 
 const root = join(import.meta.dirname, '..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')

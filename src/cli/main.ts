@@ -3,7 +3,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
-import { version } from '../version.ts'
+import { version } from '../package.ts'
 import { type BackupFlags, runBackup } from './backup.ts'
 import { type CommonFlags, type Context, makeOutput, readContext } from './context.ts'
 import { runDiff } from './diff.ts'
@@ -37,11 +37,19 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
 }
 
 function exitCodeOf(error: unknown, args: readonly string[]): number {
-  // Commander has printed its message; help and version come as errors with exit code 0.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  // Help and version come as errors with exit code 0; without a verb the help has been printed on stderr.
+  if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done
+  if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage
   const has = (...names: string[]): boolean => args.some((argument) => names.includes(argument))
-  makeOutput({ json: has('--json'), verbose: has('-v', '--verbose') }).error(error)
-  return exitCodes[error instanceof RowbackError ? error.code : 'fault']
+  const thrown = error instanceof CommanderError ? usageError(error) : error
+  makeOutput({ json: has('--json'), verbose: has('-v', '--verbose') }).error(thrown)
+  return exitCodes[thrown instanceof RowbackError ? thrown.code : 'fault']
+}
+
+/** What commander says of the arguments, in one line: its own has `error:` before it and a suggestion below. */
+function usageError({ message }: CommanderError): RowbackError {
+  const text = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+  return new RowbackError('usage', text, { hint: 'rowback --help' })
 }
 
 /** The verbs and their flags. */
@@ -50,6 +58,7 @@ export function program(): Command {
     .description('Puts a live SQLite database and its files under version control.')
     .version(version)
     .exitOverride()
+    .configureOutput({ outputError: () => {} })
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', helpAfter)
   verb(root, 'backup [source]', 'commit a SQLite file or a data directory, and push it if a remote is set')

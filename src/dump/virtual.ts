@@ -98,6 +98,8 @@ const fts4Options = new Set(['tokenize', 'prefix', 'content', 'matchinfo', 'orde
 function planFts5(context: Context): VirtualTable | undefined {
   const options = readOptions(context.definition, fts5Options)
   if (!options || options.content === '') return undefined
+  // Since SQLite 3.45: an older one cannot make such a table.
+  if (/trigram.*remove_diacritics/is.test(options.tokenize ?? '')) return undefined
   const shadows = shadowNames(context, [
     ...['data', 'idx', 'config'],
     ...(options.content === undefined ? ['content'] : []),
@@ -118,11 +120,12 @@ function planFts5(context: Context): VirtualTable | undefined {
 function planFts4(context: Context): VirtualTable | undefined {
   const options = readOptions(context.definition, fts4Options)
   if (!options || options.content === '') return undefined
-  const hasSizes = context.definition.module === 'fts4' && options.matchinfo?.toLowerCase() !== 'fts3'
+  const fts4 = context.definition.module === 'fts4'
   const shadows = shadowNames(context, [
     ...['segments', 'segdir'],
     ...(options.content === undefined ? ['content'] : []),
-    ...(hasSizes ? ['docsize', 'stat'] : []),
+    ...(fts4 ? ['stat'] : []),
+    ...(fts4 && options.matchinfo?.toLowerCase() !== 'fts3' ? ['docsize'] : []),
   ])
   if (options.content === undefined) return planContent(context, shadows, undefined)
   if (!shadows.includes(`${context.object.name}_docsize`)) return undefined

@@ -1,15 +1,22 @@
 /** Asks SQLite whether the pages of a database hold together. */
 
-import type { Database } from 'better-sqlite3'
+import SQLite, { type Database } from 'better-sqlite3'
+import { identifier } from '../dump/literal.ts'
 import { RowbackError } from '../errors.ts'
 
-/** Findings about rows that break rules of their own table; such rows are dumped as they are. */
+/**
+ * Findings about rows that break rules of their own table, and about full-text indexes whose functions are not there;
+ * such rows and tables are dumped as they are.
+ */
 const ruleFinding =
-  /^(?:NULL value in |CHECK constraint failed in |(?:NUMERIC|TEXT|INTEGER|INT|REAL|BLOB|NUMBER) value in |non-[A-Z]+ value in )/
+  /^(?:unable to validate the inverted index |NULL value in |CHECK constraint failed in |(?:NUMERIC|TEXT|INTEGER|INT|REAL|BLOB|NUMBER) value in |non-[A-Z]+ value in )/
 
-/** Throws a `source` error with the first damage found in `db`; `path` names it. Indexes are not compared. */
+/**
+ * Throws a `source` error with the first damage found in `db`; `path` names it. Indexes are not compared with their
+ * tables, but rows that a unique index must keep apart are.
+ */
 export function checkIntegrity(db: Database, path: string): void {
-  const finding = firstDamage(db, 'quick_check')
+  const finding = firstDamage(db, 'quick_check') ?? firstDuplicate(db)
   if (finding === undefined) return
   throw new RowbackError('source', `read ${path}: it is corrupt: ${finding}; nothing was committed`, {
     hint: `sqlite3 ${JSON.stringify(path)} 'PRAGMA integrity_check'`,
@@ -22,8 +29,84 @@ export function integrityFinding(db: Database): string | undefined {
 }
 
 function firstDamage(db: Database, check: 'quick_check' | 'integrity_check'): string | undefined {
-  const rows = db.prepare(`PRAGMA ${check}`).pluck().all() as string[]
-  return rows.find((row) => row !== 'ok' && !ruleFinding.test(row))?.replaceAll('\n', '; ')
+  // Rows may break a CHECK clause, and its functions may be the application's own.
+  db.pragma('ignore_check_constraints=ON')
+  const whole = findingOf(db, check)
+  if (whole !== unchecked) return whole
+  // A table whose generated columns or indexes cannot be computed here ends the check of all: leave its rows out.
+  for (const table of tableNames(db)) {
+    const found = findingOf(db, `${check}(${identifier(table)})`)
+    if (found !== unchecked && found !== undefined) return found
+  }
+  return undefined
+}
+
+const unchecked = Symbol('unchecked')
+
+function findingOf(
+  db: Database,
+  check: string,
+  isDamage = (row: string) => row !== 'ok' && !ruleFinding.test(row),
+): string | undefined | typeof unchecked {
+  try {
+    for (const row of db.prepare(`PRAGMA ${check}`).pluck().iterate() as IterableIterator<string>) {
+      if (isDamage(row)) return row.replaceAll('\n', '; ')
+    }
+    return undefined
+  } catch (error) {
+    if (error instanceof SQLite.SqliteError && /^SQLITE_(?:ERROR|CONSTRAINT)/.test(error.code))
+      return unchecked
+    throw error
+  }
+}
+
+function tableNames(db: Database): string[] {
+  const tables = "SELECT name FROM main.sqlite_schema WHERE type='table' AND rootpage>0"
+  return db.prepare(tables).pluck().all() as string[]
+}
+
+/** The first unique index, in words, that two rows have no room in together; NULLs differ from each other. */
+function firstDuplicate(db: Database): string | undefined {
+  for (const table of tableNames(db)) {
+    const indexes = db.pragma(`main.index_list(${identifier(table)})`) as IndexRow[]
+    for (const index of indexes) {
+      if (index.unique === 1 && hasDuplicates(db, table, index)) {
+        return `rows of table ${JSON.stringify(table)} are equal in its unique index ${JSON.stringify(index.name)}`
+      }
+    }
+  }
+  return undefined
+}
+
+interface IndexRow {
+  name: string
+  unique: number
+  partial: number
+}
+
+function hasDuplicates(db: Database, table: string, { name, partial }: IndexRow): boolean {
+  const all = db.pragma(`main.index_xinfo(${identifier(name)})`) as {
+    key: number
+    name: string | null
+    coll: string
+  }[]
+  const keys = all.filter(({ key }) => key === 1)
+  // Expressions and conditions are only written in the index's text: SQLite compares the index with the table.
+  if (partial === 1 || keys.some((key) => key.name === null)) {
+    const isDuplicate = (row: string): boolean => row === `non-unique entry in index ${name}`
+    return typeof findingOf(db, `integrity_check(${identifier(table)})`, isDuplicate) === 'string'
+  }
+  const terms = keys.map((key) => `${identifier(key.name as string)} COLLATE ${identifier(key.coll)}`)
+  const given = keys.map((key) => `${identifier(key.name as string)} IS NOT NULL`)
+  const sql = `SELECT 1 FROM main.${identifier(table)} NOT INDEXED WHERE ${given.join(' AND ')}
+    GROUP BY ${terms.join(',')} HAVING count(*)>1 LIMIT 1`
+  try {
+    return db.prepare(sql).get() !== undefined
+  } catch (error) {
+    // A collation or function that is not there: the dump names the object.
+    if (error instanceof SQLite.SqliteError && error.code.startsWith('SQLITE_ERROR')) return false
+    throw error
+  }
 }
 
 /** How many rows name a row that is not there. */

@@ -4,13 +4,14 @@
  * the same bytes.
  */
 
-import type { Database, Statement } from 'better-sqlite3'
+import SQLite, { type Database, type Statement } from 'better-sqlite3'
 import { type Encoding, isUtf8, literal, textLiteral, type Value } from '../dump/literal.ts'
 import type { RowSource } from '../dump/plan.ts'
 import { realLiteral } from '../dump/real.ts'
 import { isRegular } from '../dump/regular.ts'
 import { parseLiteral, rowLiterals } from '../dump/rows.ts'
 import type { Column } from '../dump/schema.ts'
+import { RowbackError } from '../errors.ts'
 import { flagByte, linesQuery, realFunction, valuesQuery } from './row-query.ts'
 
 /** Row lines, each `,(…)` and a line feed. */
@@ -24,9 +25,30 @@ export interface RowBatch {
 
 const pageBytes = 256 * 1024
 const pageRows = 512
+/** A replay reads a row file as one string, of which V8 holds 512 MiB. */
+const longestLineBytes = 500_000_000
 
-/** Yields the rows of a source in key order. */
+/** Yields the rows of a source in key order. Throws a `source` error for a row that no string can hold. */
 export function* renderRows(db: Database, source: RowSource, encoding: Encoding): Generator<RowBatch> {
+  try {
+    yield* renderPages(db, source, encoding)
+  } catch (error) {
+    if (!isTooLong(error)) throw error
+    const table = JSON.stringify(source.table)
+    throw new RowbackError(
+      'source',
+      `dump table ${table}: a row of it takes more than 500 MB of SQL; nothing was committed`,
+    )
+  }
+}
+
+function isTooLong(error: unknown): boolean {
+  return (
+    error instanceof RangeError || (error instanceof SQLite.SqliteError && error.code === 'SQLITE_TOOBIG')
+  )
+}
+
+function* renderPages(db: Database, source: RowSource, encoding: Encoding): Generator<RowBatch> {
   if (!source.pages || encoding !== 'UTF-8') return yield* renderPass(db, source, encoding, 0)
   db.function(realFunction, { deterministic: true, directOnly: true }, (value) =>
     realLiteral(value as number),
@@ -40,7 +62,6 @@ export function* renderRows(db: Database, source: RowSource, encoding: Encoding)
     if (page === undefined) return
     yield page
     rendered += page.ends.length
-    if (page.ends.length < limit) return
     after = lastKey(page, source)
     // A key that its column would convert cannot be compared with: the rest comes in one pass.
     if (!after.every((value, index) => isRegular(value, source.columns[index]?.column as Column))) {
@@ -75,9 +96,12 @@ function renderPage(
   if (lines === null) return undefined
   const page = finishPage(lines)
   if (page) return page
-  const rows = prepare(`${valuesQuery(source, after)} LIMIT ?`).all(parameters) as RawValue[][]
+  const rows = prepare(`${valuesQuery(source, after)} LIMIT ?`).iterate(parameters)
   const batch = new BatchBuilder(source, 'UTF-8')
-  for (const row of rows) batch.add(row)
+  for (const row of rows as IterableIterator<RawValue[]>) {
+    batch.add(row)
+    if (batch.length >= pageBytes) break
+  }
   return batch.finish()
 }
 
@@ -171,6 +195,7 @@ class BatchBuilder {
     const values = row.map(toValue)
     if (values.some((value, index) => !isRegular(value, this.columns[index] as Column))) this.irregular += 1
     const line = Buffer.from(`,(${values.map((value) => literal(value, this.encoding)).join(',')})\n`)
+    if (line.length > longestLineBytes) throw new RangeError('a row is too long')
     this.lines.push(line)
     this.length += line.length
     this.ends.push(this.length)

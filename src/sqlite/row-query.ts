@@ -15,12 +15,15 @@ export const realFunction = 'rowback_real'
 export const flagByte = 0x21
 const flag = `char(0)||'!'`
 
-/** Values above this are rendered one by one, so that a page of rows stays small. */
-const longValueBytes = 65535
+/** Values above this are rendered one by one, so that a page of rows stays small and far below SQLite's limits. */
+function longValueBytes(columns: number): number {
+  return Math.min(65535, Math.floor(262144 / columns))
+}
 
 /** A query for the next ? rows behind a key as one blob, a row `,(…)` and NUL; NULL where there are none. */
 export function linesQuery(source: RowSource, after: readonly Value[] | undefined): string {
-  const values = source.columns.map(({ read, column }) => fastLiteral(identifier(read), column))
+  const longest = longValueBytes(source.columns.length)
+  const values = source.columns.map(({ read, column }) => fastLiteral(identifier(read), column, longest))
   const separated = values.flatMap((value, index) => (index > 0 ? [`','`, value] : [value]))
   const row = concat([`',('`, ...separated, `')'||char(0)`])
   return `SELECT CAST(group_concat(x,'') AS BLOB) FROM (SELECT ${row} AS x ${rowsBehind(source, after)} LIMIT ?)`
@@ -61,17 +64,15 @@ function concat(terms: string[]): string {
 }
 
 /** An expression for the literal of a column, or the flag. */
-function fastLiteral(name: string, column: Column): string {
+function fastLiteral(name: string, column: Column, longest: number): string {
   const nullValue = column.notNull ? flag : `'NULL'`
   const branches: Record<string, string> = {
     integer: `WHEN 'integer' THEN ${accepts(column, 'integer') ? name : flag}`,
     real: `WHEN 'real' THEN ${fastReal(name, column.affinity)}`,
-    text: `WHEN 'text' THEN ${fastText(name, column.affinity)}`,
+    text: `WHEN 'text' THEN ${fastText(name, column.affinity, longest)}`,
     null: `WHEN 'null' THEN ${nullValue}`,
   }
-  const blob = accepts(column, 'blob')
-    ? `iif(octet_length(${name})>${longValueBytes},${flag},quote(${name}))`
-    : flag
+  const blob = accepts(column, 'blob') ? `iif(octet_length(${name})>${longest},${flag},quote(${name}))` : flag
   const order = branchOrder[column.affinity]
   return `CASE typeof(${name}) ${order.map((kind) => branches[kind]).join(' ')} ELSE ${blob} END`
 }
@@ -94,9 +95,9 @@ function accepts(column: Column, kind: 'integer' | 'blob'): boolean {
 }
 
 /** quote() stops at a NUL, as does format('%s'): the flag for that and for long texts in one comparison. */
-function fastText(name: string, affinity: Affinity): string {
+function fastText(name: string, affinity: Affinity, longest: number): string {
   if (affinity.startsWith('strict') && affinity !== 'strict text') return flag
-  const whole = `octet_length(format('%.${longValueBytes}s',${name}))=octet_length(${name})`
+  const whole = `octet_length(format('%.${longest}s',${name}))=octet_length(${name})`
   const numeric = affinity === 'integer' || affinity === 'numeric' || affinity === 'real'
   // The comparison gives the text numeric affinity; what stays text sorts behind every number.
   const stays = numeric ? `CAST(9e999 AS REAL) COLLATE BINARY<+${name} AND ` : ''
@@ -111,5 +112,5 @@ function fastReal(name: string, affinity: Affinity): string {
   const short = `${value}<>0 AND abs(${name})<1e11 AND round(${name}*10000)/10000.0=${value}`
   const literalOf = `iif(${short},quote(${name}),${realFunction}(${name}))`
   if (affinity !== 'integer' && affinity !== 'numeric') return literalOf
-  return `iif(${value}=CAST(${name} AS INTEGER),${flag},${literalOf})`
+  return `iif(${value}=CAST(${value} AS INTEGER),${flag},${literalOf})`
 }

@@ -1,7 +1,7 @@
 /** Reads the schema of an open database into plain facts; IO by SQLite only, and nothing is decided here. */
 
 import type { Database } from 'better-sqlite3'
-import { type Encoding, identifier, isUtf8 } from '../dump/literal.ts'
+import { decodeText, type Encoding, identifier } from '../dump/literal.ts'
 import {
   type Column,
   columnAffinity,
@@ -42,9 +42,9 @@ function readObjects(db: Database): SchemaObject[] {
     )
     .raw()
     .all() as [string, string, string, string | null, Buffer, Buffer, Buffer | null, number | null][]
-  const utf8 = db.pragma('encoding', { simple: true }) === 'UTF-8'
+  const encoding = db.pragma('encoding', { simple: true }) as Encoding
   return rows.map(([type, name, tableName, sql, ...bytes]) => {
-    if (utf8) refuseInvalidText(type, name, bytes.slice(0, 3) as (Buffer | null)[])
+    refuseInvalidText(type, name, bytes.slice(0, 3) as (Buffer | null)[], encoding)
     return {
       type: type as SchemaObject['type'],
       name,
@@ -55,11 +55,11 @@ function readObjects(db: Database): SchemaObject[] {
   })
 }
 
-function refuseInvalidText(type: string, name: string, texts: (Buffer | null)[]): void {
-  if (texts.every((bytes) => bytes === null || isUtf8(bytes))) return
+function refuseInvalidText(type: string, name: string, texts: (Buffer | null)[], encoding: Encoding): void {
+  if (texts.every((bytes) => bytes === null || decodeText(bytes, encoding) !== undefined)) return
   throw new RowbackError(
     'source',
-    `dump ${type} ${JSON.stringify(name)}: its name or definition is not valid UTF-8`,
+    `dump ${type} ${JSON.stringify(name)}: its name or definition holds a NUL or is not valid ${encoding}; nothing was committed`,
   )
 }
 
@@ -88,7 +88,7 @@ function readTable(
   if (!kind)
     throw new RowbackError(
       'source',
-      `dump table ${JSON.stringify(object.name)}: its definition cannot be read`,
+      `dump table ${JSON.stringify(object.name)}: its definition cannot be read; nothing was committed`,
     )
   const name = object.name
   const strict = kind.strict === 1

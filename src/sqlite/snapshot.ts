@@ -9,10 +9,14 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { cutShortError, refuseCutShort } from './cut-short.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
 export interface Snapshot {
   db: Database.Database
+  /** The file that `db` has open: the source, or a private copy of it. */
+  path: string
+  isPrivate: boolean
   close(): Promise<void>
 }
 
@@ -37,15 +41,14 @@ export const databaseMagic = Buffer.from('SQLite format 3\0', 'latin1')
  */
 export async function openSnapshot(file: string, options: SnapshotOptions): Promise<Snapshot> {
   const path = await resolveFile(file)
-  const header = await readHeader(path)
-  const beside = await readBeside(path)
-  if (header.wal && beside.wal && beside.shm) return openLive(path, options)
-  if (header.wal || beside.journal) {
-    const copied = await copyUnlocked(path, options)
-    if (copied) return copied
-    return header.wal ? openLive(path, options) : copyLocked(path, options)
+  const { wal } = await readHeader(path)
+  try {
+    if (!wal) return await copyRolledBack(path, options)
+    if (await isInUse(path)) return await openLive(path, options)
+    return (await copyUnlocked(path, options)) ?? (await openLive(path, options))
+  } catch (error) {
+    throw (sqliteCode(error).startsWith('SQLITE_CORRUPT') && (await cutShort(path))) || error
   }
-  return copyLocked(path, options)
 }
 
 async function resolveFile(file: string): Promise<string> {
@@ -67,47 +70,46 @@ function refuse(path: string, cause: string, hint?: string): RowbackError {
 
 /** What the first page says about the file; read before SQLite opens it, so that no lock of ours is lost. */
 async function readHeader(path: string): Promise<{ wal: boolean }> {
-  const bytes = Buffer.alloc(100)
-  let size: number
+  const { header, size } = await readStart(path)
+  if (size === 0) throw refuse(path, 'the file is empty')
+  if (!header.subarray(0, 16).equals(databaseMagic))
+    throw refuse(path, 'it is no SQLite database, or it is encrypted')
+  return { wal: header[18] === 2 }
+}
+
+/** The 100 bytes of the header, zeros where the file is shorter, and the size of the file. */
+async function readStart(path: string): Promise<{ header: Buffer; size: number }> {
+  const header = Buffer.alloc(100)
   try {
     const file = await open(path, 'r')
     try {
-      await file.read(bytes, 0, 100, 0)
-      size = (await file.stat()).size
+      await file.read(header, 0, 100, 0)
+      return { header, size: (await file.stat()).size }
     } finally {
       await file.close()
     }
   } catch (error) {
     throw unreadable(path, error)
   }
-  if (size === 0) throw refuse(path, 'the file is empty')
-  if (!bytes.subarray(0, 16).equals(databaseMagic))
-    throw refuse(path, 'it is no SQLite database, or it is encrypted')
-  const wal = bytes[18] === 2
-  if (!wal) refuseCutShort(path, bytes, size)
-  return { wal }
 }
 
-/** The page count in the header holds if its change counter equals the version-valid-for number. */
-function refuseCutShort(path: string, header: Buffer, size: number): void {
+/**
+ * The error for a file with fewer pages than its header counts, if it is one; the count holds if the change counter
+ * equals the version-valid-for number. Only for a file that SQLite takes for corrupt: a writer that is just adding
+ * pages writes the count first.
+ */
+async function cutShort(path: string): Promise<RowbackError | undefined> {
+  const { header, size } = await readStart(path)
   const stored = header.readUInt16BE(16)
   const wanted = header.readUInt32BE(28) * (stored === 1 ? 65536 : stored)
-  if (header.readUInt32BE(24) !== header.readUInt32BE(92) || size >= wanted) return
-  throw refuse(
-    path,
-    `the file is cut short: ${size} of ${wanted} bytes are there`,
-    'restore it from an earlier commit',
-  )
+  if (header.readUInt32BE(24) !== header.readUInt32BE(92) || size >= wanted) return undefined
+  return cutShortError(path, size, wanted)
 }
 
-async function readBeside(path: string): Promise<{ wal: boolean; shm: boolean; journal: boolean }> {
-  const exists = async (ending: string): Promise<boolean> => (await statOrNone(path + ending)) !== undefined
-  const journal = await statOrNone(`${path}-journal`)
-  return {
-    wal: await exists('-wal'),
-    shm: await exists('-shm'),
-    journal: journal !== undefined && journal.size > 0,
-  }
+/** Whether an application has the database open in WAL mode, or has died with it open. */
+async function isInUse(path: string): Promise<boolean> {
+  const beside = await Promise.all(['-wal', '-shm'].map((ending) => statOrNone(path + ending)))
+  return !beside.includes(undefined)
 }
 
 async function statOrNone(path: string): Promise<Stats | undefined> {
@@ -120,10 +122,12 @@ async function statOrNone(path: string): Promise<Stats | undefined> {
 }
 
 /** A read transaction on the source itself. */
-function openLive(path: string, options: SnapshotOptions): Snapshot {
-  const db = openReadOnly(path, options)
+async function openLive(path: string, options: SnapshotOptions): Promise<Snapshot> {
+  const db = await openReadOnly(path, options)
   return {
     db,
+    path,
+    isPrivate: false,
     close: async () => {
       db.close()
     },
@@ -131,12 +135,15 @@ function openLive(path: string, options: SnapshotOptions): Snapshot {
 }
 
 /** Opens the source read-only and begins the transaction that fixes what is seen. */
-function openReadOnly(path: string, { busyTimeoutMs }: SnapshotOptions): Database.Database {
+async function openReadOnly(path: string, { busyTimeoutMs }: SnapshotOptions): Promise<Database.Database> {
+  const givesUpAt = performance.now() + busyTimeoutMs
   let db: Database.Database | undefined
   try {
-    db = new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs })
+    db = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 })
+    allowEverySchema(db)
     db.exec('BEGIN')
-    db.prepare('SELECT count(*) FROM sqlite_schema').get()
+    while (!isReadable(db, performance.now() < givesUpAt)) await sleep(pollMs)
+    refuseCutShort(path, db, path)
     return db
   } catch (error) {
     db?.close()
@@ -144,9 +151,54 @@ function openReadOnly(path: string, { busyTimeoutMs }: SnapshotOptions): Databas
   }
 }
 
+/**
+ * How often a locked source is asked again. SQLite's own wait soon asks ten times a second only, and a busy writer
+ * leaves a few milliseconds between its commits (measured: 10 s were not always enough to meet them).
+ */
+const pollMs = 2
+
+/** Whether a lock for reading was to be had; throws what SQLite says where not and nobody waits any longer. */
+function isReadable(db: Database.Database, isPatient: boolean): boolean {
+  try {
+    db.prepare('SELECT count(*) FROM sqlite_schema').get()
+    return true
+  } catch (error) {
+    if (isPatient && sqliteCode(error).startsWith('SQLITE_BUSY')) return false
+    throw error
+  }
+}
+
+/** In defensive mode SQLite calls a schema with a trigger or index on a shadow table malformed. */
+export function allowEverySchema(db: Database.Database): void {
+  db.unsafeMode(true)
+}
+
+/**
+ * A copy in rollback-journal mode. A journal beside the file is no sign of anything: a writer at work has one, and in
+ * PERSIST mode it is always there. SQLite tells a hot one, which a dead writer has left, by the lack of a lock, and
+ * sees one by mistake where a writer begins at that very moment; it is rolled back in the copy.
+ */
+async function copyRolledBack(path: string, options: SnapshotOptions): Promise<Snapshot> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await copyLocked(path, options)
+    } catch (error) {
+      if (sqliteCode(error) !== 'SQLITE_READONLY_ROLLBACK' || tried === copyTries) throw error
+      const copied = await copyUnlocked(path, options)
+      if (copied) return copied
+    }
+  }
+}
+
+/** The code of the SQLite error behind an error; empty where there is none. */
+function sqliteCode(error: unknown): string {
+  const cause = error instanceof RowbackError ? error.cause : error
+  return cause instanceof Database.SqliteError ? cause.code : ''
+}
+
 /** A copy of the pages made while a shared lock keeps every writer from committing. */
 async function copyLocked(path: string, options: SnapshotOptions): Promise<Snapshot> {
-  const db = openReadOnly(path, options)
+  const db = await openReadOnly(path, options)
   try {
     const copy = join(await privateFolder(options), basename(path))
     // The lock of this process ends when any of its descriptors of the file is closed, so the copy comes last.
@@ -161,11 +213,15 @@ async function copyLocked(path: string, options: SnapshotOptions): Promise<Snaps
 
 const copyTries = 5
 
+/** Longer than any tick of a kernel's clock, within which a second change leaves the times of a file as they are. */
+const settleMs = 20
+
 /** A copy of files that nobody changes meanwhile, journal and WAL included; undefined where somebody does. */
 async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Snapshot | undefined> {
   for (let tried = 0; tried < copyTries; tried++) {
     const folder = await privateFolder(options)
     const before = await fingerprint(path)
+    await sleep(settleMs)
     try {
       for (const ending of before.keys()) {
         await copyFile(path + ending, join(folder, basename(path) + ending), constants.COPYFILE_FICLONE)
@@ -205,7 +261,9 @@ function openCopy(source: string, copy: string): Snapshot {
   let db: Database.Database | undefined
   try {
     db = new Database(copy, { fileMustExist: true })
+    allowEverySchema(db)
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
+    refuseCutShort(source, db, copy)
     db.pragma('query_only=ON')
     db.exec('BEGIN')
   } catch (error) {
@@ -215,6 +273,8 @@ function openCopy(source: string, copy: string): Snapshot {
   const opened = db
   return {
     db: opened,
+    path: copy,
+    isPrivate: true,
     close: async () => {
       opened.close()
       await rm(join(copy, '..'), { recursive: true, force: true })

@@ -10,11 +10,13 @@ import {
   isScriptable,
   openStatements,
   schemaStatements,
+  script,
   standIn,
   systemTableStatements,
   tableStatements,
   terminated,
 } from '../dump/schema-sql.ts'
+import { checkScript, type ScriptFile } from '../dump/script.ts'
 import { errorText, RowbackError } from '../errors.ts'
 
 type Connection = Database.Database
@@ -30,6 +32,8 @@ export class VirtualFailed extends Error {
 
 /** Sets the forms in `plan`; throws a `source` error naming an object that no replay brings back. */
 export function settle(plan: Plan, schema: Schema, configs: ReadonlyMap<string, string[]>): void {
+  const unnamable = schema.objects.find(({ type, name }) => isNamedInScripts(type) && name.includes('\r\n'))
+  if (unnamable) throw refusal(unnamable, 'stock sqlite3 drops the CR from the line end in its name')
   const db = new Database(':memory:')
   try {
     db.unsafeMode(true)
@@ -45,6 +49,11 @@ export function settle(plan: Plan, schema: Schema, configs: ReadonlyMap<string, 
     db.close()
   }
   proveSchema(plan, schema, configs)
+}
+
+/** Views and triggers can be inserted under any name. */
+function isNamedInScripts(type: SchemaObject['type']): boolean {
+  return type === 'table' || type === 'index'
 }
 
 function settleTables(db: Connection, plan: Plan): void {
@@ -151,21 +160,42 @@ function proveSchema(plan: Plan, schema: Schema, configs: ReadonlyMap<string, st
   try {
     db.unsafeMode(true)
     runAll(db, openStatements(plan.settings))
-    runAll(db, tableStatements(plan, configs))
-    runAll(db, schemaStatements(plan, configs))
-    runAll(db, systemTableStatements(plan))
+    runAll(db, asReplayed('20-tables.sql', tableStatements(plan, configs)))
+    runAll(db, asReplayed('40-schema.sql', schemaStatements(plan, configs)))
+    runAll(db, asReplayed('90-close.sql', systemTableStatements(plan)))
     const shadows = new Set(plan.virtuals.flatMap((virtual) => virtual.shadows))
     const made = db
       .prepare('SELECT type, name, tbl_name AS tableName, sql FROM sqlite_schema')
       .all() as SchemaObject[]
+    const names = new Set(made.map(({ name }) => name))
+    const other = plan.virtuals.find((virtual) => virtual.shadows.some((name) => !names.has(name)))
+    if (other) throw new VirtualFailed(other.object.name, {})
     const replayed = new Set(made.filter((object) => !shadows.has(object.tableName)).map(fingerprint))
     const wanted = schema.objects.filter((object) => !shadows.has(object.tableName))
     const lost = wanted.find((object) => !replayed.has(fingerprint(object)))
     if (lost) throw refusal(lost, 'a replay would not bring back its definition')
-    if (replayed.size > wanted.length)
-      throw new RowbackError('fault', 'dump schema: a replay would add objects')
+    if (replayed.size <= wanted.length) return
+    const known = new Set(schema.objects.map(({ name }) => name))
+    const extra = made.find(({ name }) => !known.has(name))?.name ?? ''
+    const adding = plan.virtuals.find(
+      ({ mode, object }) => mode !== 'exact' && extra.startsWith(`${object.name}_`),
+    )
+    throw adding
+      ? new VirtualFailed(adding.object.name, {})
+      : new RowbackError('fault', 'dump schema: a replay would add objects')
   } finally {
     db.close()
+  }
+}
+
+/** The statements of a script as a replay takes them apart, each allowed in a dump. */
+function asReplayed(file: ScriptFile, statements: readonly string[]): string[] {
+  try {
+    return checkScript(file, script(statements), file)
+  } catch (error) {
+    throw new RowbackError('source', `dump schema: ${errorText(error)}; nothing was committed`, {
+      cause: error,
+    })
   }
 }
 

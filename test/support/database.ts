@@ -1,9 +1,13 @@
 /** Real databases for tests: made from SQL, dumped, replayed by us and by stock sqlite3, and compared bit by bit. */
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { type DumpFile, type DumpOptions, dumpDatabase } from '../../src/sqlite/dump.ts'
+import { onTestFinished } from 'vitest'
+import { dumpDatabase } from '../../src/sqlite/dump.ts'
+import type { DumpFile } from '../../src/sqlite/dump-rows.ts'
+import type { DumpOptions } from '../../src/sqlite/plan-dump.ts'
 import { replayDump } from '../../src/sqlite/replay.ts'
 import { tempDir } from './temp.ts'
 
@@ -13,6 +17,42 @@ const defaults: DumpOptions = { excludeTables: [], fullText: 'logical' }
 export function databaseFrom(sql: string, file = join(tempDir(), 'source.db')): string {
   execFileSync('sqlite3', ['-bail', file], { input: sql })
   return file
+}
+
+/** An application that has a database open. */
+export interface Application {
+  /** Closes the database as it should be. */
+  end(): Promise<void>
+  /** Dies in the middle. */
+  kill(): Promise<void>
+}
+
+/**
+ * Runs SQL in a process of its own, which then keeps the database open as it is until the test ends. (This process
+ * would lose its locks as soon as it reads the file.)
+ */
+export async function openApplication(file: string, sql: string): Promise<Application> {
+  const shell = spawn('sqlite3', ['-bail', file], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const closed = once(shell, 'close')
+  shell.stdin.on('error', () => {})
+  const application = {
+    end: async () => {
+      shell.stdin.end()
+      await closed
+    },
+    kill: async () => {
+      shell.kill('SIGKILL')
+      await closed
+    },
+  }
+  onTestFinished(application.kill)
+  shell.stdin.write(`${sql};\n.print ready\n`)
+  let said = ''
+  for await (const text of shell.stdout) {
+    said += String(text)
+    if (said.includes('ready\n')) return application
+  }
+  throw new Error(`sqlite3 ended with: ${said}`)
 }
 
 /** The files of a dump in replay order. */

@@ -1,0 +1,30 @@
+/** What a dumping thread and the one that started it say to each other. */
+
+import type { Encoding } from '../dump/literal.ts'
+import type { RowSource } from '../dump/plan.ts'
+import type { DumpedTable, DumpFile } from './dump-rows.ts'
+
+/** What a thread is started with. */
+export interface DumpOrder {
+  /** The database, to be opened read-only. */
+  path: string
+  encoding: Encoding
+  /** The tables to dump; each is taken by one thread. */
+  sources: RowSource[]
+  /** Shared by all threads: how many of the sources are taken. */
+  taken: Int32Array
+  /** Shared with the receiver: how many kilobytes of this thread's files it has used. */
+  used: Int32Array
+}
+
+/** What a thread posts: files, the table that they belong to, and how it ended. */
+export type DumpMessage =
+  | { kind: 'file'; file: DumpFile }
+  | { kind: 'table'; table: DumpedTable }
+  | { kind: 'done' }
+  | { kind: 'failed'; error: { code: string; message: string; hint: string | undefined; ofSqlite: boolean } }
+
+/** The size of a file as `used` counts it. */
+export function kilobytes(file: DumpFile): number {
+  return Math.ceil(file.content.length / 1024)
+}

@@ -1,0 +1,64 @@
+/** A thread that dumps tables of one database and posts their files; see `startDump`. */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import Database from 'better-sqlite3'
+import { RowbackError } from '../errors.ts'
+import { type DumpMessage, type DumpOrder, kilobytes } from './dump-message.ts'
+import { type DumpFile, dumpRows } from './dump-rows.ts'
+import { allowEverySchema } from './snapshot.ts'
+
+/** Kilobytes that may wait for the receiver. */
+const aheadKilobytes = 16 * 1024
+
+function run({ path, encoding, sources, taken, used }: DumpOrder): void {
+  const db = new Database(path, { readonly: true, fileMustExist: true })
+  let posted = 0
+  try {
+    allowEverySchema(db)
+    db.exec('BEGIN')
+    for (let index = take(taken); index < sources.length; index = take(taken)) {
+      const files = dumpRows(db, sources[index] as DumpOrder['sources'][number], encoding)
+      let next = files.next()
+      while (!next.done) {
+        const size = kilobytes(next.value)
+        postFile(next.value)
+        posted += size
+        waitFor(used, posted - aheadKilobytes)
+        next = files.next()
+      }
+      post({ kind: 'table', table: next.value })
+    }
+    post({ kind: 'done' })
+  } catch (error) {
+    post({ kind: 'failed', error: plain(error) })
+  } finally {
+    db.close()
+  }
+}
+
+function take(taken: Int32Array): number {
+  return Atomics.add(taken, 0, 1)
+}
+
+function post(message: DumpMessage, transfer: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, transfer)
+}
+
+/** A buffer of its own changes hands; a part of a pool is copied. */
+function postFile(file: DumpFile): void {
+  const { buffer, byteLength } = file.content
+  post({ kind: 'file', file }, buffer.byteLength === byteLength ? [buffer as ArrayBuffer] : [])
+}
+
+function waitFor(used: Int32Array, wanted: number): void {
+  for (let seen = Atomics.load(used, 0); seen < wanted; seen = Atomics.load(used, 0))
+    Atomics.wait(used, 0, seen)
+}
+
+function plain(error: unknown): Extract<DumpMessage, { kind: 'failed' }>['error'] {
+  const { message, code = '' } = error as { message: string; code?: string }
+  const hint = error instanceof RowbackError ? error.hint : undefined
+  return { code, message, hint, ofSqlite: error instanceof Database.SqliteError }
+}
+
+run(workerData as DumpOrder)

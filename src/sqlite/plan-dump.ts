@@ -1,0 +1,118 @@
+/** Plans the dump of an open database: what its schema and its virtual tables ask for. */
+
+import type { Database } from 'better-sqlite3'
+import { identifier, literal, type Value } from '../dump/literal.ts'
+import { type Plan, plan, type RowSource } from '../dump/plan.ts'
+import type { Schema } from '../dump/schema.ts'
+import { planVirtual, type VirtualTable } from '../dump/virtual.ts'
+import { isVirtual, readSchema, readVirtualColumns } from './schema.ts'
+import { settle, VirtualFailed } from './trial.ts'
+
+/** What the settings say about a dump. */
+export interface DumpOptions {
+  /** Tables whose rows are left out. */
+  excludeTables: readonly string[]
+  /** `exact` dumps the shadow tables of full-text indexes and R-trees instead of their content. */
+  fullText: 'logical' | 'exact'
+}
+
+/** A plan whose forms are settled, and what it was made from. */
+export interface PlannedDump {
+  schema: Schema
+  plan: Plan
+  /** Settings of full-text indexes by table, as the values of an INSERT. */
+  configs: ReadonlyMap<string, string[]>
+}
+
+/** Throws a `source` error where an object cannot be brought back. */
+export function planDump(db: Database, options: DumpOptions): PlannedDump {
+  const schema = readSchema(db)
+  const configs = new Map<string, string[]>()
+  return { schema, plan: settledPlan(db, schema, options, configs), configs }
+}
+
+/** Where all rows of a dump come from. */
+export function rowSources({ plan: planned }: PlannedDump): RowSource[] {
+  return [...planned.tables, ...planned.virtuals].flatMap(({ rows }) => (rows ? [rows] : []))
+}
+
+/** Plans the dump and settles its forms; a virtual table that cannot be made anew is planned as exact. */
+function settledPlan(
+  db: Database,
+  schema: Schema,
+  options: DumpOptions,
+  configs: Map<string, string[]>,
+): Plan {
+  const exact = new Set<string>()
+  for (;;) {
+    const virtuals = planVirtuals(db, schema, options, exact)
+    for (const virtual of virtuals)
+      if (virtual.config) configs.set(virtual.object.name, readConfig(db, virtual.config))
+    const planned = plan(schema, virtuals, new Set(options.excludeTables))
+    try {
+      settle(planned, schema, configs)
+      return planned
+    } catch (error) {
+      if (!(error instanceof VirtualFailed)) throw error
+      exact.add(error.table)
+    }
+  }
+}
+
+function planVirtuals(
+  db: Database,
+  schema: Schema,
+  options: DumpOptions,
+  exact: ReadonlySet<string>,
+): VirtualTable[] {
+  return schema.objects.filter(isVirtual).map((object) => {
+    const columns = readVirtualColumns(db, object.name)
+    const facts = { columns, exact: options.fullText === 'exact' || exact.has(object.name) }
+    const virtual = planVirtual(object, schema, facts)
+    return isInStep(db, virtual) && hasKnownConfig(db, virtual)
+      ? virtual
+      : planVirtual(object, schema, { ...facts, exact: true })
+  })
+}
+
+/** Whether an index over another table's content holds just that table's rows, so that a rebuild is the same. */
+function isInStep(db: Database, { object, content }: VirtualTable): boolean {
+  if (!content) return true
+  const indexed = `main.${identifier(`${object.name}_docsize`)}`
+  const id = object.sql && /using\s+["'`[]?fts5/i.test(object.sql) ? 'id' : 'docid'
+  const stored = `main.${identifier(content.table)}`
+  const rowid = content.rowid === 'rowid' ? 'rowid' : identifier(content.rowid)
+  const same = `SELECT (SELECT count(*) FROM ${indexed}) = (SELECT count(*) FROM ${stored})
+    AND NOT EXISTS (SELECT 1 FROM ${indexed} AS i WHERE NOT EXISTS (SELECT 1 FROM ${stored} AS c WHERE c.${rowid} = i.${id}))`
+  try {
+    return db.prepare(same).pluck().get() === 1
+  } catch {
+    return false
+  }
+}
+
+/** Settings of an FTS5 index that `INSERT INTO t(t, rank)` sets again; `version` 4 is what a new index has. */
+const knownConfig = new Set(['automerge', 'crisismerge', 'hashsize', 'pgsz', 'rank', 'usermerge'])
+
+function hasKnownConfig(db: Database, { config }: VirtualTable): boolean {
+  if (!config) return true
+  const rows = db
+    .prepare(`SELECT k, v FROM main.${identifier(config)}`)
+    .raw()
+    .all() as [string, unknown][]
+  return rows.every(([key, value]) =>
+    key === 'version' ? value === 4 : knownConfig.has(key) && /^(?:-?\d+|[ -~]*)$/.test(String(value)),
+  )
+}
+
+function readConfig(db: Database, config: string): string[] {
+  const rows = db
+    .prepare(`SELECT k, v FROM main.${identifier(config)} WHERE k<>'version' ORDER BY k`)
+    .raw()
+    .safeIntegers()
+    .all() as [string, string | bigint][]
+  return rows.map(([key, value]) => {
+    const setting: Value = typeof value === 'string' ? { text: Buffer.from(value) } : value
+    return `'${key}',${literal(setting, 'UTF-8')}`
+  })
+}

@@ -1,0 +1,313 @@
+/** Pushing: what a remote gets, what happens where it cannot be reached, and what never leaves. */
+
+import { execFileSync } from 'node:child_process'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type Ended, program, rowback, rowbackJson } from '../support/cli.ts'
+import { databaseFrom, facts } from '../support/database.ts'
+import { bareRepository, craftCommit, foreignRepository, git } from '../support/git.ts'
+import { tempDir } from '../support/temp.ts'
+
+interface Place {
+  dir: string
+  source: string
+  repository: string
+  remote: string
+  options: { cwd: string; env: Record<string, string> }
+}
+
+/** A database, and an empty bare repository to push to; `add` adds a row. */
+function place(): Place {
+  const dir = tempDir()
+  const source = databaseFrom(
+    `CREATE TABLE note(id INTEGER PRIMARY KEY, text);
+     INSERT INTO note VALUES (1,'one'),(2,'two'),(3,'three');`,
+    join(dir, 'app.db'),
+  )
+  const options = { cwd: dir, env: { HOME: dir, TMPDIR: dir } }
+  return {
+    dir,
+    source,
+    repository: join(dir, 'repo.git'),
+    remote: bareRepository(join(dir, 'remote.git')),
+    options,
+  }
+}
+
+function addNote({ source }: Place, text: string): void {
+  execFileSync('sqlite3', [source, `INSERT INTO note(text) VALUES ('${text}')`])
+}
+
+function backup({ options }: Place, ...flags: string[]): Promise<Ended> {
+  return rowback(['backup', 'app.db', '--repo', 'repo.git', ...flags], options)
+}
+
+/** The commits of a repository's branch, oldest first; none where it has no such branch. */
+function commits(repository: string): string[] {
+  if (git(repository, ['for-each-ref', 'refs/heads/main']) === '') return []
+  return git(repository, ['rev-list', '--reverse', 'main']).split('\n')
+}
+
+/** `git push` as a user types it. */
+function pushByHand({ repository, remote, options }: Place): Promise<Ended> {
+  return program('git', ['push', remote, 'main'], { ...options, cwd: repository })
+}
+
+function writeHook(repository: string, name: string, script: string): void {
+  mkdirSync(join(repository, 'hooks'), { recursive: true })
+  writeFileSync(join(repository, 'hooks', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+}
+
+describe('a backup with a remote', () => {
+  test('pushes its commit, and a clone of the remote restores it.', async () => {
+    const found = place()
+    const { dir, source, repository, remote, options } = found
+    const done = await backup(found, '--remote', remote)
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    expect(done.stdout.trimEnd().split('\n').at(-1)).toBe(`pushed 1 commit to ${remote}, 1 verified`)
+    expect(commits(remote)).toEqual(commits(repository))
+
+    addNote(found, 'four')
+    const again = await rowbackJson(
+      ['backup', 'app.db', '--repo', 'repo.git', '--remote', 'remote.git'],
+      options,
+    )
+    expect(again).toMatchObject({ push: { commits: 1, verified: 1, remote: 'remote.git' } })
+    expect(commits(remote)).toEqual(commits(repository))
+    expect(git(remote, ['for-each-ref', '--format=%(refname)'])).toBe('refs/heads/main')
+    expect(git(remote, ['fsck', '--strict'])).toBe('')
+
+    git(dir, ['clone', '--quiet', '--bare', remote, 'clone.git'])
+    await rowbackJson(['restore', 'latest', '--to', 'out', '--repo', 'clone.git'], options)
+    expect(facts(join(dir, 'out', 'app.db'))).toEqual(facts(source))
+  })
+
+  test('that finds nothing changed pushes nothing and says so.', async () => {
+    const found = place()
+    await backup(found, '--remote', found.remote)
+    const done = await backup(found, '--remote', found.remote)
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    expect(done.stdout).toMatch(/^nothing changed since [0-9a-f]{10}\n.*remote\.git is up to date\n$/)
+  })
+
+  test('keeps its commit where the remote is gone, and the next run pushes all.', async () => {
+    const found = place()
+    const { dir, repository, remote, options } = found
+    renameSync(remote, join(dir, 'away.git'))
+    const failed = await backup(found, '--remote', remote)
+    expect(failed).toEqual({
+      code: 12,
+      stdout: '',
+      stderr: `rowback: read remote ${remote}: there is no such repository ('${remote}' does not appear to be a git repository); the commit is safe in repo.git
+rowback: try: git ls-remote ${remote}
+`,
+    })
+    expect(commits(repository)).toHaveLength(1)
+
+    addNote(found, 'four')
+    const json = await backup(found, '--remote', remote, '--json')
+    expect(json.code).toBe(12)
+    expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: 'remote' } })
+    expect(commits(repository)).toHaveLength(2)
+    // With nothing new to commit the failure must not be forgotten.
+    expect(await backup(found, '--remote', remote)).toMatchObject({ code: 12 })
+
+    renameSync(join(dir, 'away.git'), remote)
+    const done = await backup(found, '--remote', remote)
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    expect(done.stdout).toMatch(/^nothing changed since [0-9a-f]{10}\npushed 2 commits to .*, 2 verified\n$/)
+    expect(commits(remote)).toEqual(commits(repository))
+
+    addNote(found, 'five')
+    await backup(found)
+    expect(commits(remote)).toHaveLength(2)
+    expect(await rowback(['push', '--repo', 'repo.git'], options)).toEqual({
+      code: 0,
+      stdout: `pushed 1 commit to ${remote}, 1 verified\n`,
+      stderr: '',
+    })
+    expect(await rowback(['push', '--repo', 'repo.git'], options)).toMatchObject({
+      stdout: `${remote} is up to date\n`,
+    })
+    expect(commits(remote)).toEqual(commits(repository))
+  })
+
+  test('says in one line that an address does not answer.', async () => {
+    const found = place()
+    const failed = await backup(found, '--remote', 'http://127.0.0.1:1/x.git')
+    expect(failed).toEqual({
+      code: 12,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^rowback: read remote http:\/\/127\.0\.0\.1:1\/x\.git: it is unreachable \([^\n]+\); the commit is safe in repo\.git\nrowback: try: [^\n]+\n$/,
+      ),
+    })
+    expect(commits(found.repository)).toHaveLength(1)
+  })
+
+  test('keeps its commit where the remote refuses it.', async () => {
+    const found = place()
+    const { repository, remote } = found
+    writeHook(remote, 'pre-receive', 'echo "append only, please" >&2; exit 1')
+    const failed = await backup(found, '--remote', remote)
+    expect(failed).toEqual({
+      code: 12,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^rowback: push to [^\n]+: the remote refused it: [^\n]*\(pre-receive hook declined\) \(append only, please\); the commit is safe in repo\.git\nrowback: try: [^\n]+\n$/,
+      ),
+    })
+    expect(commits(remote)).toEqual([])
+    expect(commits(repository)).toHaveLength(1)
+    rmSync(join(remote, 'hooks'), { recursive: true })
+    expect(await backup(found, '--remote', remote)).toMatchObject({ code: 0 })
+    expect(commits(remote)).toEqual(commits(repository))
+  })
+
+  test('never overwrites what somebody else has pushed.', async () => {
+    const found = place()
+    const { dir, remote } = found
+    const other = foreignRepository(join(dir, 'other'), 'main')
+    git(other, ['push', '--quiet', remote, 'main'])
+    const theirs = commits(remote)
+    const failed = await backup(found, '--remote', remote)
+    expect(failed).toMatchObject({ code: 12, stdout: '' })
+    expect(failed.stderr).toContain(
+      'the remote has commits that this repository lacks; the commit is safe in',
+    )
+    expect(commits(remote)).toEqual(theirs)
+  })
+})
+
+describe('the pre-push hook', () => {
+  test('is installed, and lets pass what restores.', async () => {
+    const found = place()
+    const { repository, remote } = found
+    await backup(found)
+    const hook = join(repository, 'hooks', 'pre-push')
+    accessSync(hook, constants.X_OK)
+    expect(await pushByHand(found)).toMatchObject({ code: 0, stdout: '' })
+    expect(commits(remote)).toEqual(commits(repository))
+    // It was the hook that proved the commit.
+    expect(readFileSync(join(repository, 'rowback', 'proved'), 'utf8')).toContain(
+      git(repository, ['rev-parse', 'main^{tree}']),
+    )
+    addNote(found, 'four')
+    await backup(found)
+    expect(await pushByHand(found)).toMatchObject({ code: 0 })
+    expect(commits(remote)).toEqual(commits(repository))
+  })
+
+  test('is left out with --no-hook, and by a setting.', async () => {
+    const found = place()
+    await backup(found, '--no-hook', '--remote', found.remote)
+    expect(existsSync(join(found.repository, 'hooks'))).toBe(false)
+    expect(commits(found.remote)).toEqual(commits(found.repository))
+
+    const other = place()
+    writeFileSync(join(other.dir, 'rowback.yaml'), 'hook: false\n')
+    await backup(other)
+    expect(existsSync(join(other.repository, 'hooks'))).toBe(false)
+  })
+
+  test('is not put into a repository that is there already.', async () => {
+    const found = place()
+    await backup(found, '--no-hook')
+    addNote(found, 'four')
+    await backup(found)
+    expect(existsSync(join(found.repository, 'hooks'))).toBe(false)
+  })
+
+  test("of the user's own decides, too.", async () => {
+    const found = place()
+    await backup(found, '--no-hook')
+    writeHook(found.repository, 'pre-push', 'echo "not on a Sunday" >&2; exit 1')
+    const failed = await backup(found, '--remote', found.remote)
+    expect(failed).toMatchObject({ code: 12, stdout: '' })
+    expect(failed.stderr).toContain('the pre-push hook refused it (not on a Sunday); the commit is safe in')
+    expect(commits(found.remote)).toEqual([])
+  })
+})
+
+const chunk = 'databases/main/30-rows/note/+first/+first.sql'
+
+/** Commits that Rowback would not make, what they do to a file, and how verify ends for them. */
+const crafted: Record<string, { changes: Parameters<typeof craftCommit>[1]; code: number; says: RegExp }> = {
+  'whose rows are out of order': {
+    changes: { [chunk]: (text) => text?.replace(" (1,'one')\n,(2,'two')", " (2,'two')\n,(1,'one')") },
+    code: 13,
+    says: /30-rows\/note\/\+first\/\+first\.sql line 2 came back different/,
+  },
+  'whose value is written in another way': {
+    changes: { [chunk]: (text) => text?.replace("'two'", "CAST(X'74776F' AS TEXT)") },
+    code: 13,
+    says: /30-rows\/note\/\+first\/\+first\.sql line 3 came back different/,
+  },
+  'whose manifest counts other rows': {
+    changes: { 'manifest.json': (text) => text?.replace('"rows":3', '"rows":4') },
+    code: 13,
+    says: /manifest\.json line \d+ came back different/,
+  },
+  'that holds a file of nobody': {
+    changes: { 'assets/stray': () => 'x' },
+    code: 13,
+    says: /does not give assets\/stray/,
+  },
+  'that lacks its rows': {
+    changes: { [chunk]: () => undefined },
+    code: 13,
+    says: /came back different|lacks/,
+  },
+  'whose rows are followed by another statement': {
+    changes: { [chunk]: (text) => `${text}ATTACH 'evil.db' AS evil;\n` },
+    code: 14,
+    says: /30-rows\/note\/\+first\/\+first\.sql/,
+  },
+  'whose script does more than a dump may': {
+    changes: { 'databases/main/40-schema.sql': (text) => `${text ?? ''}DELETE FROM note;\n` },
+    code: 14,
+    says: /40-schema\.sql/,
+  },
+}
+
+describe('a commit that does not verify is not pushed:', () => {
+  for (const [name, { changes, code, says }] of Object.entries(crafted))
+    test(`one ${name}.`, async () => {
+      const found = place()
+      const { repository, remote, options } = found
+      await backup(found, '--remote', remote)
+      const before = commits(remote)
+      const commit = craftCommit(repository, changes)
+      expect(git(repository, ['diff', '--name-only', 'main~1', 'main'])).toBe(Object.keys(changes).join('\n'))
+
+      const verified = await rowback(['verify', commit, '--repo', 'repo.git'], options)
+      expect(verified).toEqual({ code, stdout: '', stderr: expect.stringMatching(says) })
+      expect(verified.stderr.match(/^rowback: (?!try: )/gm)).toHaveLength(1)
+
+      const byHand = await pushByHand(found)
+      expect(byHand.code).not.toBe(0)
+      expect(byHand.stderr).toMatch(says)
+      expect(byHand.stderr).toContain(`rowback: ${commit} was not pushed, nor any commit with it`)
+      expect(commits(remote)).toEqual(before)
+
+      const pushed = await rowback(['push', '--repo', 'repo.git', '--remote', remote], options)
+      expect(pushed).toEqual({ code, stdout: '', stderr: expect.stringMatching(says) })
+      expect(commits(remote)).toEqual(before)
+
+      // Nor does it leave with a good one on top.
+      addNote(found, 'four')
+      await backup(found, '--remote', remote)
+      expect(commits(remote)).toEqual(before)
+      expect(existsSync(join(found.dir, 'evil.db'))).toBe(false)
+    })
+})
