@@ -109,7 +109,7 @@ function fastReal(name: string, affinity: Affinity): string {
   if (affinity === 'text' || (affinity.startsWith('strict') && affinity !== 'strict real')) return flag
   // Arithmetic, unlike the bare column, takes no collation, which may be the application's own.
   const value = `${name}*1.0`
-  const short = `${value}<>0 AND abs(${name})<1e11 AND round(${name}*10000)/10000.0=${value}`
+  const short = `round(${name}*10000)/10000.0=${value} AND ${value} BETWEEN -1e11 AND 1e11 AND ${value}<>0`
   const literalOf = `iif(${short},quote(${name}),${realFunction}(${name}))`
   if (affinity !== 'integer' && affinity !== 'numeric') return literalOf
   return `iif(${value}=CAST(${value} AS INTEGER),${flag},${literalOf})`

@@ -22,9 +22,13 @@ export interface RunningDump {
 /** Rendering this much takes as long as starting a thread. */
 const threadBytes = 8 * 2 ** 20
 
-/** Starts a dump. Only a private copy is the same for two connections: a live source has one reader. */
+/**
+ * Starts a dump. Only a private copy is the same for every connection: of a live source a second one would see a
+ * later state, rows that the first one's schema and sequences do not know.
+ */
 export function startDump({ db, path, isPrivate }: Snapshot, options: DumpOptions): RunningDump {
-  if (statSync(path).size < threadBytes) return { files: dumpDatabase(db, options), stop: async () => {} }
+  if (!isPrivate || statSync(path).size < threadBytes)
+    return { files: dumpDatabase(db, options), stop: async () => {} }
   const planned = planDump(db, options)
   const order = {
     path,
@@ -32,7 +36,7 @@ export function startDump({ db, path, isPrivate }: Snapshot, options: DumpOption
     sources: rowSources(planned),
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }
-  const threads = Array.from({ length: isPrivate ? 2 : 1 }, () => new DumpThread(order))
+  const threads = Array.from({ length: 2 }, () => new DumpThread(order))
   return {
     files: receive(threads, (tables) => dumpScripts(db, planned, tables)),
     stop: async () => {

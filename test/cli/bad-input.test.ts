@@ -162,6 +162,13 @@ const badDatabases: Record<
     says: /it is corrupt: database disk image is malformed/,
     firstSays: /it is corrupt: .+/,
   },
+  'a large database whose pages of rows are overwritten': {
+    sql: `${rows} WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i+1 FROM n WHERE i<9000)
+      INSERT INTO note SELECT i, 'note '||i, hex(zeroblob(500)) FROM n;`,
+    spoil: (file) => overwrite(file, 1500 * page, Buffer.alloc(3 * page)),
+    says: /it is corrupt: database disk image is malformed/,
+    firstSays: /it is corrupt: .+/,
+  },
   'a database whose root of the rows is overwritten': {
     spoil: (file) => overwrite(file, page, Buffer.alloc(page, 0xff)),
     says: /it is corrupt: database disk image is malformed/,
