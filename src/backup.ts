@@ -1,6 +1,6 @@
 /** The backup flow: source → snapshot → dump → store → push. */
 
-import { type CommitTree, readCommitTree } from './commit-tree.ts'
+import { readCommitTree } from './commit-tree.ts'
 import { formatVersion, type Manifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Identity } from './git/commit.ts'
@@ -12,7 +12,7 @@ import { version } from './package.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { type PushResult, pushStore } from './push.ts'
 import { openOrCreateStore, sourceKey } from './repository.ts'
-import { readSource, type Source, type SourceDatabase, sourceName } from './source.ts'
+import { readSource, type Source, sourceName } from './source.ts'
 import { checkIntegrity } from './sqlite/integrity.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
 import { openSnapshot, sourceError } from './sqlite/snapshot.ts'
@@ -119,7 +119,7 @@ async function commitSource(
   const writer = store.begin()
   try {
     const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
-    const manifest = await writeSource(tree, store, source, options, phases, before)
+    const manifest = await writeSource(tree, store, source, options, phases)
     phases.begin('summary')
     const after = { manifest, entries: tree.entries }
     const summary = await summarize(before, after, (oid) => writer.readBlob(oid))
@@ -157,7 +157,6 @@ async function writeSource(
   source: Source,
   options: BackupOptions,
   phases: Phases,
-  before: CommitTree | undefined,
 ): Promise<Manifest> {
   return withWorkDir(store.gitDir, async (workDir) => {
     const databases: Manifest['databases'] = []
@@ -174,7 +173,7 @@ async function writeSource(
       const dump = startDump(snapshot, dumpOptions)
       try {
         phases.begin('check')
-        if (!isKnown(before, database)) checkIntegrity(snapshot.db, database.file)
+        checkIntegrity(snapshot.db, database.file)
         phases.begin('dump')
         const path = source.kind === 'directory' ? database.path : undefined
         databases.push(await writeDatabase(tree, dump.files, { name: database.name, path }, dumpOptions))
@@ -189,9 +188,4 @@ async function writeSource(
     const assets = await writeAssets(tree, source.path, source.assets, workDir)
     return writeManifest(tree, source.kind, databases, assets)
   })
-}
-
-/** Whether the last commit holds the database: its pages are checked before its first. */
-function isKnown(before: CommitTree | undefined, { name }: SourceDatabase): boolean {
-  return before?.manifest.databases.some((database) => database.name === name) ?? false
 }

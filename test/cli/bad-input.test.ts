@@ -16,7 +16,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { type ErrorCode, exitCodes } from '../../src/errors.ts'
-import { contents, rowback } from '../support/cli.ts'
+import { contents, type Ended, rowback } from '../support/cli.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
 import { craftCommit, foreignRepository, git } from '../support/git.ts'
 import { smallDisk } from '../support/mount.ts'
@@ -66,33 +66,37 @@ interface Refusal {
   hint?: string | RegExp
 }
 
+/** The verbs and codes whose document has been looked at: it is made in one place, once for each is enough. */
+const seen = new Set<string>()
+
 /** Expects that a command fails with one message, in both forms of output, and changes nothing in the scene. */
 async function expectRefusal(
   { dir }: Pick<Scene, 'dir'>,
   args: readonly string[],
   { code, message, hint }: Refusal,
-  cwd = dir,
 ): Promise<void> {
-  const options = { cwd, env: { TMPDIR: join(dir, 'tmp') } }
+  const options = { cwd: dir, env: { TMPDIR: join(dir, 'tmp') } }
   const before = state(dir)
   const [verb = '', ...rest] = args
-  const run = rowback(args, options)
-  // Two at once that write would be in each other's way.
-  if (verb === 'backup' || verb === 'restore') await run
-  const [plain, json] = await Promise.all([run, rowback([verb, '--json', ...rest], options)])
+  const plain = await rowback(args, options)
+  const json = seen.has(`${verb} ${code}`) ? undefined : await rowback([verb, '--json', ...rest], options)
+  seen.add(`${verb} ${code}`)
   expect(state(dir)).toEqual(before)
 
-  const pattern = message instanceof RegExp ? message.source : escaped(message)
+  const said = message instanceof RegExp ? message.source : escaped(message)
   const tried = hint instanceof RegExp ? hint.source : hint === undefined ? '[^\n]+' : escaped(hint)
-  const wanted = new RegExp(
-    `^rowback: (?:${pattern})\n${hint ? '' : '(?:'}rowback: try: (?:${tried})\n${hint ? '' : ')?'}$`,
-  )
+  const hintLine = `(?:rowback: try: (?:${tried})\n)${hint === undefined ? '?' : ''}`
+  const wanted = new RegExp(`^rowback: (?:${said})\n${hintLine}$`)
   expect(plain).toEqual({ code: exitCodes[code], stdout: '', stderr: expect.stringMatching(wanted) })
-  expect(json).toMatchObject({ code: exitCodes[code], stderr: plain.stderr })
-  const document = JSON.parse(json.stdout) as { error: { code: string; message: string; hint?: string } }
-  const { message: said, hint: suggested } = document.error
-  expect(document).toEqual({ error: { code, message: said, ...(suggested && { hint: suggested }) } })
-  const lines = [`rowback: ${said}`, ...(suggested ? [`rowback: try: ${suggested}`] : [])]
+  if (json) expectDocument(json, plain, code)
+}
+
+/** Expects of the form with --json the same message and one document that says it, too. */
+function expectDocument(json: Ended, plain: Ended, code: ErrorCode): void {
+  expect(json).toMatchObject({ code: plain.code, stderr: plain.stderr })
+  const { error } = JSON.parse(json.stdout) as { error: { code: string; message: string; hint?: string } }
+  expect(JSON.parse(json.stdout)).toEqual({ error: { ...error, code } })
+  const lines = [`rowback: ${error.message}`, ...(error.hint ? [`rowback: try: ${error.hint}`] : [])]
   expect(plain.stderr.replaceAll('\n  ', '; ')).toBe(`${lines.join('\n')}\n`)
 }
 
@@ -114,10 +118,7 @@ function overwrite(file: string, position: number, bytes: Uint8Array): void {
 const page = 4096
 
 /** What happens to a database, and what is then said of it; `wal` are databases in WAL mode. */
-const badDatabases: Record<
-  string,
-  { sql?: string; spoil(file: string): void; says: RegExp; firstSays?: RegExp }
-> = {
+const badDatabases: Record<string, { sql?: string; spoil(file: string): void; says: RegExp }> = {
   'a file that is no database': {
     spoil: (file) => writeFileSync(file, 'hello '.repeat(2000)),
     says: /it is no SQLite database, or it is encrypted/,
@@ -159,25 +160,26 @@ const badDatabases: Record<
   },
   'a database whose pages of rows are overwritten': {
     spoil: (file) => overwrite(file, 8 * page, Buffer.alloc(3 * page)),
-    says: /it is corrupt: database disk image is malformed/,
-    firstSays: /it is corrupt: .+/,
+    says: /it is corrupt: .+/,
   },
   'a large database whose pages of rows are overwritten': {
     sql: `${rows} WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i+1 FROM n WHERE i<9000)
       INSERT INTO note SELECT i, 'note '||i, hex(zeroblob(500)) FROM n;`,
     spoil: (file) => overwrite(file, 1500 * page, Buffer.alloc(3 * page)),
-    says: /it is corrupt: database disk image is malformed/,
-    firstSays: /it is corrupt: .+/,
+    says: /it is corrupt: .+/,
+  },
+  'a database in which a page of rows stands twice': {
+    spoil: (file) => overwrite(file, 12 * page, readFileSync(file).subarray(10 * page, 11 * page)),
+    says: /it is corrupt: .*Rowid \d+ out of order/,
   },
   'a database whose root of the rows is overwritten': {
     spoil: (file) => overwrite(file, page, Buffer.alloc(page, 0xff)),
-    says: /it is corrupt: database disk image is malformed/,
-    firstSays: /it is corrupt: .+/,
+    says: /it is corrupt: .+/,
   },
 }
 
 describe('a source that is bad is refused and no file is touched:', () => {
-  for (const [name, { sql, spoil, says, firstSays }] of Object.entries(badDatabases)) {
+  for (const [name, { sql, spoil, says }] of Object.entries(badDatabases)) {
     test(`${name}.`, async () => {
       const place = await scene(sql)
       spoil(place.source)
@@ -189,7 +191,7 @@ describe('a source that is bad is refused and no file is touched:', () => {
       await expectRefusal(
         place,
         ['backup', place.source, '--repo', join(place.dir, 'new', 'new.git')],
-        said(firstSays ?? says),
+        said(says),
       )
     })
   }

@@ -86,28 +86,33 @@ function sourceFiles(data: string): string[] {
 }
 
 describe('a database that is written to all the time', () => {
-  for (const mode of ['WAL', 'DELETE', 'TRUNCATE', 'PERSIST'])
-    test(`gives only whole transactions in five backups in ${mode} mode.`, async () => {
+  for (const [mode, runs] of [
+    ['WAL', 5],
+    ['DELETE', 5],
+    ['TRUNCATE', 2],
+    ['PERSIST', 2],
+  ] as const)
+    test(`gives only whole transactions in ${runs} backups in ${mode} mode.`, async () => {
       const { data, source, repository } = place(bank)
       const kill = await startWriter(source, mode)
       const commits: string[] = []
-      for (let run = 0; run < 5; run++) {
+      for (let run = 0; run < runs; run++) {
         const { commit } = await rowbackJson<{ commit: string }>(['backup', source, '--repo', repository])
         commits.push(commit)
       }
       await kill()
-      expect(new Set(commits).size).toBe(5)
+      expect(new Set(commits).size).toBe(runs)
       const counts: number[] = []
       for (const commit of commits) counts.push(transactions(await restored(repository, commit)))
       expect(counts).toEqual([...counts].sort((a, b) => a - b))
       expect(counts[0]).toBeGreaterThan(0)
-      expect(new Set(counts).size).toBe(5)
+      expect(new Set(counts).size).toBe(runs)
 
       // What the dead application has left is backed up too, and left as it is.
       const before = sourceFiles(data)
       await rowbackJson(['backup', source, '--repo', repository])
       expect(sourceFiles(data)).toEqual(before)
-      expect(transactions(await restored(repository))).toBeGreaterThanOrEqual(counts[4] as number)
+      expect(transactions(await restored(repository))).toBeGreaterThanOrEqual(counts.at(-1) as number)
     })
 
   for (const mode of ['WAL', 'DELETE'])
@@ -118,7 +123,7 @@ describe('a database that is written to all the time', () => {
         INSERT INTO ballast SELECT i, randomblob(3000) FROM n;`)
       expect(statSync(source).size).toBeGreaterThan(15_000_000)
       const kill = await startWriter(source, mode)
-      for (let run = 0; run < 3; run++) {
+      for (let run = 0; run < 2; run++) {
         await rowbackJson(['backup', source, '--repo', repository])
         expect(transactions(await restored(repository))).toBeGreaterThan(0)
       }
