@@ -64,9 +64,9 @@ export function program(): Command {
   verb(root, 'backup [source]', 'commit a SQLite file or a data directory, and push it if a remote is set')
     .option('--remote <url>', 'where to push')
     .option('--name <name>', 'what the application is called in commit subjects')
-    .option('--include <glob...>', 'assets to keep (default: all)')
-    .option('--exclude <glob...>', 'assets and databases to leave out')
-    .option('--exclude-table <name...>', 'tables whose rows are left out')
+    .option('--include <glob>', 'assets to keep (default: all); may be given again', listed)
+    .option('--exclude <glob>', 'assets and databases to leave out; may be given again', listed)
+    .option('--exclude-table <name>', 'a table whose rows are left out; may be given again', listed)
     .option('--author <author>', 'author of the commit, as "Name <address>"')
     .option('--time <time>', 'time of the commit: ISO 8601, or seconds since 1970')
     .option('--no-hook', 'make a new repository without the pre-push hook')
@@ -108,6 +108,11 @@ function verb(root: Command, usage: string, description: string): Command {
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print errors only')
     .option('-v, --verbose', 'print the time of each phase, and where an error comes from')
+}
+
+/** The values of a flag that is given several times. One flag takes one value, or it would take SOURCE too. */
+function listed(value: string, before: string[] = []): string[] {
+  return [...before, value]
 }
 
 /** An action that reads the settings first; commander passes the arguments, then the flags, then the command. */

@@ -60,8 +60,8 @@ export class FastImport {
 
   /** Lets git complete its pack and end. Throws GitClosed if it could not. */
   async finish(): Promise<void> {
-    await feed(this.process, 'done\n')
-    this.process.stdin.end()
+    // Not by `feed`: git may be gone, and its input closed, as soon as it has read this.
+    this.process.stdin.end('done\n')
     const { code } = await this.process.ended
     if (code !== 0) throw new GitClosed('git could not complete its pack')
   }

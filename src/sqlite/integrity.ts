@@ -50,7 +50,7 @@ function findingOf(
 ): string | undefined | typeof unchecked {
   try {
     for (const row of db.prepare(`PRAGMA ${check}`).pluck().iterate() as IterableIterator<string>) {
-      if (isDamage(row)) return row.replaceAll('\n', '; ')
+      if (isDamage(row)) return firstLine(row)
     }
     return undefined
   } catch (error) {
@@ -58,6 +58,11 @@ function findingOf(
       return unchecked
     throw error
   }
+}
+
+/** SQLite puts up to a hundred findings about b-trees into one row, below a line that names the database. */
+function firstLine(row: string): string {
+  return row.split('\n').find((line) => !line.startsWith('***')) ?? row
 }
 
 function tableNames(db: Database): string[] {
@@ -69,8 +74,11 @@ function tableNames(db: Database): string[] {
 function firstDuplicate(db: Database): string | undefined {
   for (const table of tableNames(db)) {
     const indexes = db.pragma(`main.index_list(${identifier(table)})`) as IndexRow[]
+    const [{ wr }] = db.pragma(`main.table_list(${identifier(table)})`) as [{ wr: number }]
+    const key = wr === 1 ? indexes.find(({ origin }) => origin === 'pk') : undefined
+    const from = `main.${identifier(table)} ${key ? `INDEXED BY ${identifier(key.name)}` : 'NOT INDEXED'}`
     for (const index of indexes) {
-      if (index.unique === 1 && hasDuplicates(db, table, index)) {
+      if (index.unique === 1 && hasDuplicates(db, table, from, index)) {
         return `rows of table ${JSON.stringify(table)} are equal in its unique index ${JSON.stringify(index.name)}`
       }
     }
@@ -81,10 +89,12 @@ function firstDuplicate(db: Database): string | undefined {
 interface IndexRow {
   name: string
   unique: number
+  origin: string
   partial: number
 }
 
-function hasDuplicates(db: Database, table: string, { name, partial }: IndexRow): boolean {
+/** `from` is the table so that its own rows are read, and no index that may be damaged. */
+function hasDuplicates(db: Database, table: string, from: string, { name, partial }: IndexRow): boolean {
   const all = db.pragma(`main.index_xinfo(${identifier(name)})`) as {
     key: number
     name: string | null
@@ -98,7 +108,7 @@ function hasDuplicates(db: Database, table: string, { name, partial }: IndexRow)
   }
   const terms = keys.map((key) => `${identifier(key.name as string)} COLLATE ${identifier(key.coll)}`)
   const given = keys.map((key) => `${identifier(key.name as string)} IS NOT NULL`)
-  const sql = `SELECT 1 FROM main.${identifier(table)} NOT INDEXED WHERE ${given.join(' AND ')}
+  const sql = `SELECT 1 FROM ${from} WHERE ${given.join(' AND ')}
     GROUP BY ${terms.join(',')} HAVING count(*)>1 LIMIT 1`
   try {
     return db.prepare(sql).get() !== undefined
