@@ -24,26 +24,35 @@ export interface RowSource {
   keyColumns: number
   /** Whether rows can be taken in pages, each behind the last key of the one before; else in one pass. */
   pages: boolean
-  /** Terms of SQL that give the key's order; none where a scan of the table is the order. */
+  /** What gives the key's order; empty where a scan of the table is the order. */
   orderBy: OrderTerm[]
+  /** The index that a WITHOUT ROWID table is: without its name SQLite may read another one that covers all columns. */
+  keyIndex?: string | undefined
   /** A rowid that no INSERT has room for: it is only kept where it counts the rows from 1. */
   countedRowid?: string | undefined
 }
 
-/** A term of ORDER BY, and of comparisons with a key. */
+/** A term of ORDER BY, its parts as SQL. */
 export interface OrderTerm {
-  term: string
+  column: string
+  /** ` COLLATE …`, or nothing. */
+  collate: string
   descending: boolean
 }
 
 /** A column of a primary key as a term. */
 export function keyTerm({ name, collation, descending }: PrimaryKeyColumn): OrderTerm {
-  return { term: `${identifier(name)} COLLATE ${identifier(collation)}`, descending }
+  return { column: identifier(name), collate: ` COLLATE ${identifier(collation)}`, descending }
 }
 
 /** An integer key as a term. */
 export function rowidTerm(name: string): OrderTerm {
-  return { term: identifier(name), descending: false }
+  return { column: identifier(name), collate: '', descending: false }
+}
+
+/** A term as SQL. */
+export function termText({ column, collate, descending }: OrderTerm): string {
+  return `${column}${collate}${descending ? ' DESC' : ''}`
 }
 
 export interface PlannedTable {
@@ -121,7 +130,7 @@ function tableRows(table: Table): RowSource {
 
 type TableRows = Omit<RowSource, 'table' | 'readFrom'>
 
-function keyedRows({ primaryKey }: Table, stored: readonly Column[]): TableRows {
+function keyedRows({ primaryKey, keyIndex }: Table, stored: readonly Column[]): TableRows {
   const names = new Set(primaryKey.map((key) => key.name))
   const keys = [...names].map((name) => stored.find((column) => column.name === name) as Column)
   const rest = stored.filter((column) => !names.has(column.name))
@@ -131,6 +140,7 @@ function keyedRows({ primaryKey }: Table, stored: readonly Column[]): TableRows 
     keyColumns: keys.length,
     pages: primaryKey.length === keys.length && primaryKey.every(({ descending }) => !descending),
     orderBy: primaryKey.map(keyTerm),
+    keyIndex,
   }
 }
 

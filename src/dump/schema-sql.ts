@@ -1,7 +1,7 @@
 /** The text of the files around the rows: pure. Each statement is one entry of a list, so that a trial can run it. */
 
 import { identifier, textLiteral } from './literal.ts'
-import { keyTerm, type Plan, type PlannedObject, type PlannedTable } from './plan.ts'
+import { keyTerm, type Plan, type PlannedObject, type PlannedTable, termText } from './plan.ts'
 import type { HeaderSettings, Table } from './schema.ts'
 import { tokens } from './tokens.ts'
 import type { VirtualTable } from './virtual.ts'
@@ -51,9 +51,7 @@ export function standIn(table: Table): string {
   )
   const name = identifier(table.object.name)
   if (!table.withoutRowid) return `CREATE TABLE ${name}(${columns.join(',')})`
-  const key = table.primaryKey
-    .map(keyTerm)
-    .map(({ term, descending }) => (descending ? `${term} DESC` : term))
+  const key = table.primaryKey.map(keyTerm).map(termText)
   return `CREATE TABLE ${name}(${columns.join(',')},PRIMARY KEY(${key.join(',')})) WITHOUT ROWID`
 }
 

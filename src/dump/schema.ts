@@ -47,6 +47,8 @@ export interface Table {
   rowidColumn: string | undefined
   /** The key of a WITHOUT ROWID table, in its order. */
   primaryKey: PrimaryKeyColumn[]
+  /** The index that a WITHOUT ROWID table is. */
+  keyIndex: string | undefined
   /** The indexes of its UNIQUE and PRIMARY KEY clauses, in schema order. */
   autoIndexes: string[]
 }

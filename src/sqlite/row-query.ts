@@ -4,7 +4,7 @@
  */
 
 import { identifier, type Value } from '../dump/literal.ts'
-import type { RowSource } from '../dump/plan.ts'
+import { type OrderTerm, type RowSource, termText } from '../dump/plan.ts'
 import { isRegular } from '../dump/regular.ts'
 import type { Affinity, Column } from '../dump/schema.ts'
 
@@ -42,12 +42,17 @@ export function valuesQuery(source: RowSource, after: readonly Value[] | undefin
 }
 
 /** The table, the rows behind a key, and their order; no index is read, which may be damaged or another order. */
-function rowsBehind(source: RowSource, after: readonly Value[] | undefined): string {
-  const terms = source.orderBy.map(({ term }) => term)
-  const from = `FROM main.${identifier(source.readFrom)} NOT INDEXED`
-  const where = after ? `WHERE (${terms.join(',')})>(${after.map(placeholder).join(',')})` : ''
-  const order = source.orderBy.map(({ term, descending }) => (descending ? `${term} DESC` : term))
-  return `${from} ${where} ${order.length > 0 ? `ORDER BY ${order.join(',')}` : ''}`
+function rowsBehind({ readFrom, keyIndex, orderBy }: RowSource, after: readonly Value[] | undefined): string {
+  const only = keyIndex === undefined ? 'NOT INDEXED' : `INDEXED BY ${identifier(keyIndex)}`
+  const order = orderBy.length > 0 ? `ORDER BY ${orderBy.map(termText).join(',')}` : ''
+  return `FROM main.${identifier(readFrom)} ${only} ${after ? `WHERE ${isBehind(orderBy, after)}` : ''} ${order}`
+}
+
+/** The collations stand with the values: SQLite seeks by bare columns only, and would scan the table for each page. */
+function isBehind(orderBy: readonly OrderTerm[], after: readonly Value[]): string {
+  const columns = orderBy.map(({ column }) => column)
+  const values = after.map((value, index) => `${placeholder(value)}${orderBy[index]?.collate}`)
+  return `(${columns.join(',')})>(${values.join(',')})`
 }
 
 /** Text is bound as its bytes: a string could not hold what is not UTF-8. */

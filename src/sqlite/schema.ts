@@ -104,6 +104,7 @@ function readTable(
     strict,
     rowidColumn: !withoutRowid && !keyIndex && keyed.length === 1 ? (keyed[0] as Column).name : undefined,
     primaryKey: withoutRowid && keyIndex ? readKey(db, keyIndex.name as string, columns) : [],
+    keyIndex: withoutRowid ? (keyIndex?.name as string) : undefined,
     autoIndexes: objects
       .filter((other) => other.type === 'index' && other.sql === null && sameName(other.tableName, name))
       .map((other) => other.name),

@@ -194,7 +194,7 @@ function rowFacts(db: Database.Database, table: string): string[] {
   const columns = names.map((name) => `"${name.replaceAll('"', '""')}"`)
   const rows = db
     .prepare(
-      `SELECT ${columns.map((name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) WHEN 'blob' THEN hex(${name}) ELSE ${name} END`).join(',')} FROM ${quoted} NOT INDEXED`,
+      `SELECT ${columns.map((name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) WHEN 'blob' THEN hex(${name}) ELSE ${name} END`).join(',')} FROM ${quoted} ${withoutRowid ? keyIndex(db, quoted) : 'NOT INDEXED'}`,
     )
     .raw()
     .safeIntegers()
@@ -204,6 +204,13 @@ function rowFacts(db: Database.Database, table: string): string[] {
   if (!rowid || withoutRowid) return lines
   const rowids = db.prepare(`SELECT ${rowid} FROM ${quoted} NOT INDEXED`).pluck().safeIntegers().all()
   return lines.map((line, index) => `${rowids[index]}: ${line}`)
+}
+
+/** SQLite may read a WITHOUT ROWID table from another index that covers it, in the order of that one. */
+function keyIndex(db: Database.Database, table: string): string {
+  const indexes = db.pragma(`index_list(${table})`) as { name: string; origin: string }[]
+  const name = indexes.find(({ origin }) => origin === 'pk')?.name ?? ''
+  return `INDEXED BY "${name.replaceAll('"', '""')}"`
 }
 
 /** A value with its storage class and bits: text comes as bytes, blobs as hexadecimal text. */
