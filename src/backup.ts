@@ -13,7 +13,6 @@ import { type OnProgress, Phases } from './progress.ts'
 import { type PushResult, pushStore } from './push.ts'
 import { openOrCreateStore, sourceKey } from './repository.ts'
 import { readSource, type Source, sourceName } from './source.ts'
-import { checkIntegrity } from './sqlite/integrity.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
 import { openSnapshot, sourceError } from './sqlite/snapshot.ts'
 import { startDump } from './sqlite/start-dump.ts'
@@ -170,11 +169,9 @@ async function writeSource(
         excludeTables: options.excludeTables ?? [],
         fullText: options.fullText ?? 'logical',
       }
-      const dump = startDump(snapshot, dumpOptions)
+      phases.begin('dump')
+      const dump = startDump(snapshot, database.file, dumpOptions)
       try {
-        phases.begin('check')
-        checkIntegrity(snapshot.db, database.file)
-        phases.begin('dump')
         const path = source.kind === 'directory' ? database.path : undefined
         databases.push(await writeDatabase(tree, dump.files, { name: database.name, path }, dumpOptions))
       } catch (error) {

@@ -5,10 +5,10 @@
 
 import { digest } from './names.ts'
 
-/** The mean size of a chunk, in bytes, as a power of two: 64 KiB. */
-const chunkBits = 16
-/** The mean size of a directory of chunks, in bytes, as a power of two: 16 MiB, 256 chunks. */
-const directoryBits = 24
+/** A row begins a chunk if its hash is below its length times this: a mean of 64 KiB. */
+const chunkThreshold = 2 ** 32 / 2 ** 16
+/** And a directory, if it is below its length times this: a mean of 16 MiB, 256 chunks. */
+const directoryThreshold = 2 ** 32 / 2 ** 24
 
 /** The name of a table's first directory and of its first chunk: it sorts before every key. */
 const firstName = '+first'
@@ -45,12 +45,12 @@ export class Cutter {
     ends.forEach((end, index) => {
       const hash = keys.hash(lines, start, end, index)
       const length = end - start
-      if (hash < length * 2 ** (32 - chunkBits) && this.rows > 0) {
+      if (hash < length * chunkThreshold && this.rows > 0) {
         this.spans.push(lines.subarray(spanStart, start))
         spanStart = start
         chunks.push(this.complete())
         this.name = keys.name(lines, start, end, index)
-        if (hash < length * 2 ** (32 - directoryBits)) this.directory = this.name
+        if (hash < length * directoryThreshold) this.directory = this.name
       }
       this.rows += 1
       start = end

@@ -78,7 +78,11 @@ function split(value: number): [number, number] {
 function unitInLastPlace(value: number): number {
   float[0] = value
   const exponent = ((words[1] as number) >>> 20) & 0x7ff
-  return 2 ** (Math.max(exponent, 1) - 1075)
+  if (exponent <= 52) return 2 ** (Math.max(exponent, 1) - 1075)
+  // The same by its bits: `**` takes a tenth of the time of a literal.
+  words[0] = 0
+  words[1] = (exponent - 52) << 20
+  return float[0]
 }
 
 /** The double as integer mantissa times or divided by powers of two: each step of that is exact in IEEE 754. */

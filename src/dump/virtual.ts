@@ -167,6 +167,7 @@ function planContent(
   if (
     !content ||
     content.columns.length !== visible.length + 1 ||
+    content.rowidColumn !== content.columns[0]?.name ||
     visible.some(({ name }) => /^rowid$/i.test(name))
   ) {
     return undefined

@@ -8,10 +8,12 @@ import type { DumpedTable, DumpFile } from './dump-rows.ts'
 export interface DumpOrder {
   /** The database, to be opened read-only. */
   path: string
+  /** What errors call it. */
+  file: string
   encoding: Encoding
   /** The tables to dump; each is taken by one thread. */
   sources: RowSource[]
-  /** Shared by all threads: how many of the sources are taken. */
+  /** Shared by all threads: how much of the work is taken, the check of the pages first, then the sources. */
   taken: Int32Array
   /** Shared with the receiver: how many kilobytes of this thread's files it has used. */
   used: Int32Array

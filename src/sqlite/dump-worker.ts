@@ -1,23 +1,28 @@
-/** A thread that dumps tables of one database and posts their files; see `startDump`. */
+/** A thread that checks the pages or dumps tables of one database and posts their files; see `startDump`. */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { RowbackError } from '../errors.ts'
 import { type DumpMessage, type DumpOrder, kilobytes } from './dump-message.ts'
 import { type DumpFile, dumpRows } from './dump-rows.ts'
+import { checkIntegrity } from './integrity.ts'
 import { allowEverySchema } from './snapshot.ts'
 
 /** Kilobytes that may wait for the receiver. */
 const aheadKilobytes = 16 * 1024
 
-function run({ path, encoding, sources, taken, used }: DumpOrder): void {
+function run({ path, file, encoding, sources, taken, used }: DumpOrder): void {
   const db = new Database(path, { readonly: true, fileMustExist: true })
   let posted = 0
   try {
     allowEverySchema(db)
     db.exec('BEGIN')
-    for (let index = take(taken); index < sources.length; index = take(taken)) {
-      const files = dumpRows(db, sources[index] as DumpOrder['sources'][number], encoding)
+    for (let index = take(taken); index <= sources.length; index = take(taken)) {
+      if (index === 0) {
+        checkIntegrity(db, file)
+        continue
+      }
+      const files = dumpRows(db, sources[index - 1] as DumpOrder['sources'][number], encoding)
       let next = files.next()
       while (!next.done) {
         const size = kilobytes(next.value)

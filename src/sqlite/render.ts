@@ -24,7 +24,11 @@ export interface RowBatch {
 }
 
 const pageBytes = 256 * 1024
-const pageRows = 512
+const pageRows = 4096
+/** The rows of the first page, and of one behind a page that SQLite cannot write: others like it may follow. */
+const firstPageRows = 16
+/** At most so many rows are rendered value by value before SQLite is asked again. */
+const pageValues = 512
 /** A replay reads a row file as one string, of which V8 holds 512 MiB. */
 const longestLineBytes = 500_000_000
 
@@ -56,10 +60,10 @@ function* renderPages(db: Database, source: RowSource, encoding: Encoding): Gene
   const prepare = preparer(db)
   let after: Value[] | undefined
   let rendered = 0
-  let limit = 16
+  let limit = firstPageRows
   for (;;) {
-    const page = renderPage(prepare, source, after, limit)
-    if (page === undefined) return
+    const page = renderLines(prepare, source, after, limit) ?? renderValues(prepare, source, after, limit)
+    if (page.ends.length === 0) return
     yield page
     rendered += page.ends.length
     after = lastKey(page, source)
@@ -67,9 +71,14 @@ function* renderPages(db: Database, source: RowSource, encoding: Encoding): Gene
     if (!after.every((value, index) => isRegular(value, source.columns[index]?.column as Column))) {
       return yield* renderPass(db, source, encoding, rendered)
     }
-    const bytesARow = page.lines.length / page.ends.length
-    limit = Math.max(1, Math.min(pageRows, limit * 2, Math.floor(pageBytes / bytesARow)))
+    limit = page.ends.length < limit ? firstPageRows : nextLimit(limit, page)
   }
+}
+
+/** Twice as many rows, as long as they fill a page only. */
+function nextLimit(limit: number, { lines, ends }: RowBatch): number {
+  const bytesARow = lines.length / ends.length
+  return Math.max(1, Math.min(pageRows, limit * 2, Math.floor(pageBytes / bytesARow)))
 }
 
 type Prepare = (sql: string) => Statement<unknown[], unknown>
@@ -84,8 +93,11 @@ function preparer(db: Database): Prepare {
   }
 }
 
-/** The next rows behind a key, at most `limit`; undefined where there are none. */
-function renderPage(
+/**
+ * The next rows behind a key, at most `limit`, as far as SQLite can write them; undefined where that is not even
+ * the first.
+ */
+function renderLines(
   prepare: Prepare,
   source: RowSource,
   after: readonly Value[] | undefined,
@@ -93,10 +105,18 @@ function renderPage(
 ): RowBatch | undefined {
   const parameters = [...(after ?? []).map(parameter), limit]
   const [lines] = prepare(linesQuery(source, after)).get(parameters) as [Buffer | null]
-  if (lines === null) return undefined
-  const page = finishPage(lines)
-  if (page) return page
-  const rows = prepare(`${valuesQuery(source, after)} LIMIT ?`).iterate(parameters)
+  return finishPage(lines ?? Buffer.alloc(0))
+}
+
+/** The next rows behind a key, at most `limit`, value by value. */
+function renderValues(
+  prepare: Prepare,
+  source: RowSource,
+  after: readonly Value[] | undefined,
+  limit: number,
+): RowBatch {
+  const parameters = [...(after ?? []).map(parameter), Math.min(limit, pageValues)]
+  const rows = prepare(`${valuesQuery(source, after)} LIMIT likely(?)`).iterate(parameters)
   const batch = new BatchBuilder(source, 'UTF-8')
   for (const row of rows as IterableIterator<RawValue[]>) {
     batch.add(row)
@@ -115,37 +135,35 @@ function lastKey({ lines, ends }: RowBatch, { keyColumns }: RowSource): Value[] 
   return literals.map((text) => parseLiteral(text))
 }
 
-/** Turns NUL-ended rows into lines; undefined where a row is flagged or a text is not valid UTF-8. */
+/** Turns NUL-ended rows into lines, up to a flagged one; undefined where that is the first or a text is not UTF-8. */
 function finishPage(bytes: Buffer): RowBatch | undefined {
-  if (!isUtf8(bytes)) return undefined
-  const escapes = bytes.includes(0x0a) || bytes.includes(0x0d)
   const ends: number[] = []
-  for (let at = bytes.indexOf(0); at >= 0; at = bytes.indexOf(0, at + 1)) {
-    if (bytes[at + 1] === flagByte) return undefined
-    if (!escapes) bytes[at] = 0x0a
+  for (let at = bytes.indexOf(0); at >= 0 && bytes[at + 1] !== flagByte; at = bytes.indexOf(0, at + 1))
     ends.push(at + 1)
-  }
-  const batch = { lines: bytes, ends, irregular: 0 }
-  return escapes ? escapeLineEnds(batch) : batch
+  const lines = bytes.subarray(0, ends.at(-1) ?? 0)
+  if ((lines.length === 0 && bytes.length > 0) || !isUtf8(lines)) return undefined
+  if (lines.includes(0x0a) || lines.includes(0x0d)) return escapeLineEnds(lines, ends)
+  for (const end of ends) lines[end - 1] = 0x0a
+  return { lines, ends, irregular: 0 }
 }
 
 /** Rewrites the rows whose texts hold line ends. */
-function escapeLineEnds({ lines, ends }: RowBatch): RowBatch {
+function escapeLineEnds(lines: Buffer, rowEnds: readonly number[]): RowBatch {
   const pieces: Buffer[] = []
-  const newEnds: number[] = []
+  const ends: number[] = []
   let start = 0
   let length = 0
-  for (const end of ends) {
+  for (const end of rowEnds) {
     lines[end - 1] = 0x0a
     let row = lines.subarray(start, end)
     if (row.indexOf(0x0a) < row.length - 1 || row.includes(0x0d))
       row = Buffer.from(escapeRow(row.toString('utf8')))
     pieces.push(row)
     length += row.length
-    newEnds.push(length)
+    ends.push(length)
     start = end
   }
-  return { lines: Buffer.concat(pieces, length), ends: newEnds, irregular: 0 }
+  return { lines: Buffer.concat(pieces, length), ends, irregular: 0 }
 }
 
 function escapeRow(line: string): string {

@@ -23,10 +23,15 @@ function longValueBytes(columns: number): number {
 /** A query for the next ? rows behind a key as one blob, a row `,(…)` and NUL; NULL where there are none. */
 export function linesQuery(source: RowSource, after: readonly Value[] | undefined): string {
   const longest = longValueBytes(source.columns.length)
-  const values = source.columns.map(({ read, column }) => fastLiteral(identifier(read), column, longest))
+  const values = source.columns.map(({ read, column }, index) =>
+    // A rowid is an integer, and nothing else.
+    index === 0 && source.key === 'integer'
+      ? identifier(read)
+      : fastLiteral(identifier(read), column, longest),
+  )
   const separated = values.flatMap((value, index) => (index > 0 ? [`','`, value] : [value]))
   const row = concat([`',('`, ...separated, `')'||char(0)`])
-  return `SELECT CAST(group_concat(x,'') AS BLOB) FROM (SELECT ${row} AS x ${rowsBehind(source, after)} LIMIT ?)`
+  return `SELECT CAST(group_concat(x,'') AS BLOB) FROM (SELECT ${row} AS x ${rowsBehind(source, after)} LIMIT likely(?))`
 }
 
 /**
@@ -55,9 +60,13 @@ function isBehind(orderBy: readonly OrderTerm[], after: readonly Value[]): strin
   return `(${columns.join(',')})>(${values.join(',')})`
 }
 
-/** Text is bound as its bytes: a string could not hold what is not UTF-8. */
+/**
+ * Text is bound as its bytes: a string could not hold what is not UTF-8. A bare `?` beside a column would make SQLite
+ * prepare the statement anew for each value, as its statistics might then tell a better plan.
+ */
 function placeholder(value: Value): string {
-  return value !== null && typeof value === 'object' && 'text' in value ? 'CAST(? AS TEXT)' : '?'
+  const isText = value !== null && typeof value === 'object' && 'text' in value
+  return `likely(${isText ? 'CAST(? AS TEXT)' : '?'})`
 }
 
 /** concat() of any number of terms: a call takes at most 1,000 of them. */
@@ -99,14 +108,15 @@ function accepts(column: Column, kind: 'integer' | 'blob'): boolean {
   return isRegular(kind === 'integer' ? 1n : Buffer.alloc(0), column)
 }
 
-/** quote() stops at a NUL, as does format('%s'): the flag for that and for long texts in one comparison. */
+/** quote() stops at a NUL, as does format('%s'). */
 function fastText(name: string, affinity: Affinity, longest: number): string {
   if (affinity.startsWith('strict') && affinity !== 'strict text') return flag
-  const whole = `octet_length(format('%.${longest}s',${name}))=octet_length(${name})`
+  const short = `octet_length(${name})<=${longest}`
+  const whole = `octet_length(format('%s',${name}))=octet_length(${name})`
   const numeric = affinity === 'integer' || affinity === 'numeric' || affinity === 'real'
   // The comparison gives the text numeric affinity; what stays text sorts behind every number.
   const stays = numeric ? `CAST(9e999 AS REAL) COLLATE BINARY<+${name} AND ` : ''
-  return `iif(${stays}${whole},quote(${name}),${flag})`
+  return `iif(${stays}${short} AND ${whole},quote(${name}),${flag})`
 }
 
 /** Up to four decimals quote() prints what `realLiteral` prints, and any SQLite reads back; the rest is ours. */

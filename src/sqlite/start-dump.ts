@@ -1,4 +1,4 @@
-/** Starts the dump of a snapshot: the rows of a large one in threads, so that they are rendered while git compresses. */
+/** Starts the check and dump of a snapshot: those of a large one in threads, beside git, which compresses. */
 
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { packageRoot } from '../package.ts'
 import { dumpDatabase, dumpScripts, tableRows } from './dump.ts'
 import { type DumpMessage, type DumpOrder, kilobytes } from './dump-message.ts'
 import type { DumpedTable, DumpFile, TableRows } from './dump-rows.ts'
+import { checkIntegrity } from './integrity.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -23,15 +24,21 @@ export interface RunningDump {
 const threadBytes = 8 * 2 ** 20
 
 /**
- * Starts a dump. Only a private copy is the same for every connection: of a live source a second one would see a
- * later state, rows that the first one's schema and sequences do not know.
+ * Starts a dump and a check of the pages, whose error names `file`. Only a private copy is the same for every
+ * connection: of a live source a second one would see a later state, rows that the first one's schema and sequences
+ * do not know.
  */
-export function startDump({ db, path, isPrivate }: Snapshot, options: DumpOptions): RunningDump {
+export function startDump(
+  { db, path, isPrivate }: Snapshot,
+  file: string,
+  options: DumpOptions,
+): RunningDump {
   if (!isPrivate || statSync(path).size < threadBytes)
-    return { files: dumpDatabase(db, options), stop: async () => {} }
+    return { files: checkAndDump(db, file, options), stop: async () => {} }
   const planned = planDump(db, options)
   const order = {
     path,
+    file,
     encoding: planned.plan.settings.encoding,
     sources: rowSources(planned),
     taken: new Int32Array(new SharedArrayBuffer(4)),
@@ -43,6 +50,15 @@ export function startDump({ db, path, isPrivate }: Snapshot, options: DumpOption
       await Promise.all(threads.map((thread) => thread.stop()))
     },
   }
+}
+
+function* checkAndDump(
+  db: Database.Database,
+  file: string,
+  options: DumpOptions,
+): Generator<DumpFile, TableRows[]> {
+  checkIntegrity(db, file)
+  return yield* dumpDatabase(db, options)
 }
 
 /** Yields the files of all threads as they come, then the scripts. */
