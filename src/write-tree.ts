@@ -8,7 +8,7 @@ import { storedPath } from './assets/paths.ts'
 import { entryWithoutContent, memoryBytes, type ReadAsset, readAsset } from './assets/read.ts'
 import type { AssetFile } from './assets/scan.ts'
 import type { CommitTree } from './commit-tree.ts'
-import { Cutter, givenKeys } from './dump/cut.ts'
+import { type Chunk, Cutter, givenKeys } from './dump/cut.ts'
 import { type Manifest, type ManifestDatabase, manifestText } from './dump/manifest.ts'
 import { repositoryReadme } from './dump/readme.ts'
 import type { Store } from './git/store.ts'
@@ -115,7 +115,8 @@ export async function writeManifest(
   databases: ManifestDatabase[],
   assets: readonly AssetEntry[],
 ): Promise<Manifest> {
-  for (const { path, lines } of assetChunks(assets)) await tree.add(`assets-manifest/${path}.jsonl`, lines)
+  for (const { path, lines } of assetChunks(assets))
+    await tree.add(`assets-manifest/${path}.jsonl`, Buffer.concat(lines))
   const files = assets.filter((entry) => entry.kind === 'file')
   const bytes = files.reduce((sum, entry) => sum + entry.size, 0)
   const manifest: Manifest = { format: 1, source, databases, assets: { files: files.length, bytes } }
@@ -125,7 +126,7 @@ export async function writeManifest(
 }
 
 /** The lines of the asset manifest in the order of their paths, cut as rows are, by path. */
-function assetChunks(entries: readonly AssetEntry[]): { path: string; lines: Buffer }[] {
+function assetChunks(entries: readonly AssetEntry[]): Chunk[] {
   const keyed = entries.map((entry) => ({
     key: Buffer.from(entry.path),
     line: Buffer.from(`${assetLine(entry)}\n`),

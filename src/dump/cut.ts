@@ -17,8 +17,8 @@ const firstName = '+first'
 export interface Chunk {
   /** Its path below the table's folder: `<directory>/<name>`, without an ending. */
   path: string
-  /** Row lines are `,(…)` and a line feed each. */
-  lines: Buffer
+  /** Its lines, in pieces; those of rows are `,(…)` and a line feed each. */
+  lines: Buffer[]
   rows: number
 }
 
@@ -67,7 +67,7 @@ export class Cutter {
   private complete(): Chunk {
     const chunk = {
       path: `${this.directory}/${this.name}`,
-      lines: Buffer.concat(this.spans),
+      lines: this.spans,
       rows: this.rows,
     }
     this.spans = []

@@ -23,9 +23,9 @@ export function rowHeader(table: string, columns: readonly string[]): string {
 /** The text behind the rows. */
 export const rowFooter = ';\n'
 
-/** The content of a row file whose lines are `,(…)` and a line feed each: the first begins with a space. */
-export function rowFile(header: Buffer, lines: Buffer): Buffer {
-  const content = Buffer.concat([header, lines, Buffer.from(rowFooter)])
+/** The content of a row file whose lines, in pieces, are `,(…)` and a line feed each: the first begins with a space. */
+export function rowFile(header: Buffer, lines: readonly Buffer[]): Buffer {
+  const content = Buffer.concat([header, ...lines, Buffer.from(rowFooter)])
   content[header.length] = 0x20
   return content
 }

@@ -3,7 +3,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
-import { setImmediate } from 'node:timers/promises'
 import { RowbackError } from '../errors.ts'
 import { gitEnv } from './env.ts'
 
@@ -88,31 +87,6 @@ export async function git(
   child.stdin.end(options.input)
   const { code, stderr } = await child.ended
   return { code, stdout: Buffer.concat(chunks), stderr }
-}
-
-/** How much may wait for git: enough that neither side stands still while the other works in bursts. */
-const aheadBytes = 4 * 2 ** 20
-
-/** Writes that the pipe has not taken yet, oldest first. */
-const underWay = new WeakMap<Writable, Promise<void>[]>()
-
-/**
- * Writes the parts to git's standard input, in order and with nothing between, and waits while much is waiting.
- * Buffers must not be changed afterwards. Throws GitClosed if git has closed its input.
- */
-export async function feed({ stdin }: GitProcess, ...parts: readonly (string | Buffer)[]): Promise<void> {
-  if (stdin.destroyed) throw new GitClosed('git closed its input')
-  const queue = underWay.get(stdin) ?? []
-  underWay.set(stdin, queue)
-  stdin.cork()
-  for (const part of parts.slice(0, -1)) stdin.write(part)
-  queue.push(new Promise((taken) => stdin.write(parts.at(-1), () => taken())))
-  stdin.uncork()
-  // A turn of the event loop, in which the pipe takes what it has room for.
-  await setImmediate()
-  while (stdin.writableLength > aheadBytes) await queue.shift()
-  if (stdin.destroyed) throw new GitClosed('git closed its input')
-  if (stdin.writableLength === 0) queue.length = 0
 }
 
 /** Why git failed, on one line and without its `fatal:`; for messages of the form "verb object: cause". */

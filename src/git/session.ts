@@ -13,10 +13,6 @@ const config = `[core]
 	bare = true
 # Two paths that differ in case are two files, even on a disk that cannot hold both.
 	ignoreCase = false
-# Rows compress well at any level, and the slow levels take longer than all the rest.
-	compression = 1
-# A larger blob is streamed, not held in memory.
-	bigFileThreshold = 8m
 # A backup must survive a power cut.
 	fsync = all
 [fastimport]
@@ -34,7 +30,7 @@ export async function makeSession(gitDir: string): Promise<string> {
   const session = await makeWorkDir(gitDir)
   await mkdir(join(session, 'refs'))
   await mkdir(join(session, 'objects', 'info'), { recursive: true })
-  await mkdir(join(session, 'objects', 'pack'))
+  await mkdir(packFolder(session))
   await writeFile(join(session, 'HEAD'), 'ref: refs/heads/session\n')
   await writeFile(join(session, 'config'), config)
   // Relative to objects/, so that no path has to be quoted (gitrepository-layout(5)).
@@ -42,10 +38,15 @@ export async function makeSession(gitDir: string): Promise<string> {
   return session
 }
 
+/** The folder of a git directory's packs. */
+export function packFolder(gitDir: string): string {
+  return join(gitDir, 'objects', 'pack')
+}
+
 /** Moves what a session wrote into the real repository, where no ref names it yet. */
 export async function publishObjects(session: string, gitDir: string): Promise<void> {
-  const from = join(session, 'objects', 'pack')
-  const to = join(gitDir, 'objects', 'pack')
+  const from = packFolder(session)
+  const to = packFolder(gitDir)
   await mkdir(to, { recursive: true })
   const files = (await readdir(from)).filter((file) => file.startsWith('pack-'))
   // The index comes last: git takes a pack for complete as soon as it sees that.

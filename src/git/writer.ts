@@ -2,19 +2,19 @@
 
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { errorText, RowbackError } from '../errors.ts'
+import { BlobPack } from './blob-pack.ts'
 import { branchMoved, moveBranch } from './branch.ts'
-import { FastImport } from './fast-import.ts'
-import { GitClosed, gitCause } from './run.ts'
-import { makeSession, publishObjects } from './session.ts'
+import { importCommit } from './fast-import.ts'
+import { makeSession, packFolder, publishObjects } from './session.ts'
 import type { NewCommit, Store, Writer } from './store.ts'
 
-/** The `Writer` of the git binary. fast-import starts with the first write. */
+/** The `Writer` of the git binary: a pack of blobs, and a fast-import for the trees and the commit. */
 export class NativeWriter implements Writer {
   readonly #store: Store
   /** Ids of the blobs of this session. */
   readonly #written = new Set<string>()
   #session: string | undefined
-  #import: FastImport | undefined
+  #blobs: BlobPack | undefined
   /** Settles when all calls so far are done. */
   #idle: Promise<unknown> = Promise.resolve()
   /** Why there are no more writes. */
@@ -27,7 +27,7 @@ export class NativeWriter implements Writer {
   writeBlob(oid: string, content: Buffer): Promise<void> {
     return this.#inOrder(async () => {
       if (this.#written.has(oid)) return
-      await (await this.#fastImport()).writeBlob(content)
+      await (await this.#blobPack()).add(oid, content)
       this.#written.add(oid)
     })
   }
@@ -37,27 +37,25 @@ export class NativeWriter implements Writer {
       if (this.#written.has(oid)) return true
       const file = await open(path).catch(() => undefined)
       if (!file) return false
-      const found = await this.#importFile(file, size)
-      this.#written.add(found)
-      return found === oid
+      const isSame = await this.#addFile(oid, file, size)
+      if (isSame) this.#written.add(oid)
+      return isSame
     })
     if (!isSame) throw new RowbackError('source', `read ${path}: it changed while it was read, or it is gone`)
   }
 
   async readBlob(oid: string): Promise<Buffer> {
-    const own = await this.#inOrder(async () =>
-      this.#written.has(oid) ? (await this.#fastImport()).readBlob(oid) : undefined,
-    )
+    const own = await this.#inOrder(async () => this.#blobs?.read(oid))
     return own ?? (await this.#store.readBlob(oid))
   }
 
   commit(commit: NewCommit): Promise<string> {
     return this.#inOrder(async () => {
       await this.#expectTip(commit.parent)
-      const fastImport = await this.#fastImport()
-      const oid = await fastImport.commit(commit)
-      await fastImport.finish()
-      await publishObjects(this.#session as string, this.#store.gitDir)
+      const session = await this.#openSession()
+      await this.#blobs?.finish()
+      const oid = await importCommit(session, commit)
+      await publishObjects(session, this.#store.gitDir)
       await moveBranch(this.#store, oid, commit)
       this.#over = this.#overBecause('it has ended with a commit')
       await this.#clear()
@@ -68,26 +66,29 @@ export class NativeWriter implements Writer {
   async abort(): Promise<void> {
     if (this.#over) return
     this.#over = this.#overBecause('it was aborted')
-    this.#import?.process.kill()
     await this.#idle
     await this.#clear()
   }
 
-  async #fastImport(): Promise<FastImport> {
+  async #openSession(): Promise<string> {
     this.#session ??= await makeSession(this.#store.gitDir)
-    this.#import ??= new FastImport(this.#session)
-    return this.#import
+    return this.#session
   }
 
-  async #importFile(file: FileHandle, size: number): Promise<string> {
+  async #blobPack(): Promise<BlobPack> {
+    this.#blobs ??= await BlobPack.create(packFolder(await this.#openSession()))
+    return this.#blobs
+  }
+
+  async #addFile(oid: string, file: FileHandle, size: number): Promise<boolean> {
     try {
-      return await (await this.#fastImport()).writeFile(file, size)
+      return await (await this.#blobPack()).addFile(oid, file, size)
     } finally {
       await file.close()
     }
   }
 
-  /** Runs one step when those before are done; calls that overlapped would mix their data on git's input. */
+  /** Runs one step when those before are done; a pack takes one blob after another. */
   #inOrder<T>(step: () => Promise<T>): Promise<T> {
     const result = this.#idle.then(() => this.#orEnd(step))
     this.#idle = result.catch(() => {})
@@ -99,19 +100,19 @@ export class NativeWriter implements Writer {
     try {
       return await step()
     } catch (error) {
-      this.#over ??= await this.#failure(error)
+      this.#over ??= this.#failure(error)
       await this.#clear()
       throw this.#over
     }
   }
 
-  async #failure(error: unknown): Promise<RowbackError> {
+  #failure(error: unknown): RowbackError {
     if (error instanceof RowbackError) return error
-    const end = error instanceof GitClosed ? await this.#import?.process.ended : undefined
-    const cause = end ? gitCause(end) : errorText(error)
-    return new RowbackError('repository', `write ${this.#store.dir}: ${cause}; the last commit is intact`, {
-      cause: error,
-    })
+    return new RowbackError(
+      'repository',
+      `write ${this.#store.dir}: ${errorText(error)}; the last commit is intact`,
+      { cause: error },
+    )
   }
 
   #overBecause(cause: string): RowbackError {
@@ -119,8 +120,7 @@ export class NativeWriter implements Writer {
   }
 
   async #clear(): Promise<void> {
-    this.#import?.process.kill()
-    await this.#import?.process.ended.catch(() => {})
+    await this.#blobs?.close()
     if (this.#session) await rm(this.#session, { recursive: true, force: true })
   }
 

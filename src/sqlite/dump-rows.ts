@@ -44,7 +44,7 @@ export function* dumpRows(
   )
   const folder = `30-rows/${pathPart(source.table)}`
   const cutter = new Cutter()
-  const toFile = (chunk: { path: string; lines: Buffer; rows: number }): DumpFile => ({
+  const toFile = (chunk: { path: string; lines: Buffer[]; rows: number }): DumpFile => ({
     path: `${folder}/${chunk.path}.sql`,
     content: rowFile(header, chunk.lines),
     rows: chunk.rows,

@@ -93,5 +93,5 @@ function systemRows(db: Database, name: string, { settings }: Plan): string {
   }
   if (lines.length === 0) return ''
   const header = Buffer.from(rowHeader(name, columns))
-  return rowFile(header, Buffer.concat(lines.sort(Buffer.compare))).toString('utf8')
+  return rowFile(header, lines.sort(Buffer.compare)).toString('utf8')
 }

@@ -18,9 +18,9 @@ export async function testdir(): Promise<string> {
   return dir
 }
 
-/** A new store in a directory of its own, closed after the test. */
-export async function testStore(options: { branch?: string } = {}): Promise<Store> {
-  const store = await createStore(join(await testdir(), 'repo.git'), options)
+/** A new store in a directory of its own, or in `dir`, closed after the test. */
+export async function testStore({ dir, ...options }: { branch?: string; dir?: string } = {}): Promise<Store> {
+  const store = await createStore(join(dir ?? (await testdir()), 'repo.git'), options)
   onTestFinished(() => store.close())
   return store
 }

@@ -1,0 +1,148 @@
+/**
+ * Writes blobs as a pack and its index. fast-import could do that too, but compresses in one thread and hashes a pack
+ * three times, which is a fifth of a whole backup (docs/design.md).
+ */
+
+import { createHash, type Hash } from 'node:crypto'
+import { type FileHandle, open, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
+import { crc32, createDeflate, deflate, inflate } from 'node:zlib'
+import { blobHeader, type PackEntry, packHeader, packIndex } from './pack-format.ts'
+
+const compress = promisify(deflate)
+const decompress = promisify(inflate)
+
+/** Rows compress well at any level, and the slow levels take longer than all the rest. */
+const level = 1
+/** So much content may wait to be compressed and written: enough for all threads of Node's pool. */
+const aheadBytes = 2 ** 20
+
+/** A pack that grows blob by blob. Calls must not overlap; they throw the system error of what cannot be written. */
+export class BlobPack {
+  readonly #folder: string
+  readonly #file: FileHandle
+  readonly #entries = new Map<string, PackEntry>()
+  /** One a blob that is not in the file yet, oldest first, and how much they hold. */
+  readonly #underWay: Promise<void>[] = []
+  #ahead = 0
+  /** Settles when all blobs so far are in the file. */
+  #written: Promise<void> = Promise.resolve()
+  #end = 0
+
+  private constructor(folder: string, file: FileHandle) {
+    this.#folder = folder
+    this.#file = file
+  }
+
+  /** Starts a pack in a folder of packs. */
+  static async create(folder: string): Promise<BlobPack> {
+    const pack = new BlobPack(folder, await open(join(folder, 'tmp_blobs'), 'wx+', 0o444))
+    await pack.#append(packHeader(0))
+    return pack
+  }
+
+  /** Adds a blob, and waits while much is under way. */
+  async add(oid: string, content: Buffer): Promise<void> {
+    const compressed = compress(content, { level, chunkSize: Math.max(1024, content.length) })
+    compressed.catch(() => {})
+    this.#ahead += content.length
+    this.#written = this.#written.then(async () => {
+      await this.#addEntry(oid, content.length, [await compressed])
+      this.#ahead -= content.length
+    })
+    this.#written.catch(() => {})
+    this.#underWay.push(this.#written)
+    while (this.#ahead > aheadBytes) await this.#underWay.shift()
+  }
+
+  /** Adds the first `size` bytes of a file, if they are the blob `oid`; else returns false. */
+  async addFile(oid: string, file: FileHandle, size: number): Promise<boolean> {
+    await this.#written
+    const before = this.#end
+    const hash = createHash('sha1').update(`blob ${size}\0`)
+    const parts =
+      size > 0 ? file.createReadStream({ start: 0, end: size - 1, autoClose: false }) : Readable.from([])
+    await pipeline(parts, hashed(hash), createDeflate({ level }), (compressed: AsyncIterable<Buffer>) =>
+      this.#addEntry(oid, size, compressed),
+    )
+    if (hash.digest('hex') === oid) return true
+    this.#entries.delete(oid)
+    this.#end = before
+    await this.#file.truncate(before)
+    return false
+  }
+
+  /** The blob, or undefined if it was not added. */
+  async read(oid: string): Promise<Buffer | undefined> {
+    await this.#written
+    const entry = this.#entries.get(oid)
+    if (!entry) return undefined
+    const compressed = Buffer.alloc(entry.end - entry.content)
+    await this.#file.read(compressed, 0, compressed.length, entry.content)
+    return await decompress(compressed)
+  }
+
+  /** Completes pack and index, brings both to the disk and gives them their names. */
+  async finish(): Promise<void> {
+    await this.#written
+    await writeAt(this.#file, packHeader(this.#entries.size), 0)
+    const hash = createHash('sha1')
+    for await (const part of this.#file.createReadStream({ start: 0, autoClose: false })) hash.update(part)
+    const checksum = hash.digest()
+    await this.#append(checksum)
+    await this.#file.sync()
+    await this.#file.close()
+    const index = await open(join(this.#folder, 'tmp_index'), 'wx', 0o444)
+    await index.writeFile(packIndex([...this.#entries.values()], checksum))
+    await index.sync()
+    await index.close()
+    const name = join(this.#folder, `pack-${checksum.toString('hex')}`)
+    await rename(join(this.#folder, 'tmp_blobs'), `${name}.pack`)
+    await rename(join(this.#folder, 'tmp_index'), `${name}.idx`)
+  }
+
+  /** Lets go of the file; what was not finished stays behind. */
+  async close(): Promise<void> {
+    await this.#written.catch(() => {})
+    await this.#file.close()
+  }
+
+  async #addEntry(
+    oid: string,
+    size: number,
+    compressed: Iterable<Buffer> | AsyncIterable<Buffer>,
+  ): Promise<void> {
+    const header = blobHeader(size)
+    const start = this.#end
+    await this.#append(header)
+    let crc = crc32(header)
+    for await (const part of compressed) {
+      await this.#append(part)
+      crc = crc32(part, crc)
+    }
+    this.#entries.set(oid, { oid, start, content: start + header.length, end: this.#end, crc })
+  }
+
+  async #append(bytes: Buffer): Promise<void> {
+    await writeAt(this.#file, bytes, this.#end)
+    this.#end += bytes.length
+  }
+}
+
+async function writeAt(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
+  }
+}
+
+function hashed(hash: Hash): (parts: AsyncIterable<Buffer>) => AsyncIterable<Buffer> {
+  return async function* (parts) {
+    for await (const part of parts) {
+      hash.update(part)
+      yield part
+    }
+  }
+}
