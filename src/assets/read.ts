@@ -55,9 +55,9 @@ export async function readAsset(
   { path }: AssetFile,
   spoolDir: string,
 ): Promise<ReadAsset | undefined> {
-  for (const pauseMs of [0, ...pausesMs]) {
+  for (const [attempt, pauseMs] of [0, ...pausesMs].entries()) {
     if (pauseMs > 0) await setTimeout(pauseMs)
-    const result = await readOnce(root, path, spoolDir)
+    const result = await readOnce(root, path, spoolDir, attempt === pausesMs.length)
     if (result !== 'changed') return result
   }
   throw unreadable(path, 'it keeps changing while it is read')
@@ -75,13 +75,14 @@ async function readOnce(
   root: string,
   path: string,
   spoolDir: string,
+  isLast: boolean,
 ): Promise<ReadAsset | undefined | 'changed'> {
   const file = join(root, path)
   let descriptor: number | undefined
   try {
     await settle(file)
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    return await readOpen(descriptor, file, path, spoolDir)
+    return await readOpen(descriptor, file, path, spoolDir, isLast)
   } catch (error) {
     if (error instanceof RowbackError) throw error
     if (hasErrno(error, 'ENOENT', 'ENOTDIR') && error.path === file) return undefined
@@ -98,9 +99,10 @@ async function readOpen(
   file: string,
   path: string,
   spoolDir: string,
+  isLast: boolean,
 ): Promise<ReadAsset | 'changed'> {
   const stats = fstatSync(descriptor, { bigint: true })
-  if (!stats.isFile()) return 'changed'
+  if (!stats.isFile() || (isFresh(stats) && !isLast)) return 'changed'
   const size = Number(stats.size)
   const content = size > memoryBytes ? await spool(file, path, spoolDir) : readAll(descriptor, size)
   let result: ReadAsset | 'changed' = 'changed'
@@ -122,14 +124,17 @@ async function readOpen(
 /** Longer than any tick of a kernel's clock, which is up to 10 ms. */
 const settleMs = 20
 
-/**
- * Waits a moment if a file was written just now: a second write within the same tick of the clock would leave its
- * modification time as it is. One that is written all the time stays fresh, and is read nevertheless.
- */
+/** Waits a moment if a file was written just now. */
 async function settle(file: string): Promise<void> {
-  const { mtimeNs } = lstatSync(file, { bigint: true })
-  const ageMs = Date.now() - Number(mtimeNs / 1_000_000n)
-  if (Math.abs(ageMs) < settleMs) await setTimeout(settleMs - ageMs)
+  if (isFresh(lstatSync(file, { bigint: true }))) await setTimeout(settleMs)
+}
+
+/**
+ * Whether a file was written just now: another write within the same tick of the clock would leave its modification
+ * time as it is. One that is written all the time stays fresh, and is read nevertheless in the end.
+ */
+function isFresh({ mtimeNs }: BigIntStats): boolean {
+  return Math.abs(Date.now() - Number(mtimeNs / 1_000_000n)) < settleMs
 }
 
 /** Whether the open file, or what its path names, is another by now. Throws ENOENT if nothing is there. */

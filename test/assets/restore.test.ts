@@ -102,7 +102,8 @@ describe('restoreAssets', () => {
     await restoreAssets(target, entries, (entry, handle) =>
       handle.writeFile(contents.get(entry.path) as Buffer),
     )
-    expect((await entriesOf(target)).entries).toEqual(entries.map(withMicroseconds))
+    const restored = (await entriesOf(target)).entries
+    expect(restored.map(withMicroseconds)).toEqual(entries.map(withMicroseconds))
   })
 
   it('makes what its owner may not enter, also where permission bits hold', async () => {
@@ -214,7 +215,7 @@ describe('restoreAssets', () => {
   })
 })
 
-/** What a restore can keep of the time of a file: microseconds; before 1970, milliseconds. */
+/** What a restore keeps of the time of a file with any Node.js: microseconds; before 1970, milliseconds. */
 function withMicroseconds(entry: AssetEntry): AssetEntry {
   if (entry.kind !== 'file') return entry
   return { ...entry, mtimeNs: entry.mtimeNs - (entry.mtimeNs % (entry.mtimeNs < 0n ? 1_000_000n : 1000n)) }
