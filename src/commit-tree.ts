@@ -1,6 +1,7 @@
 /** Reads what a commit of Rowback's holds: its tree, its manifest and its assets. */
 
 import { type AssetEntry, parseAssetLine } from './assets/manifest.ts'
+import { shownPath } from './assets/paths.ts'
 import { type Manifest, parseManifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Commit } from './git/commit.ts'
@@ -14,7 +15,13 @@ export interface CommitTree {
   manifest: Manifest
 }
 
-/** Reads a commit; throws a `repository` error where it is none of Rowback's or of a newer format. */
+/** The longest manifest, or chunk of the asset manifest, that is read; in bytes. */
+const longestManifest = 2 ** 24
+
+/**
+ * Reads a commit; throws a `repository` error where it is none of Rowback's or of a newer format, a `dump` error for
+ * what no backup holds.
+ */
 export async function readCommitTree(store: Store, oid: string): Promise<CommitTree> {
   const commit = await store.readCommit(oid)
   const entries = await store.listTree(oid)
@@ -28,7 +35,9 @@ export async function readCommitTree(store: Store, oid: string): Promise<CommitT
       },
     )
   }
-  const text = (await store.readBlob(file.oid)).toString('utf8')
+  const odd = [...entries.values()].find(({ mode }) => mode !== '100644')
+  if (odd) throw new RowbackError('dump', `read ${shownPath(odd.path)}: its mode is ${odd.mode}, not 100644`)
+  const text = (await store.readBlob(file.oid, longestManifest)).toString('utf8')
   return { commit, entries, manifest: parseManifest(text, oid.slice(0, 12)) }
 }
 
@@ -37,8 +46,9 @@ export async function readAssetEntries(store: Store, { entries }: CommitTree): P
   const assets: AssetEntry[] = []
   for (const { path, oid } of entries.values()) {
     if (!path.startsWith('assets-manifest/')) continue
-    const lines = (await store.readBlob(oid)).toString('utf8').split('\n')
-    if (lines.pop() !== '') throw new RowbackError('dump', `read ${path}: its last line has no end`)
+    const lines = (await store.readBlob(oid, longestManifest)).toString('utf8').split('\n')
+    if (lines.pop() !== '')
+      throw new RowbackError('dump', `read ${shownPath(path)}: its last line has no end`)
     assets.push(...lines.map((line) => parseAssetLine(line)))
   }
   return assets.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))

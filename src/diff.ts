@@ -53,14 +53,18 @@ async function* scriptItems(store: Store, before: CommitTree, after: CommitTree)
     const [old, now] = [before.entries.get(path), after.entries.get(path)]
     if (old?.oid === now?.oid) continue
     const [a, b] = [await textOf(store, old), await textOf(store, now)]
-    const patch = createTwoFilesPatch(path, path, a, b, undefined, undefined, { context: 2 })
-    yield {
-      type: 'script',
-      database: script.exec(path)?.[1] ?? '',
-      path,
-      patch: patch.slice(patch.indexOf('--- ')),
-    }
+    yield { type: 'script', database: script.exec(path)?.[1] ?? '', path, patch: patchOf(path, a, b) }
   }
+}
+
+/** The most lines that a patch adds and removes: the time to find it grows with their square. */
+const longestPatch = 5000
+
+function patchOf(path: string, before: string, after: string): string {
+  const options = { context: 2, maxEditLength: longestPatch }
+  const patch = createTwoFilesPatch(path, path, before, after, undefined, undefined, options)
+  if (patch !== undefined) return patch.slice(patch.indexOf('--- '))
+  return `--- ${path}\n+++ ${path}\n@@ more than ${longestPatch} lines differ @@\n`
 }
 
 async function textOf(store: Store, entry: TreeEntry | undefined): Promise<string> {

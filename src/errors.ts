@@ -40,7 +40,8 @@ export class RowbackError extends Error {
 /** The text of whatever was thrown, on one line. */
 export function errorText(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
-  return text.trim().replace(/\s*\n\s*/g, '; ')
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines.filter((line) => line !== '').join('; ')
 }
 
 /** Whether an error is a Node.js system error with that code, such as `ENOENT`. */

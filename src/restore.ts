@@ -4,10 +4,10 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { link, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import type { FileEntry } from './assets/manifest.ts'
-import { isSafePath, storedPath } from './assets/paths.ts'
+import type { AssetEntry, FileEntry } from './assets/manifest.ts'
+import { isSafePath, shownPath, storedPath } from './assets/paths.ts'
 import { planAssets } from './assets/plan.ts'
-import { type CopyContent, restoreAssets } from './assets/restore.ts'
+import { type CopyContent, refuseFoldedNames, restoreAssets } from './assets/restore.ts'
 import { type CommitTree, readAssetEntries, readCommitTree, sourceFileName } from './commit-tree.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
@@ -47,10 +47,12 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
       database,
       path: databasePath(tree, database),
     }))
-    planAssets([...assets, ...databases.flatMap(({ path }) => databaseFiles(path))])
+    const { collision } = planAssets([...assets, ...databases.flatMap(({ path }) => databaseFiles(path))])
+    await checkContents(store, tree, assets)
     const counts = { databases: databases.length, rows: 0, files: 0, bytes: 0 }
     await replacing(target, options.rev, async (draft) => {
       await mkdir(draft)
+      if (collision) await refuseFoldedNames(draft, collision)
       phases.begin('replay')
       for (const { database, path } of databases) {
         await mkdir(dirname(join(draft, path)), { recursive: true })
@@ -79,6 +81,7 @@ export async function restoreFile(
       (candidate) => candidate.name === options.file || databasePath(tree, candidate) === options.file,
     )
     const asset = database ? undefined : await findAsset(store, tree, options)
+    if (asset) await checkContents(store, tree, [asset])
     await replacing(output, options.rev, async (draft) => {
       const file = join(draft, 'file')
       await mkdir(draft, { mode: 0o700 })
@@ -145,22 +148,31 @@ export async function replayDatabase(
 }
 
 const readAheadFiles = 16
+const readAheadBytes = 2 ** 24
 
-/** Reads blobs in order, some ahead of the one that is being replayed. */
+/** Reads blobs in order, some ahead of the one that is being replayed; no two of them together where they are large. */
 async function* readAhead(
   store: Store,
   files: { path: string; oid: string }[],
   prefix: number,
 ): AsyncGenerator<ReplayFile> {
+  const sizes = await store.blobSizes(files.map(({ oid }) => oid))
   const pending: Promise<Buffer>[] = []
+  let pendingBytes = 0
   let next = 0
   for (const { path } of files) {
     for (; next < files.length && pending.length < readAheadFiles; next++) {
-      const blob = store.readBlob((files[next] as { oid: string }).oid)
+      const { oid } = files[next] as { oid: string }
+      const size = sizes.get(oid) as number
+      if (pending.length > 0 && pendingBytes + size > readAheadBytes) break
+      const blob = store.readBlob(oid)
       blob.catch(() => {})
       pending.push(blob)
+      pendingBytes += size
     }
-    yield { path: path.slice(prefix), content: await (pending.shift() as Promise<Buffer>) }
+    const content = await (pending.shift() as Promise<Buffer>)
+    pendingBytes -= content.length
+    yield { path: path.slice(prefix), content }
   }
 }
 
@@ -180,16 +192,32 @@ async function findAsset(
   )
 }
 
-/** Copies contents out of the commit; all from `path` where that is given. */
-function copier(store: Store, { entries }: CommitTree, path?: string): CopyContent {
-  return async (asset, handle) => {
-    const entry = entries.get(`assets/${storedPath(path ?? asset.path)}`)
-    if (entry) return store.copyBlob(entry.oid, handle.fd)
+/** Refuses contents that are missing or not of the size that the manifest says, before any of them is copied. */
+async function checkContents(store: Store, tree: CommitTree, assets: readonly AssetEntry[]): Promise<void> {
+  const files = assets.filter((asset) => asset.kind === 'file')
+  const sizes = await store.blobSizes(files.map(({ path }) => contentOid(tree, path)))
+  for (const { path, size } of files) {
+    const found = sizes.get(contentOid(tree, path))
+    if (found === size) continue
     throw new RowbackError(
       'dump',
-      `restore ${JSON.stringify(path ?? asset.path)}: the manifest names it, the commit does not hold it`,
+      `restore ${shownPath(path)}: it has ${found} bytes where the manifest says ${size}`,
     )
   }
+}
+
+/** Copies contents out of the commit; all from `path` where that is given. */
+function copier(store: Store, tree: CommitTree, path?: string): CopyContent {
+  return (asset, handle) => store.copyBlob(contentOid(tree, path ?? asset.path), handle.fd)
+}
+
+function contentOid({ entries }: CommitTree, path: string): string {
+  const entry = entries.get(`assets/${storedPath(path)}`)
+  if (entry) return entry.oid
+  throw new RowbackError(
+    'dump',
+    `restore ${shownPath(path)}: the manifest names it, the commit does not hold it`,
+  )
 }
 
 /** The files that belong to a database: no asset may be one of them. */

@@ -6,6 +6,7 @@ import { literalEnd } from './dump/cut.ts'
 import type { Manifest, ManifestTable, TableKey } from './dump/manifest.ts'
 import { pathPart } from './dump/names.ts'
 import { checkRows, parseRowHeader, rowLiterals } from './dump/rows.ts'
+import { RowbackError } from './errors.ts'
 import type { TreeEntry } from './git/tree.ts'
 
 /** One side of a comparison: a commit, or the tree that a backup is about to commit. */
@@ -47,7 +48,7 @@ export function* tableChanges(
     const folder = `databases/${database}/30-rows/${pathPart(table)}`
     const chunks = differing(oldChunks.get(folder) ?? [], newChunks.get(folder) ?? [])
     if (chunks.before.length + chunks.after.length === 0) continue
-    const key = (now ?? old)?.key ?? 'position'
+    const key = commonKey(old, now)
     yield {
       database,
       table,
@@ -57,6 +58,12 @@ export function* tableChanges(
       rows: (now ?? old)?.rows ?? 0,
     }
   }
+}
+
+/** The newer key; where only one side has rowids, rows are matched as a whole. */
+function commonKey(old: ManifestTable | undefined, now: ManifestTable | undefined): TableKey {
+  if (old && now && (old.key === 'rowid') !== (now.key === 'rowid')) return 'position'
+  return (now ?? old)?.key ?? 'position'
 }
 
 interface TablePair {
@@ -136,16 +143,22 @@ async function* readRows(chunks: TreeEntry[], key: TableKey, read: ReadBlob): As
     const header = parseRowHeader(content, chunk.path)
     const rows: Row[] = []
     checkRows(content, header, chunk.path, (start, end) => {
-      rows.push({ key: keyOf(content, start, end, key), content, start, end, columns: header.columns })
+      const found = keyOf(content, start, end, key)
+      if (found === undefined)
+        throw new RowbackError('dump', `read dump: ${chunk.path} has rows without the rowid of its manifest`)
+      rows.push({ key: found, content, start, end, columns: header.columns })
     })
     yield* rows
   }
 }
 
-function keyOf(content: Buffer, start: number, end: number, key: TableKey): bigint | string {
+function keyOf(content: Buffer, start: number, end: number, key: TableKey): bigint | string | undefined {
   if (key === 'position') return content.toString('utf8', start, end)
   let at = literalEnd(content, start + 1, end)
-  if (key === 'rowid') return BigInt(content.toString('latin1', start + 1, at))
+  if (key === 'rowid') {
+    const literal = content.toString('latin1', start + 1, at)
+    return /^-?\d+$/.test(literal) ? BigInt(literal) : undefined
+  }
   for (let column = 1; column < key.length; column++) at = literalEnd(content, at + 1, end)
   return content.toString('utf8', start + 1, at)
 }

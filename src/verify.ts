@@ -5,9 +5,10 @@ import { appendFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { shownPath } from './assets/paths.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { Manifest } from './dump/manifest.ts'
-import { hasErrno, RowbackError } from './errors.ts'
+import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
@@ -114,14 +115,10 @@ async function rebuild(
         counts.foreignKeyViolations += foreignKeyViolations(db)
         phases.begin('dump')
         const options = { excludeTables: database.excludedTables, fullText: database.fullText }
-        databases.push(
-          await writeDatabase(
-            rebuilt,
-            dumpDatabase(db, options),
-            { name: database.name, path: database.path },
-            options,
-          ),
-        )
+        const { name, path } = database
+        databases.push(await writeDatabase(rebuilt, dumpDatabase(db, options), { name, path }, options))
+      } catch (error) {
+        throw asDifference(error, commit.commit.oid)
       } finally {
         db.close()
         await rm(file, { force: true })
@@ -136,6 +133,15 @@ async function rebuild(
     forget()
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+/** What the dump, which speaks of a source, or SQLite says of a replayed copy, as an error of that commit. */
+function asDifference(error: unknown, commit: string): unknown {
+  const ofCopy =
+    error instanceof RowbackError ? error.code === 'source' : error instanceof Database.SqliteError
+  if (!ofCopy) return error
+  const cause = errorText(error).replace('; nothing was committed', '')
+  return new RowbackError('difference', `verify ${commit.slice(0, 12)}: ${cause}`, { cause: error })
 }
 
 function refuseFinding(finding: string | undefined, database: string, commit: string): void {
@@ -159,10 +165,14 @@ async function difference(
   const [stored, made] = [entries.get(path), rebuilt.entries.get(path)]
   const verb = `verify ${commit.oid.slice(0, 12)}`
   if (!stored)
-    return new RowbackError('difference', `${verb}: the replayed data gives ${path}, which the commit lacks`)
-  if (!made) return new RowbackError('difference', `${verb}: the replayed data does not give ${path}`)
+    return new RowbackError(
+      'difference',
+      `${verb}: the replayed data gives ${shownPath(path)}, which the commit lacks`,
+    )
+  if (!made)
+    return new RowbackError('difference', `${verb}: the replayed data does not give ${shownPath(path)}`)
   const line = firstDifference(await store.readBlob(stored.oid), contents.get(made.oid) ?? Buffer.alloc(0))
-  return new RowbackError('difference', `${verb}: ${path} line ${line} came back different`, {
+  return new RowbackError('difference', `${verb}: ${shownPath(path)} line ${line} came back different`, {
     hint: `rowback log, then rowback verify an earlier commit`,
   })
 }

@@ -132,7 +132,8 @@ async function finishDirectory(root: string, path: string, mode: number | undefi
   })
 }
 
-async function refuseFoldedNames(root: string, [one, other]: [string, string]): Promise<void> {
+/** Throws a `target` error where the file system of `root` takes the two paths for one. */
+export async function refuseFoldedNames(root: string, [one, other]: [string, string]): Promise<void> {
   if (!(await foldsCase(root))) return
   throw new RowbackError(
     'target',

@@ -105,14 +105,21 @@ function sqlLines(item: DiffItem): string[] {
   }
   const table = identifier(item.table)
   const set = (values: readonly string[], names: readonly string[], operator: string): string[] =>
-    names.map((name) => `${identifier(name)}${operator}${values[item.columns.indexOf(name)]}`)
+    names.map(
+      (name) => `${identifier(name)}${operator}${printable(values[item.columns.indexOf(name)] ?? '')}`,
+    )
   if (item.kind === 'added') {
     return [
-      `INSERT INTO ${table}(${item.columns.map(identifier).join(',')}) VALUES(${item.after?.join(',')});`,
+      `INSERT INTO ${table}(${item.columns.map(identifier).join(',')}) VALUES(${item.after?.map(printable).join(',')});`,
     ]
   }
   const where = set(item.before ?? [], keys, ' IS ').join(' AND ')
   if (item.kind === 'removed') return [`DELETE FROM ${table} WHERE ${where};`]
   const changed = item.columns.filter((_, index) => item.before?.[index] !== item.after?.[index])
   return [`UPDATE ${table} SET ${set(item.after ?? [], changed, '=').join(',')} WHERE ${where};`]
+}
+
+/** A literal of the same value without control characters, which a terminal would obey and the output hides. */
+function printable(literal: string): string {
+  return literal.replace(/\p{Cc}/gu, (found) => `'||char(${found.charCodeAt(0)})||'`)
 }

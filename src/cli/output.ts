@@ -1,4 +1,4 @@
-/** What the command line prints: results on stdout, all else on stderr. */
+/** What the command line prints: results on stdout, all else on stderr; nothing of it can command a terminal. */
 
 import { errorText, RowbackError } from '../errors.ts'
 import type { OnProgress, Progress } from '../progress.ts'
@@ -27,7 +27,7 @@ export class Output {
   line(text: string): void {
     if (this.options.quiet || this.options.json) return
     this.clearProgress()
-    process.stdout.write(`${text}\n`)
+    process.stdout.write(`${visible(text)}\n`)
   }
 
   /** The result as a document; nothing without --json. */
@@ -38,13 +38,13 @@ export class Output {
   /** A part of a document that is written piece by piece. */
   raw(text: string): void {
     this.clearProgress()
-    process.stdout.write(text)
+    process.stdout.write(visible(text))
   }
 
   warn(text: string): void {
     if (this.options.quiet) return
     this.clearProgress()
-    process.stderr.write(`rowback: ${text}\n`)
+    process.stderr.write(`rowback: ${visible(text)}\n`)
   }
 
   /** Phases and their times; nothing without --verbose. */
@@ -60,9 +60,10 @@ export class Output {
     const hint = known
       ? error.hint
       : 'this is a fault of Rowback; please report it with what --verbose prints'
-    process.stderr.write(`rowback: ${known ? error.message : errorText(error)}\n`)
-    if (hint !== undefined) process.stderr.write(`rowback: try: ${hint}\n`)
-    if ((!known || this.options.verbose) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    process.stderr.write(`rowback: ${visible(known ? error.message : errorText(error))}\n`)
+    if (hint !== undefined) process.stderr.write(`rowback: try: ${visible(hint)}\n`)
+    if ((!known || this.options.verbose) && error instanceof Error)
+      process.stderr.write(`${visible(error.stack ?? '')}\n`)
     const code = known ? error.code : 'fault'
     this.document({ error: { code, message: errorText(error), ...(hint === undefined ? {} : { hint }) } })
   }
@@ -91,6 +92,14 @@ function progressText({ phase, rows, bytes, elapsedMs }: Progress): string {
   if (rows > 0) parts.push(`${number(rows)} rows`, `${number(Math.round(rows / (elapsedMs / 1000)))} rows/s`)
   if (bytes > 0) parts.push(size(bytes))
   return parts.join('  ')
+}
+
+/** Control characters but tab and line feed, line separators, and what turns the direction of text. */
+const commanding = /(?![\t\n])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
+
+/** Text that says nothing to a terminal: such characters are written as in JSON, where they mean the same. */
+function visible(text: string): string {
+  return text.replace(commanding, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** A count with separators for thousands. */

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { errorText, RowbackError } from '../errors.ts'
+import { pathPart } from './names.ts'
 
 /** The version of the repository format that is written; newer ones are not read. */
 export const formatVersion = 1
@@ -66,7 +67,22 @@ export function parseManifest(text: string, commit: string): Manifest {
     )
   }
   const checked = manifest.safeParse(parsed)
-  if (checked.success) return checked.data
-  const [issue] = checked.error.issues
-  throw new RowbackError('dump', `read manifest of ${commit}: ${issue?.path.join('.')}: ${issue?.message}`)
+  if (!checked.success) {
+    const [issue] = checked.error.issues
+    throw new RowbackError('dump', `read manifest of ${commit}: ${issue?.path.join('.')}: ${issue?.message}`)
+  }
+  const problem = nameProblem(checked.data)
+  if (problem === undefined) return checked.data
+  throw new RowbackError('dump', `read manifest of ${commit}: ${problem}`)
+}
+
+/** What is wrong with the names of the databases: a source that is a file has one, `main`; else they follow from paths. */
+function nameProblem({ source, databases }: Manifest): string | undefined {
+  if (source === 'file' && databases.length !== 1) return `a file is one database, not ${databases.length}`
+  const nameOf = (path: string | undefined): string | undefined =>
+    source === 'file' ? (path === undefined ? 'main' : undefined) : path && pathPart(path)
+  const misnamed = databases.find(({ name, path }) => name !== nameOf(path))
+  if (misnamed) return `database ${JSON.stringify(misnamed.name)} is not named after its path`
+  if (new Set(databases.map(({ name }) => name)).size < databases.length) return 'two databases have one path'
+  return undefined
 }

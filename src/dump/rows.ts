@@ -5,7 +5,11 @@
 
 import { RowbackError } from '../errors.ts'
 import { type Encoding, identifier, isUtf8, type TextBytes, type Value } from './literal.ts'
-import { parseReal, realPattern } from './real.ts'
+import { parseReal, realLiteral, realPattern } from './real.ts'
+
+/** The path of a row file below its database's folder; its parts are the table, the directory and the chunk. */
+export const rowPath =
+  /^30-rows\/([^/]+)\/(\+first|-?\d{19}|[0-9a-f]{32})\/(\+first|-?\d{19}|[0-9a-f]{32})\.sql$/
 
 /** What the first line of a row file says. */
 export interface RowHeader {
@@ -257,5 +261,7 @@ function isNumber(text: string): boolean {
     const value = BigInt(text)
     return value >= -largestInteger && value < largestInteger
   }
-  return realPattern.test(text)
+  // Up to 15 digits every parser reads alike; of more, SQLite may make another double than we do.
+  if (text.length <= 16 && /^-?(?:0|[1-9]\d*)\.\d+$/.test(text)) return true
+  return realPattern.test(text) && realLiteral(parseReal(text)) === text
 }

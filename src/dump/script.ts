@@ -3,17 +3,21 @@
  * repository holds, it cannot make a replay do.
  */
 
+import { constants } from 'node:buffer'
 import { RowbackError } from '../errors.ts'
+import { identifier, isUtf8 } from './literal.ts'
 import { checkRows, parseRowHeader, parseText, rowFooter } from './rows.ts'
-import { isWord, nameOf, type Statement, statements, type Token, tokens } from './tokens.ts'
+import { firstTokens, isWord, nameOf, type Statement, statements, type Token } from './tokens.ts'
 import { parseVirtual } from './virtual.ts'
 
 /** The files of a database's dump, in replay order; row files come between `20-tables` and `40-schema`. */
 export const scriptFiles = ['10-open.sql', '20-tables.sql', '40-schema.sql', '90-close.sql'] as const
 export type ScriptFile = (typeof scriptFiles)[number]
 
-const name = '"(?:[^"]|"")*"'
-const textFrom = (start: string) => `(?:replace\\()*'${start}(?:[^']|'')*'(?:,'[^']*',char\\(1[03]\\)\\))*`
+const name = '"[^"]*(?:""[^"]*)*"'
+const marker = '\\\\(?:[rn]|x0[AD]|u000[AD])'
+const textFrom = (start: string) =>
+  `(?:replace\\(){0,2}'${start}[^']*(?:''[^']*)*'(?:,'${marker}',char\\(1[03]\\)\\)){0,2}`
 const text = textFrom('')
 const autoIndex = textFrom('sqlite_autoindex_')
 
@@ -27,15 +31,13 @@ const worded: Record<ScriptFile, RegExp[]> = {
     /^PRAGMA ignore_check_constraints=ON$/,
     /^BEGIN$/,
   ],
-  '20-tables.sql': [configuration()],
+  '20-tables.sql': [],
   '40-schema.sql': [
-    configuration(),
     /^PRAGMA writable_schema=(?:ON|RESET)$/,
     new RegExp(
       `^UPDATE sqlite_schema SET name=${autoIndex},sql=NULL WHERE type='index' AND name=${autoIndex}$`,
     ),
     new RegExp(`^REINDEX main\\.${name}$`),
-    new RegExp(`^INSERT INTO ${name}\\(${name}\\) VALUES\\('rebuild'\\)$`),
   ],
   '90-close.sql': [
     /^ANALYZE sqlite_schema$/,
@@ -49,30 +51,62 @@ const worded: Record<ScriptFile, RegExp[]> = {
   ],
 }
 
-function configuration(): RegExp {
-  return new RegExp(
-    `^INSERT INTO (${name})\\(\\1,"rank"\\) VALUES\\('[a-z]+',(?:-?[0-9]+|'(?:[^']|'')*')\\)$`,
-  )
+/** What may be said to a virtual table, right behind its definition: a setting, or to index its content. */
+const command = new RegExp(
+  `^INSERT INTO (${name})\\(\\1(?:,"rank"\\) VALUES\\('[a-z]+',(?:-?[0-9]+|'[^']*(?:''[^']*)*')\\)|\\) VALUES\\('rebuild'\\))$`,
+)
+
+/** The text of a file of a dump. Throws a `dump` error naming `path` where it is too long, no UTF-8 or holds NUL. */
+export function dumpText(content: Buffer, path: string): string {
+  if (content.length > constants.MAX_STRING_LENGTH) throw refusal(path, `a text of ${content.length} bytes`)
+  if (!isUtf8(content) || content.includes(0)) throw refusal(path, 'bytes that are no text')
+  return content.toString('utf8')
 }
 
 /** The statements of a file with their semicolons, each checked; throws a `dump` error naming `path` and the statement's start. */
 export function checkScript(file: ScriptFile, content: string, path: string): string[] {
+  let virtual: string | undefined
   return statements(content).map((statement) => {
     const sql = statement.sql.replace(/^\n/, '')
-    if (statement.ended && isAllowed(file, { ...statement, sql }, path)) return `${sql};`
-    throw new RowbackError(
-      'dump',
-      `read dump: ${path} holds what a dump may not hold: ${JSON.stringify(excerpt(sql))}`,
-    )
+    const commanded = match(command, sql)?.[1]
+    const isFit =
+      commanded === undefined
+        ? isAllowed(file, { ...statement, sql }, path)
+        : virtual !== undefined && commanded === identifier(virtual)
+    if (!statement.ended || !isFit) throw refusal(path, JSON.stringify(excerpt(sql)))
+    // Anything between could make another statement of the command: a view of that name, a trigger behind its tables.
+    if (commanded === undefined) virtual = isVirtualTable({ sql }) ? definedName(sql) : undefined
+    return `${sql};`
   })
+}
+
+/** The name that a `CREATE TABLE` or `CREATE VIRTUAL TABLE` defines, undefined for other text. */
+export function definedName(sql: string): string | undefined {
+  const [create, second, third, fourth] = firstTokens(sql)
+  if (!isWord(create, 'CREATE')) return undefined
+  return isWord(second, 'VIRTUAL') ? nameOf(fourth) : nameOf(third)
+}
+
+function refusal(path: string, what: string): RowbackError {
+  return new RowbackError('dump', `read dump: ${path} holds what a dump may not hold: ${what}`)
 }
 
 function excerpt(sql: string): string {
   return sql.length > 80 ? `${sql.slice(0, 80)}…` : sql
 }
 
+/** What the pattern finds in a statement. V8's stack is too small for millions of doubled quotes: no dump has them. */
+function match(pattern: RegExp, sql: string): RegExpExecArray | null {
+  try {
+    return pattern.exec(sql)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
 function isAllowed(file: ScriptFile, statement: Statement, path: string): boolean {
-  if (worded[file].some((pattern) => pattern.test(statement.sql))) return true
+  if (worded[file].some((pattern) => match(pattern, statement.sql) !== null)) return true
   if (file === '20-tables.sql') return isTable(statement.tokens) || isVirtualTable(statement)
   if (file === '90-close.sql') return isSystemRows(statement.sql, path)
   return file === '40-schema.sql' && (isDefinition(statement) || isPatch(statement.sql))
@@ -110,7 +144,7 @@ function withoutIfNotExists(parts: readonly Token[]): readonly Token[] {
 
 const modules = new Set(['fts3', 'fts4', 'fts5', 'rtree', 'rtree_i32'])
 
-function isVirtualTable({ sql }: Statement): boolean {
+function isVirtualTable({ sql }: Pick<Statement, 'sql'>): boolean {
   const definition = parseVirtual(sql)
   return definition !== undefined && modules.has(definition.module)
 }
@@ -124,9 +158,9 @@ const addRow = new RegExp(
 
 /** A change of `sqlite_schema` that stores a definition of the kind it says. */
 function isPatch(sql: string): boolean {
-  const found = setSql.exec(sql)
+  const found = match(setSql, sql)
   if (found) return isStored(found[2] as string, parseText(found[1] as string))
-  const added = addRow.exec(sql)
+  const added = match(addRow, sql)
   return (
     added !== null &&
     isStored(added[1] === 'table' ? 'virtual' : (added[1] as string), parseText(added[2] as string))
@@ -134,7 +168,7 @@ function isPatch(sql: string): boolean {
 }
 
 function isStored(kind: string, definition: string): boolean {
-  const parts = [...tokens(definition)]
+  const parts = firstTokens(definition)
   if (kind === 'virtual') return parseVirtual(definition) !== undefined
   if (kind === 'table') return isTable(withoutIfNotExists(parts))
   if (!isWord(parts[0], 'CREATE')) return false

@@ -2,7 +2,7 @@
 
 import { freeColumn, integerKey, type RowSource, rowidTerm } from './plan.ts'
 import type { Column, Schema, SchemaObject, Table } from './schema.ts'
-import { isWord, nameOf, tokens } from './tokens.ts'
+import { firstTokens, isWord, nameOf, tokens } from './tokens.ts'
 
 /**
  * How a virtual table is dumped. `rows`: its content as rows, the index made anew by inserting them. `rebuild`:
@@ -27,13 +27,18 @@ export interface VirtualDefinition {
   arguments: string[]
 }
 
+/** In characters; no module has a use for more, and all its tokens are held at once. */
+const longestDefinition = 2 ** 22
+
 /** The module and arguments of a definition, or undefined where the text is no such statement. */
 export function parseVirtual(sql: string): VirtualDefinition | undefined {
+  const [create, virtual] = firstTokens(sql)
+  if (!isWord(create, 'CREATE') || !isWord(virtual, 'VIRTUAL') || sql.length > longestDefinition)
+    return undefined
   const all = [...tokens(sql)]
   const using = all.findIndex((token) => isWord(token, 'USING'))
   const module = nameOf(all[using + 1])
-  if (using < 0 || module === undefined || !isWord(all[0], 'CREATE') || !isWord(all[1], 'VIRTUAL'))
-    return undefined
+  if (using < 0 || module === undefined) return undefined
   const open = all[using + 2]
   if (open?.text !== '(') return { module: module.toLowerCase(), arguments: [] }
   const close = sql.lastIndexOf(')')

@@ -21,9 +21,12 @@ export class CatFile {
     this.#gitDir = gitDir
   }
 
-  /** The content. Throws RowbackError('repository') if the object is missing, damaged or of another type. */
-  read(oid: string, type: ObjectType): Promise<Buffer> {
-    return this.#request(oid, (bytes) => readObject(bytes, oid, type))
+  /**
+   * The content. Throws RowbackError('repository') if the object is missing, damaged or of another type,
+   * RowbackError('dump') if it is too long.
+   */
+  read(oid: string, type: ObjectType, limitBytes?: number): Promise<Buffer> {
+    return this.#request(oid, (bytes) => readObject(bytes, oid, type, limitBytes))
   }
 
   /** Appends a blob to an open file; see `Store.copyBlob`. */

@@ -49,14 +49,14 @@ export function parseCommit(oid: string, content: Buffer): Commit {
   const valuesOf = (key: string) =>
     headers.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1))
   const tree = valuesOf('tree')[0]
-  const author = /^(.*?) ?<(.*)> (-?\d+) ([+-]\d{4})$/.exec(valuesOf('author')[0] ?? '')
+  const author = /^([^<]*)<([^<>]*)> (-?\d+) ([+-]\d{4})$/.exec(valuesOf('author')[0] ?? '')
   if (!tree || !author) throw new RowbackError('repository', `read commit ${oid}: it is malformed`)
   const [, name = '', email = '', time = '', timezone = ''] = author
   return {
     oid,
     tree,
     parents: valuesOf('parent'),
-    author: { name, email, time: Number(time), timezone },
+    author: { name: name.replace(/ $/, ''), email, time: Number(time), timezone },
     message,
     subject: subjectOf(message),
     trailers: trailersOf(message),
@@ -69,7 +69,8 @@ function paragraphs(message: string): string[] {
 
 /** The first paragraph of a commit message, on one line. */
 export function subjectOf(message: string): string {
-  return (paragraphs(message)[0] ?? '').replace(/\s*\n\s*/g, ' ')
+  const lines = (paragraphs(message)[0] ?? '').split('\n')
+  return lines.map((line) => line.trim()).join(' ')
 }
 
 function trailersOf(message: string): Map<string, string> {

@@ -7,6 +7,9 @@ import type { TreeEntry } from './tree.ts'
 
 const modes: readonly string[] = ['100644', '100755', '120000'] satisfies TreeEntry['mode'][]
 
+/** The longest list of files that is read, in bytes: about two million. Trees can name one subtree again and again. */
+const longestList = 2 ** 28
+
 /** Every file of a tree by path, in git's order; see `Store.listTree`. */
 export async function listTree(
   gitDir: string,
@@ -15,7 +18,11 @@ export async function listTree(
 ): Promise<Map<string, TreeEntry>> {
   // Without --literal-pathspecs a path that begins with `:` would be read as a pattern.
   const args = ['--literal-pathspecs', 'ls-tree', '-r', '-z', '--full-tree', '--end-of-options', treeish]
-  const listed = await git(gitDir, under === undefined ? args : [...args, '--', under])
+  const listed = await git(gitDir, under === undefined ? args : [...args, '--', under], {
+    limitBytes: longestList,
+  })
+  if (listed.stdout.length > longestList)
+    throw new RowbackError('dump', `read tree ${treeish}: it lists more files than a dump can have`)
   if (listed.code !== 0)
     throw new RowbackError('repository', `read tree ${treeish}: ${gitCause(listed)}`, {
       hint: `git -C ${gitDir} fsck`,
@@ -27,12 +34,16 @@ export async function listTree(
 function treeEntries(treeish: string, listed: Buffer): Map<string, TreeEntry> {
   if (!isUtf8(listed)) throw unfit(treeish, badPath(listed), 'its path is not UTF-8')
   const entries = new Map<string, TreeEntry>()
+  let last = Buffer.alloc(0)
   for (const line of listed.toString().split('\0').slice(0, -1)) {
     const mode = line.slice(0, 6)
     const tab = line.indexOf('\t')
     const path = line.slice(tab + 1)
     if (!modes.includes(mode))
       throw unfit(treeish, path, `its mode is ${mode}, no file's and no symbolic link's`)
+    const bytes = Buffer.from(path)
+    if (bytes.compare(last) <= 0) throw unfit(treeish, path, 'it is there twice, or not in its place')
+    last = bytes
     entries.set(path, { path, mode: mode as TreeEntry['mode'], oid: line.slice(tab - 40, tab) })
   }
   return entries

@@ -11,6 +11,9 @@ import type { Store, Writer } from './store.ts'
 import type { TreeEntry } from './tree.ts'
 import { NativeWriter } from './writer.ts'
 
+/** The longest commit that is read, in bytes: a line for each of a hundred thousand tables. */
+const longestCommit = 2 ** 24
+
 export class NativeStore implements Store {
   readonly dir: string
   readonly gitDir: string
@@ -34,7 +37,7 @@ export class NativeStore implements Store {
   }
 
   async readCommit(oid: string): Promise<Commit> {
-    return parseCommit(oid, await this.#objects.read(oid, 'commit'))
+    return parseCommit(oid, await this.#objects.read(oid, 'commit', longestCommit))
   }
 
   async *log(from: string, limit?: number): AsyncGenerator<Commit> {
@@ -59,8 +62,8 @@ export class NativeStore implements Store {
     return this.#objects.sizes(oids)
   }
 
-  readBlob(oid: string): Promise<Buffer> {
-    return this.#objects.read(oid, 'blob')
+  readBlob(oid: string, limitBytes?: number): Promise<Buffer> {
+    return this.#objects.read(oid, 'blob', limitBytes)
   }
 
   copyBlob(oid: string, file: number): Promise<void> {

@@ -8,16 +8,24 @@ import { GitClosed } from './run.ts'
 
 export type ObjectType = 'blob' | 'commit' | 'tree' | 'tag'
 
+/** What is read whole becomes a string, and longer ones do not exist. */
+const longestObject = constants.MAX_STRING_LENGTH
+
 /**
  * Reads one reply for the object `oid`: `<oid> <type> <size>`, the content, a newline. The stream stands behind the
  * reply afterwards, whatever happened. Throws RowbackError('repository') if the object is missing or of another type,
- * GitClosed if the stream ends.
+ * RowbackError('dump') if it has more than `limitBytes`, GitClosed if the stream ends.
  */
-export async function readObject(bytes: ByteReader, oid: string, type: ObjectType): Promise<Buffer> {
+export async function readObject(
+  bytes: ByteReader,
+  oid: string,
+  type: ObjectType,
+  limitBytes = longestObject,
+): Promise<Buffer> {
   const size = await readHeader(bytes, oid, type)
-  if (size > constants.MAX_LENGTH) {
+  if (size > limitBytes) {
     await skip(bytes, size + 1)
-    throw new RowbackError('repository', `read object ${oid}: its ${size} bytes do not fit in memory`)
+    throw new RowbackError('dump', `read object ${oid}: ${size} bytes are more than a dump has in one`)
   }
   const content = await bytes.exactly(size)
   await skip(bytes, 1)

@@ -79,11 +79,16 @@ function startError(gitDir: string, cause: Error): RowbackError {
 export async function git(
   gitDir: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string | Buffer } = {},
+  options: { env?: NodeJS.ProcessEnv; input?: string | Buffer; limitBytes?: number } = {},
 ): Promise<{ code: number; stdout: Buffer; stderr: string }> {
   const child = startGit(gitDir, args, options.env)
   const chunks: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  let left = options.limitBytes ?? Number.POSITIVE_INFINITY
+  child.stdout.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    left -= chunk.length
+    if (left < 0) child.kill()
+  })
   child.stdin.end(options.input)
   const { code, stderr } = await child.ended
   return { code, stdout: Buffer.concat(chunks), stderr }

@@ -29,13 +29,17 @@ export interface Store {
   /**
    * Every file of a tree or commit, by path and in git's order: at every depth, and only below the path `under` (or
    * that one file) if given; empty if there is no such path. Throws RowbackError('repository') if there is no such
-   * tree, RowbackError('dump') for what a dump never holds: submodules, unknown modes, paths that are not UTF-8.
+   * tree, RowbackError('dump') for what a dump never holds: submodules, unknown modes, paths that are not UTF-8, that stand
+   * there twice or in no order, or take more than 256 MiB.
    */
   listTree(treeish: string, under?: string): Promise<Map<string, TreeEntry>>
   /** Sizes of blobs in bytes. Throws RowbackError('repository') if one is missing or is no blob. */
   blobSizes(oids: readonly string[]): Promise<Map<string, number>>
-  /** The whole content; calls may overlap. Throws RowbackError('repository') if it is missing or is no blob. */
-  readBlob(oid: string): Promise<Buffer>
+  /**
+   * The whole content; calls may overlap. Throws RowbackError('repository') if it is missing or is no blob,
+   * RowbackError('dump') if it has more than `limitBytes`, or than fit into a string.
+   */
+  readBlob(oid: string, limitBytes?: number): Promise<Buffer>
   /**
    * Streams a blob to the end of an open file, given by its descriptor. Throws as `readBlob` does, and Node's system
    * error if the file cannot be written.
