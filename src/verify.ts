@@ -15,6 +15,7 @@ import { type OnProgress, Phases } from './progress.ts'
 import { replayDatabase } from './restore.ts'
 import { dumpDatabase } from './sqlite/dump.ts'
 import { foreignKeyViolations, integrityFinding } from './sqlite/integrity.ts'
+import { makeLegible } from './sqlite/make-legible.ts'
 import { allowEverySchema } from './sqlite/snapshot.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { writeDatabase, writeManifest, writeStoredAssets } from './write-tree.ts'
@@ -112,12 +113,13 @@ async function rebuild(
         phases.begin('check')
         refuseFinding(integrityFinding(db), database.name, commit.commit.oid)
         counts.foreignKeyViolations += foreignKeyViolations(db)
+        const originals = makeLegible(db)
         phases.begin('dump')
         const options = { excludeTables: database.excludedTables, fullText: database.fullText }
         databases.push(
           await writeDatabase(
             rebuilt,
-            dumpDatabase(db, options),
+            dumpDatabase(db, options, originals),
             { name: database.name, path: database.path },
             options,
           ),

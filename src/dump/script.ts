@@ -16,6 +16,7 @@ const name = '"(?:[^"]|"")*"'
 const textFrom = (start: string) => `(?:replace\\()*'${start}(?:[^']|'')*'(?:,'[^']*',char\\(1[03]\\)\\))*`
 const text = textFrom('')
 const autoIndex = textFrom('sqlite_autoindex_')
+const bytes = `(?:${text}|CAST\\(X'(?:[0-9A-F]{2})*' AS TEXT\\))`
 
 /** Statements that Rowback itself words, by the file that they stand in. */
 const worded: Record<ScriptFile, RegExp[]> = {
@@ -35,6 +36,7 @@ const worded: Record<ScriptFile, RegExp[]> = {
       `^UPDATE sqlite_schema SET name=${autoIndex},sql=NULL WHERE type='index' AND name=${autoIndex}$`,
     ),
     new RegExp(`^REINDEX main\\.${name}$`),
+    /^REINDEX$/,
     new RegExp(`^INSERT INTO ${name}\\(${name}\\) VALUES\\('rebuild'\\)$`),
   ],
   '90-close.sql': [
@@ -122,8 +124,14 @@ const addRow = new RegExp(
   `^INSERT INTO sqlite_schema\\("type","name","tbl_name","rootpage","sql"\\) VALUES\\('(table|view|trigger)',${text},${text},0,(${text})\\)$`,
 )
 
+const setBytes = new RegExp(
+  `^UPDATE sqlite_schema SET name=${bytes},tbl_name=${bytes},sql=(?:NULL|(${bytes})) WHERE type='(table|index|view|trigger)' AND name=${text}$`,
+)
+
 /** A change of `sqlite_schema` that stores a definition of the kind it says. */
 function isPatch(sql: string): boolean {
+  const original = setBytes.exec(sql)
+  if (original) return original[1] === undefined || isOriginal(original[2] as string, original[1])
   const found = setSql.exec(sql)
   if (found) return isStored(found[2] as string, parseText(found[1] as string))
   const added = addRow.exec(sql)
@@ -131,6 +139,14 @@ function isPatch(sql: string): boolean {
     added !== null &&
     isStored(added[1] === 'table' ? 'virtual' : (added[1] as string), parseText(added[2] as string))
   )
+}
+
+/** SQLite takes each byte from 0x80 on for a letter, as the tokens take each character. */
+function isOriginal(kind: string, definition: string): boolean {
+  const read = definition.startsWith('CAST(')
+    ? Buffer.from(definition.slice("CAST(X'".length), 'hex').toString('latin1')
+    : parseText(definition)
+  return isStored(kind, read) || (kind === 'table' && isStored('virtual', read))
 }
 
 function isStored(kind: string, definition: string): boolean {

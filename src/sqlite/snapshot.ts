@@ -8,8 +8,10 @@ import { copyFile, mkdir, open, realpath, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
+import type { Original } from '../dump/legible.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { cutShortError, refuseCutShort } from './cut-short.ts'
+import { hasLegibleSchema, makeLegible } from './make-legible.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
 export interface Snapshot {
@@ -17,6 +19,8 @@ export interface Snapshot {
   /** The file that `db` has open: the source, or a private copy of it. */
   path: string
   isPrivate: boolean
+  /** What was rewritten in a private copy, as its schema is not legible in the source. */
+  originals: readonly Original[]
   close(): Promise<void>
 }
 
@@ -35,7 +39,7 @@ export const databaseMagic = Buffer.from('SQLite format 3\0', 'latin1')
  * cut short, corrupt, or locked for longer than the timeout.
  *
  * In WAL mode with a live application (its -wal and -shm are there) the snapshot is a read transaction on the
- * source itself, which blocks nobody. Otherwise it is a private copy: made under a shared lock in
+ * source itself, which blocks nobody. Otherwise, or where its schema must be made legible, it is a private copy: made under a shared lock in
  * rollback-journal mode, where a reader would keep the writer from committing, and under a check that no file
  * changed where there is no application to lock against and a reader would have to make files beside the source.
  */
@@ -124,13 +128,28 @@ async function statOrNone(path: string): Promise<Stats | undefined> {
 /** A read transaction on the source itself. */
 async function openLive(path: string, options: SnapshotOptions): Promise<Snapshot> {
   const db = await openReadOnly(path, options)
+  if (!hasLegibleSchema(db)) return copyLive(path, db, options)
   return {
     db,
     path,
     isPrivate: false,
+    originals: [],
     close: async () => {
       db.close()
     },
+  }
+}
+
+/** A copy of what a read transaction sees, which it ends. */
+async function copyLive(path: string, db: Database.Database, options: SnapshotOptions): Promise<Snapshot> {
+  try {
+    const copy = join(await privateFolder(options), basename(path))
+    await db.backup(copy)
+    return openCopy(path, copy)
+  } catch (error) {
+    throw copyError(path, error)
+  } finally {
+    db.close()
   }
 }
 
@@ -259,11 +278,13 @@ async function privateFolder({ workDir }: SnapshotOptions): Promise<string> {
 /** Opens a private copy; SQLite may recover its journal or WAL there. */
 function openCopy(source: string, copy: string): Snapshot {
   let db: Database.Database | undefined
+  let originals: Original[]
   try {
     db = new Database(copy, { fileMustExist: true })
     allowEverySchema(db)
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
     refuseCutShort(source, db, copy)
+    originals = makeLegible(db)
     db.pragma('query_only=ON')
     db.exec('BEGIN')
   } catch (error) {
@@ -275,6 +296,7 @@ function openCopy(source: string, copy: string): Snapshot {
     db: opened,
     path: copy,
     isPrivate: true,
+    originals,
     close: async () => {
       opened.close()
       await rm(join(copy, '..'), { recursive: true, force: true })

@@ -18,6 +18,7 @@ import {
 } from '../dump/schema-sql.ts'
 import { checkScript, type ScriptFile } from '../dump/script.ts'
 import { errorText, RowbackError } from '../errors.ts'
+import { makeLegible } from './make-legible.ts'
 
 type Connection = Database.Database
 
@@ -72,7 +73,7 @@ function settleVirtuals(db: Connection, plan: Plan, configs: ReadonlyMap<string,
 }
 
 function settleIndexes(db: Connection, plan: Plan): void {
-  const none = { ...plan, virtuals: [], indexes: [], views: [], triggers: [] }
+  const none = { ...plan, virtuals: [], indexes: [], views: [], triggers: [], originals: [] }
   const patched = plan.tables.filter(({ form }) => form === 'patched')
   for (const planned of patched) {
     const alone = { ...none, tables: [planned] }
@@ -93,7 +94,7 @@ function settleObjects(db: Connection, objects: PlannedObject[]): void {
 }
 
 function settleRebuilt(db: Connection, plan: Plan, configs: ReadonlyMap<string, string[]>): void {
-  const none = { ...plan, tables: [], indexes: [], views: [], triggers: [] }
+  const none = { ...plan, tables: [], indexes: [], views: [], triggers: [], originals: [] }
   for (const virtual of plan.virtuals.filter(({ mode }) => mode === 'rebuild')) {
     attemptVirtual(virtual.object, () =>
       runAll(db, schemaStatements({ ...none, virtuals: [virtual] }, configs)),
@@ -163,6 +164,7 @@ function proveSchema(plan: Plan, schema: Schema, configs: ReadonlyMap<string, st
     runAll(db, asReplayed('20-tables.sql', tableStatements(plan, configs)))
     runAll(db, asReplayed('40-schema.sql', schemaStatements(plan, configs)))
     runAll(db, asReplayed('90-close.sql', systemTableStatements(plan)))
+    proveOriginals(db, plan)
     const shadows = new Set(plan.virtuals.flatMap((virtual) => virtual.shadows))
     const made = db
       .prepare('SELECT type, name, tbl_name AS tableName, sql FROM sqlite_schema')
@@ -186,6 +188,17 @@ function proveSchema(plan: Plan, schema: Schema, configs: ReadonlyMap<string, st
   } finally {
     db.close()
   }
+}
+
+/** Compares the bytes of what is not legible, and makes the replayed schema legible, too. */
+function proveOriginals(db: Connection, { originals }: Plan): void {
+  const replayed = new Set(makeLegible(db).map((original) => JSON.stringify(original)))
+  const lost = originals.find((original) => !replayed.delete(JSON.stringify(original)))
+  if (!lost && replayed.size === 0) return
+  throw new RowbackError(
+    'source',
+    'dump schema: a replay would change a text that is not valid UTF-8; nothing was committed',
+  )
 }
 
 /** The statements of a script as a replay takes them apart, each allowed in a dump. */
