@@ -59,14 +59,15 @@ function scriptFile(path: string, text: string): DumpFile {
 }
 
 /** Patches the tables whose rows a plain INSERT would refuse or change, and settles the schema again. */
-function patchIrregular({ plan, schema, configs }: PlannedDump, tables: readonly DumpedTable[]): void {
+function patchIrregular(planned: PlannedDump, tables: readonly DumpedTable[]): void {
+  const { plan, schema } = planned
   const irregular = new Set(tables.filter(({ isIrregular }) => isIrregular).map(({ name }) => name))
   const changed = plan.tables.filter(
     ({ table, form }) => form === 'plain' && irregular.has(table.object.name),
   )
   if (changed.length === 0) return
   for (const table of changed) table.form = 'patched'
-  settle(plan, schema, configs)
+  settle(plan, schema, planned)
 }
 
 /** System tables and header settings. */

@@ -15,6 +15,8 @@ export interface DumpOptions {
   excludeTables: readonly string[]
   /** `exact` dumps the shadow tables of full-text indexes and R-trees instead of their content. */
   fullText: 'logical' | 'exact'
+  /** Absolute paths of extensions that the schema needs. */
+  extensions: readonly string[]
 }
 
 /** A plan whose forms are settled, and what it was made from. */
@@ -23,6 +25,7 @@ export interface PlannedDump {
   plan: Plan
   /** Settings of full-text indexes by table, as the values of an INSERT. */
   configs: ReadonlyMap<string, string[]>
+  extensions: readonly string[]
 }
 
 /** Throws a `source` error where an object cannot be brought back. */
@@ -33,7 +36,8 @@ export function planDump(
 ): PlannedDump {
   const schema = readSchema(db, originals)
   const configs = new Map<string, string[]>()
-  return { schema, plan: settledPlan(db, schema, options, configs), configs }
+  const { extensions } = options
+  return { schema, plan: settledPlan(db, schema, options, configs), configs, extensions }
 }
 
 /** Where all rows of a dump come from. */
@@ -55,7 +59,7 @@ function settledPlan(
       if (virtual.config) configs.set(virtual.object.name, readConfig(db, virtual.config))
     const planned = plan(schema, virtuals, new Set(options.excludeTables))
     try {
-      settle(planned, schema, configs)
+      settle(planned, schema, { configs, extensions: options.extensions })
       return planned
     } catch (error) {
       if (!(error instanceof VirtualFailed)) throw error

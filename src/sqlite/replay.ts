@@ -6,6 +6,7 @@ import { pathPart } from '../dump/names.ts'
 import { checkRows, parseRowHeader } from '../dump/rows.ts'
 import { checkScript, type ScriptFile, scriptFiles } from '../dump/script.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { loadExtensions } from './extensions.ts'
 
 /** A file of a dump; the path is relative to the database's folder. */
 export interface ReplayFile {
@@ -14,17 +15,19 @@ export interface ReplayFile {
 }
 
 /**
- * Replays files, given in path order, into the new file `target` and makes it durable. `onRows` is told of the
- * rows of each row file. Throws a `dump` error for what a dump may not hold or SQLite refuses, a `target` error
+ * Replays files, given in path order, into the new file `target` and makes it durable; `extensions` are loaded first.
+ * `onRows` is told of the rows of each row file. Throws a `dump` error for what a dump may not hold or SQLite refuses, a `target` error
  * for a disk without room; the caller removes `target` then.
  */
 export async function replayDump(
   files: AsyncIterable<ReplayFile>,
   target: string,
+  extensions: readonly string[] = [],
   onRows: (rows: number, bytes: number) => void = () => {},
 ): Promise<void> {
   const db = openTarget(target)
   try {
+    trustExtensions(db, extensions)
     let journalMode = ''
     for await (const file of files) {
       if (isScript(file.path)) journalMode = runScript(db, file) ?? journalMode
@@ -55,6 +58,12 @@ function openTarget(target: string): Database.Database {
   db.pragma('trusted_schema=OFF')
   db.pragma('cache_size=-65536')
   return db
+}
+
+/** Functions of an extension in a definition run only where the schema is trusted: with them comes that trust. */
+function trustExtensions(db: Database.Database, extensions: readonly string[]): void {
+  loadExtensions(db, extensions)
+  if (extensions.length > 0) db.pragma('trusted_schema=ON')
 }
 
 function isScript(path: string): path is ScriptFile {

@@ -11,6 +11,7 @@ import Database from 'better-sqlite3'
 import type { Original } from '../dump/legible.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { cutShortError, refuseCutShort } from './cut-short.ts'
+import { loadExtensions } from './extensions.ts'
 import { hasLegibleSchema, makeLegible } from './make-legible.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
@@ -29,6 +30,8 @@ export interface SnapshotOptions {
   workDir: string
   /** How long a locked source is waited for. */
   busyTimeoutMs: number
+  /** Absolute paths of extensions that the schema needs. */
+  extensions: readonly string[]
 }
 
 /** The first bytes of every SQLite database (sqlite.org/fileformat2.html, section 1.2). */
@@ -145,7 +148,7 @@ async function copyLive(path: string, db: Database.Database, options: SnapshotOp
   try {
     const copy = join(await privateFolder(options), basename(path))
     await db.backup(copy)
-    return openCopy(path, copy)
+    return openCopy(path, copy, options)
   } catch (error) {
     throw copyError(path, error)
   } finally {
@@ -154,12 +157,16 @@ async function copyLive(path: string, db: Database.Database, options: SnapshotOp
 }
 
 /** Opens the source read-only and begins the transaction that fixes what is seen. */
-async function openReadOnly(path: string, { busyTimeoutMs }: SnapshotOptions): Promise<Database.Database> {
+async function openReadOnly(
+  path: string,
+  { busyTimeoutMs, extensions }: SnapshotOptions,
+): Promise<Database.Database> {
   const givesUpAt = performance.now() + busyTimeoutMs
   let db: Database.Database | undefined
   try {
     db = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 })
     allowEverySchema(db)
+    loadExtensions(db, extensions)
     db.exec('BEGIN')
     while (!isReadable(db, performance.now() < givesUpAt)) await sleep(pollMs)
     refuseCutShort(path, db, path)
@@ -222,7 +229,7 @@ async function copyLocked(path: string, options: SnapshotOptions): Promise<Snaps
     const copy = join(await privateFolder(options), basename(path))
     // The lock of this process ends when any of its descriptors of the file is closed, so the copy comes last.
     await copyFile(path, copy, constants.COPYFILE_FICLONE)
-    return openCopy(path, copy)
+    return openCopy(path, copy, options)
   } catch (error) {
     throw copyError(path, error)
   } finally {
@@ -248,7 +255,7 @@ async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Sna
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw copyError(path, error)
     }
-    if (same(before, await fingerprint(path))) return openCopy(path, join(folder, basename(path)))
+    if (same(before, await fingerprint(path))) return openCopy(path, join(folder, basename(path)), options)
     await rm(folder, { recursive: true, force: true })
     await sleep(100)
   }
@@ -276,12 +283,13 @@ async function privateFolder({ workDir }: SnapshotOptions): Promise<string> {
 }
 
 /** Opens a private copy; SQLite may recover its journal or WAL there. */
-function openCopy(source: string, copy: string): Snapshot {
+function openCopy(source: string, copy: string, { extensions }: SnapshotOptions): Snapshot {
   let db: Database.Database | undefined
   let originals: Original[]
   try {
     db = new Database(copy, { fileMustExist: true })
     allowEverySchema(db)
+    loadExtensions(db, extensions)
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
     refuseCutShort(source, db, copy)
     originals = makeLegible(db)

@@ -40,6 +40,7 @@ export function startDump(
     path,
     file,
     encoding: planned.plan.settings.encoding,
+    extensions: options.extensions,
     sources: rowSources(planned),
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }

@@ -18,7 +18,9 @@ import {
 } from '../dump/schema-sql.ts'
 import { checkScript, type ScriptFile } from '../dump/script.ts'
 import { errorText, RowbackError } from '../errors.ts'
+import { loadExtensions } from './extensions.ts'
 import { makeLegible } from './make-legible.ts'
+import type { PlannedDump } from './plan-dump.ts'
 
 type Connection = Database.Database
 
@@ -32,13 +34,15 @@ export class VirtualFailed extends Error {
 }
 
 /** Sets the forms in `plan`; throws a `source` error naming an object that no replay brings back. */
-export function settle(plan: Plan, schema: Schema, configs: ReadonlyMap<string, string[]>): void {
+export function settle(
+  plan: Plan,
+  schema: Schema,
+  { configs, extensions }: Pick<PlannedDump, 'configs' | 'extensions'>,
+): void {
   const unnamable = schema.objects.find(({ type, name }) => isNamedInScripts(type) && name.includes('\r\n'))
   if (unnamable) throw refusal(unnamable, 'stock sqlite3 drops the CR from the line end in its name')
-  const db = new Database(':memory:')
+  const db = emptyDatabase(plan, extensions)
   try {
-    db.unsafeMode(true)
-    for (const sql of openStatements(plan.settings)) db.exec(sql)
     settleTables(db, plan)
     settleVirtuals(db, plan, configs)
     settleIndexes(db, plan)
@@ -49,7 +53,21 @@ export function settle(plan: Plan, schema: Schema, configs: ReadonlyMap<string, 
   } finally {
     db.close()
   }
-  proveSchema(plan, schema, configs)
+  proveSchema(plan, schema, { configs, extensions })
+}
+
+/** A database in memory behind `10-open.sql`. */
+function emptyDatabase({ settings }: Plan, extensions: readonly string[]): Connection {
+  const db = new Database(':memory:')
+  try {
+    db.unsafeMode(true)
+    loadExtensions(db, extensions)
+    runAll(db, openStatements(settings))
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
 }
 
 /** Views and triggers can be inserted under any name. */
@@ -156,11 +174,13 @@ function runAll(db: Connection, statements: readonly string[]): void {
 }
 
 /** Replays the settled schema in one go and compares what `sqlite_schema` then holds. */
-function proveSchema(plan: Plan, schema: Schema, configs: ReadonlyMap<string, string[]>): void {
-  const db = new Database(':memory:')
+function proveSchema(
+  plan: Plan,
+  schema: Schema,
+  { configs, extensions }: Pick<PlannedDump, 'configs' | 'extensions'>,
+): void {
+  const db = emptyDatabase(plan, extensions)
   try {
-    db.unsafeMode(true)
-    runAll(db, openStatements(plan.settings))
     runAll(db, asReplayed('20-tables.sql', tableStatements(plan, configs)))
     runAll(db, asReplayed('40-schema.sql', schemaStatements(plan, configs)))
     runAll(db, asReplayed('90-close.sql', systemTableStatements(plan)))

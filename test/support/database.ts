@@ -14,7 +14,7 @@ import type { DumpOptions } from '../../src/sqlite/plan-dump.ts'
 import { replayDump } from '../../src/sqlite/replay.ts'
 import { tempDir } from './temp.ts'
 
-const defaults: DumpOptions = { excludeTables: [], fullText: 'logical' }
+const defaults: DumpOptions = { excludeTables: [], fullText: 'logical', extensions: [] }
 
 /** Makes a database from SQL with stock sqlite3, which allows double-quoted strings and writable_schema. */
 export function databaseFrom(sql: string, file = join(tempDir(), 'source.db')): string {
