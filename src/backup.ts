@@ -36,6 +36,8 @@ export interface BackupOptions {
   excludeTables?: string[] | undefined
   /** `exact` dumps the tables behind full-text indexes and R-trees as they are. */
   fullText?: DumpOptions['fullText'] | undefined
+  /** Absolute paths of SQLite extensions that the databases need. */
+  extensions?: readonly string[] | undefined
   author?: Identity | undefined
   /** Of the commit, in seconds since 1970; now without it. */
   time?: number | undefined
@@ -76,7 +78,7 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
       await claimSource(store, source)
       const committed = await commitSource(store, source, options, phases)
       phases.begin('push')
-      const push = remote === undefined ? undefined : await pushStore(store, remote, options.onProgress)
+      const push = remote === undefined ? undefined : await pushStore(store, remote, options)
       phases.end()
       return { ...committed, push, timesMs: phases.timesMs }
     } catch (error) {
@@ -157,6 +159,7 @@ async function writeSource(
   options: BackupOptions,
   phases: Phases,
 ): Promise<Manifest> {
+  const { extensions = [] } = options
   return withWorkDir(store.gitDir, async (workDir) => {
     const databases: Manifest['databases'] = []
     for (const database of source.databases) {
@@ -164,10 +167,12 @@ async function writeSource(
       const snapshot = await openSnapshot(database.file, {
         workDir,
         busyTimeoutMs: options.busyTimeoutMs ?? 10_000,
+        extensions,
       })
       const dumpOptions = {
         excludeTables: options.excludeTables ?? [],
         fullText: options.fullText ?? 'logical',
+        extensions,
       }
       phases.begin('dump')
       const dump = startDump(snapshot, database.file, dumpOptions)

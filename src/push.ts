@@ -14,6 +14,8 @@ export interface PushOptions {
   branch?: string | undefined
   /** A path or address that git understands; the one of the last push without it. */
   remote?: string | undefined
+  /** Absolute paths of SQLite extensions that the databases need to be verified. */
+  extensions?: readonly string[] | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -30,7 +32,7 @@ export interface PushResult {
 export async function push(options: PushOptions): Promise<PushResult> {
   const store = await openStore(options.repository, { branch: options.branch })
   try {
-    return await pushStore(store, options.remote, options.onProgress)
+    return await pushStore(store, options.remote, options)
   } finally {
     await store.close()
   }
@@ -42,9 +44,9 @@ const remoteKey = 'rowback.remote'
 export async function pushStore(
   store: Store,
   remote: string | undefined,
-  onProgress?: OnProgress,
+  options: Pick<PushOptions, 'extensions' | 'onProgress'> = {},
 ): Promise<PushResult> {
-  const phases = new Phases(onProgress)
+  const phases = new Phases(options.onProgress)
   const url = remote ?? (await store.config(remoteKey))
   if (url === undefined) {
     throw new RowbackError('usage', `push ${store.dir}: no remote is known`, {
@@ -56,7 +58,7 @@ export async function pushStore(
   const commits = await commitsSince(store, known)
   const own = await hasOwnHook(store.gitDir)
   phases.begin('verify')
-  const verified = own ? await verifyAll(store, commits, onProgress) : 0
+  const verified = own ? await verifyAll(store, commits, options) : 0
   phases.begin('push')
   if (commits.length > 0) await pushBranch(store, url, store.branch, { verifyHook: !own })
   await store.setConfig(remoteKey, url)
@@ -93,11 +95,11 @@ async function commitsSince(store: Store, known: string | undefined): Promise<st
 async function verifyAll(
   store: Store,
   commits: string[],
-  onProgress: OnProgress | undefined,
+  options: Pick<PushOptions, 'extensions' | 'onProgress'>,
 ): Promise<number> {
   let verified = 0
   for (const commit of commits) {
-    const { proved } = await verifyCommit(store, commit, { unlessProved: true, onProgress })
+    const { proved } = await verifyCommit(store, commit, { ...options, unlessProved: true })
     if (proved === 'now') verified += 1
   }
   return verified

@@ -23,6 +23,8 @@ export interface RestoreOptions {
   branch?: string | undefined
   /** Any git revision, or `latest`. */
   rev: string
+  /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
+  extensions?: readonly string[] | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -56,7 +58,14 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
       phases.begin('replay')
       for (const { database, path } of databases) {
         await mkdir(dirname(join(draft, path)), { recursive: true })
-        await replayDatabase(store, tree, database, join(draft, path), count(counts, phases))
+        await replayDatabase(
+          store,
+          tree,
+          database,
+          join(draft, path),
+          options.extensions,
+          count(counts, phases),
+        )
       }
       phases.begin('assets')
       await restoreAssets(draft, assets, copier(store, tree))
@@ -86,7 +95,8 @@ export async function restoreFile(
       const file = join(draft, 'file')
       await mkdir(draft, { mode: 0o700 })
       phases.begin(database ? 'replay' : 'assets')
-      if (database) await replayDatabase(store, tree, database, file, count(counts, phases))
+      if (database)
+        await replayDatabase(store, tree, database, file, options.extensions, count(counts, phases))
       else if (asset)
         await restoreAssets(draft, [{ ...asset, path: 'file' }], copier(store, tree, asset.path))
       // A link, unlike a rename, replaces nothing that has appeared meanwhile.
@@ -140,11 +150,12 @@ export async function replayDatabase(
   { entries }: CommitTree,
   { name }: ManifestDatabase,
   target: string,
+  extensions: readonly string[] | undefined,
   onRows: (rows: number, bytes: number) => void,
 ): Promise<void> {
   const folder = `databases/${name}/`
   const files = [...entries.values()].filter(({ path }) => path.startsWith(folder))
-  await replayDump(readAhead(store, files, folder.length), target, onRows)
+  await replayDump(readAhead(store, files, folder.length), target, extensions, onRows)
 }
 
 const readAheadFiles = 16

@@ -15,7 +15,9 @@ import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { replayDatabase } from './restore.ts'
 import { dumpDatabase } from './sqlite/dump.ts'
+import { loadExtensions } from './sqlite/extensions.ts'
 import { foreignKeyViolations, integrityFinding } from './sqlite/integrity.ts'
+import { makeLegible } from './sqlite/make-legible.ts'
 import { allowEverySchema } from './sqlite/snapshot.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { writeDatabase, writeManifest, writeStoredAssets } from './write-tree.ts'
@@ -26,6 +28,8 @@ export interface VerifyOptions {
   rev: string
   /** Whether a tree that was proved before is left alone. */
   unlessProved?: boolean | undefined
+  /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
+  extensions?: readonly string[] | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -57,7 +61,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
 export async function verifyCommit(
   store: Store,
   oid: string,
-  { unlessProved, onProgress }: Pick<VerifyOptions, 'unlessProved' | 'onProgress'> = {},
+  {
+    unlessProved,
+    extensions,
+    onProgress,
+  }: Pick<VerifyOptions, 'unlessProved' | 'extensions' | 'onProgress'> = {},
 ): Promise<VerifyResult> {
   const phases = new Phases(onProgress)
   phases.begin('read')
@@ -73,7 +81,7 @@ export async function verifyCommit(
     writeFile: async () => {},
   }
   const rebuilt = new TreeBuilder(commit.entries, sink, phases)
-  const manifest = await rebuild(store, commit, rebuilt, counts, phases)
+  const manifest = await rebuild(store, commit, rebuilt, { counts, extensions, phases })
   phases.end()
   if (rebuilt.oid() !== tree) throw await difference(store, commit, rebuilt, differing)
   await noteProved(store, tree)
@@ -96,8 +104,15 @@ async function rebuild(
   store: Store,
   commit: CommitTree,
   rebuilt: TreeBuilder,
-  counts: { databases: number; foreignKeyViolations: number },
-  phases: Phases,
+  {
+    counts,
+    extensions = [],
+    phases,
+  }: {
+    counts: { databases: number; foreignKeyViolations: number }
+    extensions: readonly string[] | undefined
+    phases: Phases
+  },
 ): Promise<Manifest> {
   const scratch = await mkdtemp(join(tmpdir(), 'rowback-verify-'))
   const forget = onInterrupt(() => rmSync(scratch, { recursive: true, force: true }))
@@ -106,17 +121,22 @@ async function rebuild(
     for (const database of commit.manifest.databases) {
       const file = join(scratch, 'replayed.db')
       phases.begin('replay')
-      await replayDatabase(store, commit, database, file, (rows, bytes) => phases.add(rows, bytes))
+      await replayDatabase(store, commit, database, file, extensions, (rows, bytes) =>
+        phases.add(rows, bytes),
+      )
       const db = new Database(file)
       try {
         allowEverySchema(db)
+        loadExtensions(db, extensions)
         phases.begin('check')
         refuseFinding(integrityFinding(db), database.name, commit.commit.oid)
         counts.foreignKeyViolations += foreignKeyViolations(db)
+        const originals = makeLegible(db)
         phases.begin('dump')
-        const options = { excludeTables: database.excludedTables, fullText: database.fullText }
+        const options = { excludeTables: database.excludedTables, fullText: database.fullText, extensions }
         const { name, path } = database
-        databases.push(await writeDatabase(rebuilt, dumpDatabase(db, options), { name, path }, options))
+        const dump = dumpDatabase(db, options, originals)
+        databases.push(await writeDatabase(rebuilt, dump, { name, path }, options))
       } catch (error) {
         throw asDifference(error, commit.commit.oid)
       } finally {

@@ -3,11 +3,12 @@
 import { type BackupResult, backup } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
 import { tableLines } from '../summary.ts'
-import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId, size } from './output.ts'
 import { printPush } from './push.ts'
 
 export interface BackupFlags extends CommonFlags {
+  extension?: string[]
   remote?: string
   name?: string
   include?: string[]
@@ -37,6 +38,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     },
     excludeTables: [...settings.excludeTables, ...(flags.excludeTable ?? [])],
     fullText: settings.fullText,
+    extensions: extensionsOf(context, flags),
     author: flags.author === undefined ? settings.author : parseAuthor(flags.author),
     time: flags.time === undefined ? undefined : parseTime(flags.time),
     hook: flags.hook && settings.hook,

@@ -1,6 +1,7 @@
 /** What every verb starts from: its flags joined with the settings file. */
 
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { readSettings } from '../config/read-settings.ts'
 import { parseSettings, type Settings } from '../config/settings.ts'
 import { RowbackError } from '../errors.ts'
@@ -34,7 +35,25 @@ export function makeOutput(flags: CommonFlags): Output {
 export async function readContext(flags: CommonFlags, output: Output): Promise<Context> {
   const file = flags.config ?? (existsSync(defaultFile) ? defaultFile : undefined)
   const settings = file === undefined ? parseSettings('', defaultFile) : await readSettings(file)
+  if (flags.config === undefined) refuseExtensions(settings)
   return { settings, output }
+}
+
+/** The working directory may be a clone of what somebody else has written: only a file that the user names is trusted. */
+function refuseExtensions({ extensions }: Settings): void {
+  if (extensions.length === 0) return
+  throw new RowbackError(
+    'usage',
+    `read settings ${defaultFile}: only a file of --config may name extensions`,
+    {
+      hint: `add --config ${defaultFile}`,
+    },
+  )
+}
+
+/** The extensions of the settings and of --extension, by absolute paths. */
+export function extensionsOf({ settings }: Context, flags: { extension?: string[] }): string[] {
+  return [...settings.extensions, ...(flags.extension ?? []).map((path) => resolve(path))]
 }
 
 /** The repository of --repo or the settings; throws a `usage` error without either. */

@@ -70,6 +70,7 @@ export function program(): Command {
     .option('--author <author>', 'author of the commit, as "Name <address>"')
     .option('--time <time>', 'time of the commit: ISO 8601, or seconds since 1970')
     .option('--no-hook', 'make a new repository without the pre-push hook')
+    .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(run<BackupFlags>((context, flags, source) => runBackup(context, flags, source)))
   verb(root, 'log', 'list the commits, newest first')
     .option('-n, --number <count>', 'at most so many')
@@ -85,6 +86,7 @@ export function program(): Command {
     .option('--to <dir>', 'a directory that is missing or empty')
     .option('--file <path>', 'one database or asset')
     .option('--output <file>', 'where --file goes; it must not exist')
+    .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(run((context, flags, rev) => runRestore(context, flags, rev)))
   verb(
     root,
@@ -92,9 +94,11 @@ export function program(): Command {
     'prove that commits restore to what they were made from (default: the latest)',
   )
     .option('--unless-proved', 'leave out what was proved in this repository before')
+    .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(run((context, flags, revs) => runVerify(context, flags, revs)))
   verb(root, 'push', 'push what is not pushed yet')
     .option('--remote <url>', 'where to (default: the remote of the last push)')
+    .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(run((context, flags) => runPush(context, flags)))
   return root
 }

@@ -3,10 +3,11 @@
 import { RowbackError } from '../errors.ts'
 import { restore, restoreFile } from '../restore.ts'
 import { counted } from '../summary.ts'
-import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
 export interface RestoreFlags extends CommonFlags {
+  extension?: string[]
   to?: string
   file?: string
   output?: string
@@ -14,7 +15,12 @@ export interface RestoreFlags extends CommonFlags {
 
 export async function runRestore(context: Context, flags: RestoreFlags, rev: string): Promise<void> {
   const { output } = context
-  const options = { ...repositoryOf(context, flags), rev, onProgress: output.progress() }
+  const options = {
+    ...repositoryOf(context, flags),
+    rev,
+    extensions: extensionsOf(context, flags),
+    onProgress: output.progress(),
+  }
   const { to, file, output: target } = flags
   const isWhole = to !== undefined && file === undefined && target === undefined
   const isOne = to === undefined && file !== undefined && target !== undefined

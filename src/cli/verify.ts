@@ -2,10 +2,11 @@
 
 import { counted } from '../summary.ts'
 import { type VerifyResult, verify } from '../verify.ts'
-import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
 export interface VerifyFlags extends CommonFlags {
+  extension?: string[]
   unlessProved?: boolean
 }
 
@@ -18,6 +19,7 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
       ...repositoryOf(context, flags),
       rev,
       unlessProved,
+      extensions: extensionsOf(context, flags),
       onProgress: output.progress(),
     })
     results.push(result)

@@ -42,6 +42,7 @@ export const settingsFile = z.strictObject({
   assets: assets.prefault({}),
   'exclude-tables': z.array(text(lineProblem)).default([]),
   'full-text': z.enum(['logical', 'exact']).default('logical'),
+  extensions: z.array(text(pathProblem)).default([]),
   author: author.optional(),
   hook: z.boolean().default(true),
   'busy-timeout': seconds.default(10),

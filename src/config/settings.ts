@@ -28,6 +28,8 @@ export interface Settings {
   excludeTables: string[]
   /** Whether a full-text index is kept as its rows (`logical`, the default) or byte for byte (`exact`). */
   fullText: 'logical' | 'exact'
+  /** SQLite extensions to load into every connection, by path. */
+  extensions: string[]
   /** Who commits. */
   author?: { name: string; email: string } | undefined
   /** Whether `hooks/pre-push` is installed into a new repository; default true. */
@@ -67,6 +69,7 @@ function settings(file: SettingsFile, directory: string): Settings {
     assets: file.assets,
     excludeTables: file['exclude-tables'],
     fullText: file['full-text'],
+    extensions: file.extensions.map((path) => resolve(directory, path)),
     author: file.author,
     hook: file.hook,
     busyTimeoutMs: Math.round(file['busy-timeout'] * 1000),

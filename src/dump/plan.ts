@@ -1,5 +1,6 @@
 /** The plan of a dump: which objects are dumped how, and where the rows of each row file come from. Pure. */
 
+import type { Original } from './legible.ts'
 import { identifier } from './literal.ts'
 import type { Column, HeaderSettings, PrimaryKeyColumn, Schema, SchemaObject, Table } from './schema.ts'
 import { rowidName } from './schema.ts'
@@ -78,6 +79,8 @@ export interface Plan {
   triggers: PlannedObject[]
   /** The system tables that exist: `sqlite_sequence`, `sqlite_stat1`, `sqlite_stat4` … */
   systemTables: SchemaObject[]
+  /** What the objects whose names or definitions are not legible are in the source. */
+  originals: readonly Original[]
   /** Whether no CREATE TABLE of the dump makes `sqlite_sequence`, though it exists. */
   orphanSequence: boolean
 }
@@ -114,6 +117,7 @@ export function plan(schema: Schema, virtuals: VirtualTable[], excluded: Readonl
       schema.objects.filter((object) => object.type === 'table' && /^sqlite_/i.test(object.name)),
       (object) => object.name,
     ),
+    originals: schema.originals,
     orphanSequence: false,
   }
 }

@@ -1,5 +1,6 @@
 /** The text of the files around the rows: pure. Each statement is one entry of a list, so that a trial can run it. */
 
+import { originalStatements } from './legible.ts'
 import { identifier, textLiteral } from './literal.ts'
 import { keyTerm, type Plan, type PlannedObject, type PlannedTable, termText } from './plan.ts'
 import type { HeaderSettings, Table } from './schema.ts'
@@ -83,6 +84,7 @@ export function schemaStatements(plan: Plan, configs: ReadonlyMap<string, string
       .flatMap((virtual) => virtualStatements(virtual, configs)),
     ...patching(plan.virtuals.filter(({ mode }) => mode === 'exact').map(({ object }) => schemaRow(object))),
     ...inPatching(plan.triggers, ofForm(plan.triggers)),
+    ...originalStatements(plan.originals),
   ]
 }
 

@@ -1,5 +1,6 @@
 /** The facts of a schema that a dump is made from, and what follows from them: pure. */
 
+import type { Original } from './legible.ts'
 import type { Encoding } from './literal.ts'
 
 /** One row of `sqlite_schema`. */
@@ -66,6 +67,8 @@ export interface Schema {
   objects: SchemaObject[]
   tables: Table[]
   settings: HeaderSettings
+  /** What the objects whose names or definitions are not legible are in the source. */
+  originals: readonly Original[]
 }
 
 /** The affinity that a declared type gives (sqlite.org/datatype3.html, section 3.1; stricttables.html). */

@@ -20,6 +20,7 @@ const textFrom = (start: string) =>
   `(?:replace\\(){0,2}'${start}[^']*(?:''[^']*)*'(?:,'${marker}',char\\(1[03]\\)\\)){0,2}`
 const text = textFrom('')
 const autoIndex = textFrom('sqlite_autoindex_')
+const bytes = `(?:${text}|CAST\\(X'[0-9A-F]*' AS TEXT\\))`
 
 /** Statements that Rowback itself words, by the file that they stand in. */
 const worded: Record<ScriptFile, RegExp[]> = {
@@ -38,6 +39,7 @@ const worded: Record<ScriptFile, RegExp[]> = {
       `^UPDATE sqlite_schema SET name=${autoIndex},sql=NULL WHERE type='index' AND name=${autoIndex}$`,
     ),
     new RegExp(`^REINDEX main\\.${name}$`),
+    /^REINDEX$/,
   ],
   '90-close.sql': [
     /^ANALYZE sqlite_schema$/,
@@ -156,8 +158,14 @@ const addRow = new RegExp(
   `^INSERT INTO sqlite_schema\\("type","name","tbl_name","rootpage","sql"\\) VALUES\\('(table|view|trigger)',${text},${text},0,(${text})\\)$`,
 )
 
+const setBytes = new RegExp(
+  `^UPDATE sqlite_schema SET name=${bytes},tbl_name=${bytes},sql=(?:NULL|(${bytes})) WHERE type='(table|index|view|trigger)' AND name=${text}$`,
+)
+
 /** A change of `sqlite_schema` that stores a definition of the kind it says. */
 function isPatch(sql: string): boolean {
+  const original = match(setBytes, sql)
+  if (original) return original[1] === undefined || isOriginal(original[2] as string, original[1])
   const found = match(setSql, sql)
   if (found) return isStored(found[2] as string, parseText(found[1] as string))
   const added = match(addRow, sql)
@@ -165,6 +173,14 @@ function isPatch(sql: string): boolean {
     added !== null &&
     isStored(added[1] === 'table' ? 'virtual' : (added[1] as string), parseText(added[2] as string))
   )
+}
+
+/** SQLite takes each byte from 0x80 on for a letter, as the tokens take each character. */
+function isOriginal(kind: string, definition: string): boolean {
+  const read = definition.startsWith('CAST(')
+    ? Buffer.from(definition.slice("CAST(X'".length), 'hex').toString('latin1')
+    : parseText(definition)
+  return isStored(kind, read) || (kind === 'table' && isStored('virtual', read))
 }
 
 function isStored(kind: string, definition: string): boolean {

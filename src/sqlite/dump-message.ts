@@ -11,6 +11,7 @@ export interface DumpOrder {
   /** What errors call it. */
   file: string
   encoding: Encoding
+  extensions: readonly string[]
   /** The tables to dump; each is taken by one thread. */
   sources: RowSource[]
   /** Shared by all threads: how much of the work is taken, the check of the pages first, then the sources. */

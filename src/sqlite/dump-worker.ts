@@ -5,17 +5,19 @@ import Database from 'better-sqlite3'
 import { RowbackError } from '../errors.ts'
 import { type DumpMessage, type DumpOrder, kilobytes } from './dump-message.ts'
 import { type DumpFile, dumpRows } from './dump-rows.ts'
+import { loadExtensions } from './extensions.ts'
 import { checkIntegrity } from './integrity.ts'
 import { allowEverySchema } from './snapshot.ts'
 
 /** Kilobytes that may wait for the receiver. */
 const aheadKilobytes = 4 * 1024
 
-function run({ path, file, encoding, sources, taken, used }: DumpOrder): void {
+function run({ path, file, encoding, extensions, sources, taken, used }: DumpOrder): void {
   const db = new Database(path, { readonly: true, fileMustExist: true })
   let posted = 0
   try {
     allowEverySchema(db)
+    loadExtensions(db, extensions)
     // Each page is read once; SQLite's own cache would hold 16 MB of them.
     db.pragma('cache_size=-2000')
     db.exec('BEGIN')

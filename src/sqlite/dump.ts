@@ -1,6 +1,7 @@
 /** Dumps an open database as the files of format 1; reads the database and writes nothing. */
 
 import type { Database } from 'better-sqlite3'
+import type { Original } from '../dump/legible.ts'
 import { freeColumn, type Plan, type RowSource } from '../dump/plan.ts'
 import { rowFile, rowHeader } from '../dump/rows.ts'
 import {
@@ -17,11 +18,16 @@ import { renderRows } from './render.ts'
 import { settle } from './trial.ts'
 
 /**
- * Yields the files of a dump, row files first, and returns the row count of each table by name. Throws a
- * `source` error where an object cannot be brought back; nothing is approximated.
+ * Yields the files of a dump, row files first, and returns the row count of each table by name. `originals` is what
+ * `makeLegible` has rewritten in `db`. Throws a `source` error where an object cannot be brought back; nothing is
+ * approximated.
  */
-export function* dumpDatabase(db: Database, options: DumpOptions): Generator<DumpFile, TableRows[]> {
-  const planned = planDump(db, options)
+export function* dumpDatabase(
+  db: Database,
+  options: DumpOptions,
+  originals: readonly Original[] = [],
+): Generator<DumpFile, TableRows[]> {
+  const planned = planDump(db, options, originals)
   const tables: DumpedTable[] = []
   for (const source of rowSources(planned)) {
     tables.push(yield* dumpRows(db, source, planned.plan.settings.encoding))
@@ -53,14 +59,15 @@ function scriptFile(path: string, text: string): DumpFile {
 }
 
 /** Patches the tables whose rows a plain INSERT would refuse or change, and settles the schema again. */
-function patchIrregular({ plan, schema, configs }: PlannedDump, tables: readonly DumpedTable[]): void {
+function patchIrregular(planned: PlannedDump, tables: readonly DumpedTable[]): void {
+  const { plan, schema } = planned
   const irregular = new Set(tables.filter(({ isIrregular }) => isIrregular).map(({ name }) => name))
   const changed = plan.tables.filter(
     ({ table, form }) => form === 'plain' && irregular.has(table.object.name),
   )
   if (changed.length === 0) return
   for (const table of changed) table.form = 'patched'
-  settle(plan, schema, configs)
+  settle(plan, schema, planned)
 }
 
 /** System tables and header settings. */

@@ -1,6 +1,7 @@
 /** Plans the dump of an open database: what its schema and its virtual tables ask for. */
 
 import type { Database } from 'better-sqlite3'
+import { hasStandIns, type Original } from '../dump/legible.ts'
 import { identifier, literal, type Value } from '../dump/literal.ts'
 import { type Plan, plan, type RowSource } from '../dump/plan.ts'
 import type { Schema } from '../dump/schema.ts'
@@ -14,6 +15,8 @@ export interface DumpOptions {
   excludeTables: readonly string[]
   /** `exact` dumps the shadow tables of full-text indexes and R-trees instead of their content. */
   fullText: 'logical' | 'exact'
+  /** Absolute paths of extensions that the schema needs. */
+  extensions: readonly string[]
 }
 
 /** A plan whose forms are settled, and what it was made from. */
@@ -22,13 +25,19 @@ export interface PlannedDump {
   plan: Plan
   /** Settings of full-text indexes by table, as the values of an INSERT. */
   configs: ReadonlyMap<string, string[]>
+  extensions: readonly string[]
 }
 
 /** Throws a `source` error where an object cannot be brought back. */
-export function planDump(db: Database, options: DumpOptions): PlannedDump {
-  const schema = readSchema(db)
+export function planDump(
+  db: Database,
+  options: DumpOptions,
+  originals: readonly Original[] = [],
+): PlannedDump {
+  const schema = readSchema(db, originals)
   const configs = new Map<string, string[]>()
-  return { schema, plan: settledPlan(db, schema, options, configs), configs }
+  const { extensions } = options
+  return { schema, plan: settledPlan(db, schema, options, configs), configs, extensions }
 }
 
 /** Where all rows of a dump come from. */
@@ -50,7 +59,7 @@ function settledPlan(
       if (virtual.config) configs.set(virtual.object.name, readConfig(db, virtual.config))
     const planned = plan(schema, virtuals, new Set(options.excludeTables))
     try {
-      settle(planned, schema, configs)
+      settle(planned, schema, { configs, extensions: options.extensions })
       return planned
     } catch (error) {
       if (!(error instanceof VirtualFailed)) throw error
@@ -69,10 +78,15 @@ function planVirtuals(
     const columns = readVirtualColumns(db, object.name)
     const facts = { columns, exact: options.fullText === 'exact' || exact.has(object.name) }
     const virtual = planVirtual(object, schema, facts)
-    return isInStep(db, virtual) && hasKnownConfig(db, virtual)
+    return isLegibleIn(schema, virtual) && isInStep(db, virtual) && hasKnownConfig(db, virtual)
       ? virtual
       : planVirtual(object, schema, { ...facts, exact: true })
   })
+}
+
+/** Whether no stand-in changes what an index is made of: the text of its own definition, or of a view it reads. */
+function isLegibleIn({ originals }: Schema, { object, content }: VirtualTable): boolean {
+  return !hasStandIns(object.sql ?? '') && (!content || originals.length === 0)
 }
 
 /** Whether an index over another table's content holds just that table's rows, so that a rebuild is the same. */

@@ -7,6 +7,7 @@ import { pathPart } from '../dump/names.ts'
 import { checkRows, parseRowHeader, type RowHeader, rowHeader, rowPath } from '../dump/rows.ts'
 import { checkScript, definedName, dumpText, type ScriptFile, scriptFiles } from '../dump/script.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { loadExtensions } from './extensions.ts'
 
 /** A file of a dump; the path is relative to the database's folder. */
 export interface ReplayFile {
@@ -15,17 +16,19 @@ export interface ReplayFile {
 }
 
 /**
- * Replays files, given in path order, into the new file `target` and makes it durable. `onRows` is told of the
- * rows of each row file. Throws a `dump` error for what a dump may not hold or SQLite refuses, a `target` error
+ * Replays files, given in path order, into the new file `target` and makes it durable; `extensions` are loaded first.
+ * `onRows` is told of the rows of each row file. Throws a `dump` error for what a dump may not hold or SQLite refuses, a `target` error
  * for a disk without room; the caller removes `target` then.
  */
 export async function replayDump(
   files: AsyncIterable<ReplayFile>,
   target: string,
+  extensions: readonly string[] = [],
   onRows: (rows: number, bytes: number) => void = () => {},
 ): Promise<void> {
   const db = openTarget(target)
   try {
+    trustExtensions(db, extensions)
     const replay: Replay = { db, declared: new Set(), checked: '', journalMode: '', pages: sparePages }
     let last = ''
     for await (const file of files) {
@@ -88,6 +91,12 @@ const sparePages = 10_000
 function allowPages(replay: Replay, bytes: number): void {
   replay.pages += bytes
   replay.db.pragma(`max_page_count=${Math.min(replay.pages, 2 ** 32 - 2)}`)
+}
+
+/** Functions of an extension in a definition run only where the schema is trusted: with them comes that trust. */
+function trustExtensions(db: Database.Database, extensions: readonly string[]): void {
+  loadExtensions(db, extensions)
+  if (extensions.length > 0) db.pragma('trusted_schema=ON')
 }
 
 function isScript(path: string): path is ScriptFile {

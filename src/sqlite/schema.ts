@@ -1,6 +1,7 @@
 /** Reads the schema of an open database into plain facts; IO by SQLite only, and nothing is decided here. */
 
 import type { Database } from 'better-sqlite3'
+import { hasStandIns, type Original } from '../dump/legible.ts'
 import { decodeText, type Encoding, identifier } from '../dump/literal.ts'
 import {
   type Column,
@@ -12,14 +13,17 @@ import {
 } from '../dump/schema.ts'
 import { RowbackError } from '../errors.ts'
 
-/** Reads all of `sqlite_schema`, the columns of its tables and the settings of the header. */
-export function readSchema(db: Database): Schema {
+/**
+ * Reads all of `sqlite_schema`, the columns of its tables and the settings of the header. `originals` is what
+ * `makeLegible` has rewritten.
+ */
+export function readSchema(db: Database, originals: readonly Original[]): Schema {
   const objects = readObjects(db)
   const kinds = new Map(pragma(db, 'main.table_list').map((row) => [row.name as string, row]))
   const tables = objects
     .filter((object) => object.type === 'table' && !isVirtual(object) && !isSystem(object.name))
     .map((object) => readTable(db, object, objects, kinds.get(object.name)))
-  return { objects, tables, settings: readSettings(db) }
+  return { objects, tables, settings: readSettings(db), originals }
 }
 
 function readSettings(db: Database): Schema['settings'] {
@@ -112,7 +116,9 @@ function readTable(
 }
 
 function readColumns(db: Database, table: string, strict: boolean): Column[] {
-  return pragma(db, `main.table_xinfo(${quoted(table)})`).map((row) => ({
+  const rows = pragma(db, `main.table_xinfo(${quoted(table)})`)
+  for (const row of rows) refuseIllegibleDefault(table, row)
+  return rows.map((row) => ({
     name: row.name as string,
     type: row.type as string,
     affinity: columnAffinity(row.type as string, strict),
@@ -121,6 +127,15 @@ function readColumns(db: Database, table: string, strict: boolean): Column[] {
     generated: row.hidden === 2 ? 'virtual' : row.hidden === 3 ? 'stored' : undefined,
     hidden: row.hidden === 1,
   }))
+}
+
+/** The default of a column is the value of all rows from before it was added. */
+function refuseIllegibleDefault(table: string, column: PragmaRow): void {
+  if (!hasStandIns(String(column.dflt_value))) return
+  throw new RowbackError(
+    'source',
+    `dump table ${JSON.stringify(table)}: the default of its column ${JSON.stringify(column.name)} is an expression that is not valid UTF-8; nothing was committed`,
+  )
 }
 
 function readKey(db: Database, index: string, columns: readonly Column[]): PrimaryKeyColumn[] {

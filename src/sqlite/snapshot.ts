@@ -8,8 +8,11 @@ import { copyFile, mkdir, open, realpath, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
+import type { Original } from '../dump/legible.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { cutShortError, refuseCutShort } from './cut-short.ts'
+import { loadExtensions } from './extensions.ts'
+import { hasLegibleSchema, makeLegible } from './make-legible.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
 export interface Snapshot {
@@ -17,6 +20,8 @@ export interface Snapshot {
   /** The file that `db` has open: the source, or a private copy of it. */
   path: string
   isPrivate: boolean
+  /** What was rewritten in a private copy, as its schema is not legible in the source. */
+  originals: readonly Original[]
   close(): Promise<void>
 }
 
@@ -25,6 +30,8 @@ export interface SnapshotOptions {
   workDir: string
   /** How long a locked source is waited for. */
   busyTimeoutMs: number
+  /** Absolute paths of extensions that the schema needs. */
+  extensions: readonly string[]
 }
 
 /** The first bytes of every SQLite database (sqlite.org/fileformat2.html, section 1.2). */
@@ -35,7 +42,7 @@ export const databaseMagic = Buffer.from('SQLite format 3\0', 'latin1')
  * cut short, corrupt, or locked for longer than the timeout.
  *
  * In WAL mode with a live application (its -wal and -shm are there) the snapshot is a read transaction on the
- * source itself, which blocks nobody. Otherwise it is a private copy: made under a shared lock in
+ * source itself, which blocks nobody. Otherwise, or where its schema must be made legible, it is a private copy: made under a shared lock in
  * rollback-journal mode, where a reader would keep the writer from committing, and under a check that no file
  * changed where there is no application to lock against and a reader would have to make files beside the source.
  */
@@ -124,23 +131,42 @@ async function statOrNone(path: string): Promise<Stats | undefined> {
 /** A read transaction on the source itself. */
 async function openLive(path: string, options: SnapshotOptions): Promise<Snapshot> {
   const db = await openReadOnly(path, options)
+  if (!hasLegibleSchema(db)) return copyLive(path, db, options)
   return {
     db,
     path,
     isPrivate: false,
+    originals: [],
     close: async () => {
       db.close()
     },
   }
 }
 
+/** A copy of what a read transaction sees, which it ends. */
+async function copyLive(path: string, db: Database.Database, options: SnapshotOptions): Promise<Snapshot> {
+  try {
+    const copy = join(await privateFolder(options), basename(path))
+    await db.backup(copy)
+    return openCopy(path, copy, options)
+  } catch (error) {
+    throw copyError(path, error)
+  } finally {
+    db.close()
+  }
+}
+
 /** Opens the source read-only and begins the transaction that fixes what is seen. */
-async function openReadOnly(path: string, { busyTimeoutMs }: SnapshotOptions): Promise<Database.Database> {
+async function openReadOnly(
+  path: string,
+  { busyTimeoutMs, extensions }: SnapshotOptions,
+): Promise<Database.Database> {
   const givesUpAt = performance.now() + busyTimeoutMs
   let db: Database.Database | undefined
   try {
     db = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 })
     allowEverySchema(db)
+    loadExtensions(db, extensions)
     db.exec('BEGIN')
     while (!isReadable(db, performance.now() < givesUpAt)) await sleep(pollMs)
     refuseCutShort(path, db, path)
@@ -203,7 +229,7 @@ async function copyLocked(path: string, options: SnapshotOptions): Promise<Snaps
     const copy = join(await privateFolder(options), basename(path))
     // The lock of this process ends when any of its descriptors of the file is closed, so the copy comes last.
     await copyFile(path, copy, constants.COPYFILE_FICLONE)
-    return openCopy(path, copy)
+    return openCopy(path, copy, options)
   } catch (error) {
     throw copyError(path, error)
   } finally {
@@ -229,7 +255,7 @@ async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Sna
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw copyError(path, error)
     }
-    if (same(before, await fingerprint(path))) return openCopy(path, join(folder, basename(path)))
+    if (same(before, await fingerprint(path))) return openCopy(path, join(folder, basename(path)), options)
     await rm(folder, { recursive: true, force: true })
     await sleep(100)
   }
@@ -257,13 +283,16 @@ async function privateFolder({ workDir }: SnapshotOptions): Promise<string> {
 }
 
 /** Opens a private copy; SQLite may recover its journal or WAL there. */
-function openCopy(source: string, copy: string): Snapshot {
+function openCopy(source: string, copy: string, { extensions }: SnapshotOptions): Snapshot {
   let db: Database.Database | undefined
+  let originals: Original[]
   try {
     db = new Database(copy, { fileMustExist: true })
     allowEverySchema(db)
+    loadExtensions(db, extensions)
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
     refuseCutShort(source, db, copy)
+    originals = makeLegible(db)
     db.pragma('query_only=ON')
     db.exec('BEGIN')
   } catch (error) {
@@ -275,6 +304,7 @@ function openCopy(source: string, copy: string): Snapshot {
     db: opened,
     path: copy,
     isPrivate: true,
+    originals,
     close: async () => {
       opened.close()
       await rm(join(copy, '..'), { recursive: true, force: true })

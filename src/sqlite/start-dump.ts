@@ -29,17 +29,18 @@ const threadBytes = 8 * 2 ** 20
  * do not know.
  */
 export function startDump(
-  { db, path, isPrivate }: Snapshot,
+  { db, path, isPrivate, originals }: Snapshot,
   file: string,
   options: DumpOptions,
 ): RunningDump {
   if (!isPrivate || statSync(path).size < threadBytes)
-    return { files: checkAndDump(db, file, options), stop: async () => {} }
-  const planned = planDump(db, options)
+    return { files: checkAndDump(db, file, options, originals), stop: async () => {} }
+  const planned = planDump(db, options, originals)
   const order = {
     path,
     file,
     encoding: planned.plan.settings.encoding,
+    extensions: options.extensions,
     sources: rowSources(planned),
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }
@@ -56,9 +57,10 @@ function* checkAndDump(
   db: Database.Database,
   file: string,
   options: DumpOptions,
+  originals: Snapshot['originals'],
 ): Generator<DumpFile, TableRows[]> {
   checkIntegrity(db, file)
-  return yield* dumpDatabase(db, options)
+  return yield* dumpDatabase(db, options, originals)
 }
 
 /** Yields the files of all threads as they come, then the scripts. */

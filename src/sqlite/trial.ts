@@ -18,6 +18,9 @@ import {
 } from '../dump/schema-sql.ts'
 import { checkScript, type ScriptFile } from '../dump/script.ts'
 import { errorText, RowbackError } from '../errors.ts'
+import { loadExtensions } from './extensions.ts'
+import { makeLegible } from './make-legible.ts'
+import type { PlannedDump } from './plan-dump.ts'
 
 type Connection = Database.Database
 
@@ -31,13 +34,15 @@ export class VirtualFailed extends Error {
 }
 
 /** Sets the forms in `plan`; throws a `source` error naming an object that no replay brings back. */
-export function settle(plan: Plan, schema: Schema, configs: ReadonlyMap<string, string[]>): void {
+export function settle(
+  plan: Plan,
+  schema: Schema,
+  { configs, extensions }: Pick<PlannedDump, 'configs' | 'extensions'>,
+): void {
   const unnamable = schema.objects.find(({ type, name }) => isNamedInScripts(type) && name.includes('\r\n'))
   if (unnamable) throw refusal(unnamable, 'stock sqlite3 drops the CR from the line end in its name')
-  const db = new Database(':memory:')
+  const db = emptyDatabase(plan, extensions)
   try {
-    db.unsafeMode(true)
-    for (const sql of openStatements(plan.settings)) db.exec(sql)
     settleTables(db, plan)
     settleVirtuals(db, plan, configs)
     settleIndexes(db, plan)
@@ -48,7 +53,21 @@ export function settle(plan: Plan, schema: Schema, configs: ReadonlyMap<string, 
   } finally {
     db.close()
   }
-  proveSchema(plan, schema, configs)
+  proveSchema(plan, schema, { configs, extensions })
+}
+
+/** A database in memory behind `10-open.sql`. */
+function emptyDatabase({ settings }: Plan, extensions: readonly string[]): Connection {
+  const db = new Database(':memory:')
+  try {
+    db.unsafeMode(true)
+    loadExtensions(db, extensions)
+    runAll(db, openStatements(settings))
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
 }
 
 /** Views and triggers can be inserted under any name. */
@@ -72,7 +91,7 @@ function settleVirtuals(db: Connection, plan: Plan, configs: ReadonlyMap<string,
 }
 
 function settleIndexes(db: Connection, plan: Plan): void {
-  const none = { ...plan, virtuals: [], indexes: [], views: [], triggers: [] }
+  const none = { ...plan, virtuals: [], indexes: [], views: [], triggers: [], originals: [] }
   const patched = plan.tables.filter(({ form }) => form === 'patched')
   for (const planned of patched) {
     const alone = { ...none, tables: [planned] }
@@ -93,7 +112,7 @@ function settleObjects(db: Connection, objects: PlannedObject[]): void {
 }
 
 function settleRebuilt(db: Connection, plan: Plan, configs: ReadonlyMap<string, string[]>): void {
-  const none = { ...plan, tables: [], indexes: [], views: [], triggers: [] }
+  const none = { ...plan, tables: [], indexes: [], views: [], triggers: [], originals: [] }
   for (const virtual of plan.virtuals.filter(({ mode }) => mode === 'rebuild')) {
     attemptVirtual(virtual.object, () =>
       runAll(db, schemaStatements({ ...none, virtuals: [virtual] }, configs)),
@@ -155,14 +174,17 @@ function runAll(db: Connection, statements: readonly string[]): void {
 }
 
 /** Replays the settled schema in one go and compares what `sqlite_schema` then holds. */
-function proveSchema(plan: Plan, schema: Schema, configs: ReadonlyMap<string, string[]>): void {
-  const db = new Database(':memory:')
+function proveSchema(
+  plan: Plan,
+  schema: Schema,
+  { configs, extensions }: Pick<PlannedDump, 'configs' | 'extensions'>,
+): void {
+  const db = emptyDatabase(plan, extensions)
   try {
-    db.unsafeMode(true)
-    runAll(db, openStatements(plan.settings))
     runAll(db, asReplayed('20-tables.sql', tableStatements(plan, configs)))
     runAll(db, asReplayed('40-schema.sql', schemaStatements(plan, configs)))
     runAll(db, asReplayed('90-close.sql', systemTableStatements(plan)))
+    proveOriginals(db, plan)
     const shadows = new Set(plan.virtuals.flatMap((virtual) => virtual.shadows))
     const made = db
       .prepare('SELECT type, name, tbl_name AS tableName, sql FROM sqlite_schema')
@@ -186,6 +208,17 @@ function proveSchema(plan: Plan, schema: Schema, configs: ReadonlyMap<string, st
   } finally {
     db.close()
   }
+}
+
+/** Compares the bytes of what is not legible, and makes the replayed schema legible, too. */
+function proveOriginals(db: Connection, { originals }: Plan): void {
+  const replayed = new Set(makeLegible(db).map((original) => JSON.stringify(original)))
+  const lost = originals.find((original) => !replayed.delete(JSON.stringify(original)))
+  if (!lost && replayed.size === 0) return
+  throw new RowbackError(
+    'source',
+    'dump schema: a replay would change a text that is not valid UTF-8; nothing was committed',
+  )
 }
 
 /** The statements of a script as a replay takes them apart, each allowed in a dump. */

@@ -29,6 +29,7 @@ describe('parseSettings', () => {
       assets: { include: ['**'], exclude: [] },
       excludeTables: [],
       fullText: 'logical',
+      extensions: [],
       hook: true,
       busyTimeoutMs: 10_000,
     }
@@ -50,6 +51,7 @@ assets:
     - cache/
 exclude-tables: [session, "django_session"]
 full-text: exact
+extensions: [./vec0.so, /usr/lib/mod_x.so]
 author: { name: Backup, email: backup@example.org }
 hook: false
 busy-timeout: 2.5
@@ -63,6 +65,7 @@ busy-timeout: 2.5
       assets: { include: ['favicons/', '*.json'], exclude: ['cache/'] },
       excludeTables: ['session', 'django_session'],
       fullText: 'exact',
+      extensions: ['/etc/rowback/vec0.so', '/usr/lib/mod_x.so'],
       author: { name: 'Backup', email: 'backup@example.org' },
       hook: false,
       busyTimeoutMs: 2500,

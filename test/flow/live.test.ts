@@ -21,6 +21,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { contents, projectRoot, rowback, rowbackJson } from '../support/cli.ts'
 import { databaseFrom, facts, openApplication } from '../support/database.ts'
 import { filesOf } from '../support/git.ts'
+import { hazards } from '../support/hazards.ts'
 import { tempDir } from '../support/temp.ts'
 
 const accounts = 400
@@ -178,6 +179,19 @@ describe('a database in WAL mode', () => {
     expect(sourceFiles(data)).toEqual(before)
     await application.end()
     expect(readFileSync(source).includes('not yet checkpointed')).toBe(true)
+    expect(facts(await restored(repository))).toEqual(facts(source))
+  })
+
+  test('that is open and has names that are not UTF-8 is backed up, proved and left alone.', async () => {
+    const { data, source, repository } = place(
+      `PRAGMA journal_mode=WAL; ${notes}; ${hazards['names and definitions that are not UTF-8']}`,
+    )
+    const application = await openApplication(source, change)
+    const before = sourceFiles(data)
+    await rowbackJson(['backup', source, '--repo', repository])
+    await rowbackJson(['verify', '--repo', repository])
+    expect(sourceFiles(data)).toEqual(before)
+    await application.end()
     expect(facts(await restored(repository))).toEqual(facts(source))
   })
 

@@ -14,7 +14,7 @@ import { dumpFile, dumpOpen, facts, replayed, replayedByStock } from '../support
 import { tempDir } from '../support/temp.ts'
 
 const runs = Number(process.env.PROPERTY_RUNS ?? 60)
-const options = { excludeTables: [], fullText: 'logical' as const }
+const options = { excludeTables: [], fullText: 'logical' as const, extensions: [] }
 
 /** A value to bind: a text as its bytes in the database's encoding, told from a blob by `text`. */
 type BoundValue = null | bigint | number | Buffer | { text: Buffer }

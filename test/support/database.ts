@@ -2,16 +2,19 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
+import type { Original } from '../../src/dump/legible.ts'
 import { dumpDatabase } from '../../src/sqlite/dump.ts'
 import type { DumpFile } from '../../src/sqlite/dump-rows.ts'
+import { hasLegibleSchema, makeLegible } from '../../src/sqlite/make-legible.ts'
 import type { DumpOptions } from '../../src/sqlite/plan-dump.ts'
 import { replayDump } from '../../src/sqlite/replay.ts'
 import { tempDir } from './temp.ts'
 
-const defaults: DumpOptions = { excludeTables: [], fullText: 'logical' }
+const defaults: DumpOptions = { excludeTables: [], fullText: 'logical', extensions: [] }
 
 /** Makes a database from SQL with stock sqlite3, which allows double-quoted strings and writable_schema. */
 export function databaseFrom(sql: string, file = join(tempDir(), 'source.db')): string {
@@ -57,17 +60,33 @@ export async function openApplication(file: string, sql: string): Promise<Applic
 
 /** The files of a dump in replay order. */
 export function dumpFile(file: string, options: Partial<DumpOptions> = {}): DumpFile[] {
-  const db = new Database(file, { readonly: true })
+  const { db, originals } = openLegible(file)
   try {
-    return dumpOpen(db, options)
+    return dumpOpen(db, options, originals)
   } finally {
     db.close()
   }
 }
 
+/** A database, or a copy of it where its schema must be made legible, which says what it was. */
+function openLegible(file: string): { db: Database.Database; originals: Original[] } {
+  const db = new Database(file, { readonly: true })
+  if (hasLegibleSchema(db)) return { db, originals: [] }
+  db.close()
+  const path = join(tempDir(), 'legible.db')
+  copyFileSync(file, path)
+  const copy = new Database(path)
+  copy.unsafeMode(true)
+  return { db: copy, originals: makeLegible(copy) }
+}
+
 /** `dumpFile` for an open connection. */
-export function dumpOpen(db: Database.Database, options: Partial<DumpOptions> = {}): DumpFile[] {
-  const files = [...dumpDatabase(db, { ...defaults, ...options })]
+export function dumpOpen(
+  db: Database.Database,
+  options: Partial<DumpOptions> = {},
+  originals: readonly Original[] = [],
+): DumpFile[] {
+  const files = [...dumpDatabase(db, { ...defaults, ...options }, originals)]
   return files.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
 }
 
@@ -111,7 +130,7 @@ function factsWhere(
   file: string,
   include: (table: string, shadows: ReadonlySet<string>) => boolean,
 ): string[] {
-  const db = new Database(file, { readonly: true })
+  const { db, originals } = openLegible(file)
   try {
     const lines = [
       'encoding',
@@ -121,6 +140,7 @@ function factsWhere(
       'application_id',
       'journal_mode',
     ].map((name) => `${name} ${db.pragma(name, { simple: true })}`)
+    lines.push(...originals.map((original) => JSON.stringify(original)))
     const objects = db
       .prepare('SELECT tbl_name, type, hex(name), hex(tbl_name), hex(sql) FROM sqlite_schema ORDER BY 2, 3')
       .raw()

@@ -85,6 +85,26 @@ umn"); INSERT INTO "line
 break" VALUES (1); CREATE TABLE "-rf"(v); INSERT INTO "-rf" VALUES (1);
     CREATE TABLE "x.sql"(v); INSERT INTO "x.sql" VALUES ('; DROP TABLE t; --');
     CREATE INDEX "idx ""1""" ON "é"(v); CREATE VIEW "v'w" AS SELECT 1; CREATE TRIGGER "t;r" AFTER INSERT ON "é" BEGIN SELECT 1; END;`,
+  'names and definitions that are not UTF-8': `
+    CREATE TABLE "cafø"(id INTEGER PRIMARY KEY, "prøx" TEXT, v UNIQUE); INSERT INTO "cafø" VALUES (1,'a',2),(2,CAST(x'e9' AS TEXT),3);
+    ALTER TABLE "cafø" ADD COLUMN late DEFAULT 'nø''ll'; INSERT INTO "cafø" VALUES (9,'z',7,'q');
+    CREATE INDEX "iø" ON "cafø"("prøx"); CREATE INDEX partial ON "cafø"(v) WHERE late='nø''ll'; CREATE UNIQUE INDEX expression ON "cafø"(late||'ø',id);
+    CREATE VIEW "vø" AS SELECT 'ø', * FROM "cafø" -- ø
+    ; CREATE TRIGGER "tø" AFTER INSERT ON "cafø" BEGIN SELECT 'ø'; END;
+    CREATE TABLE countedø(id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO countedø VALUES (7,1); DELETE FROM countedø;
+    CREATE TABLE "kø"("kø" TEXT COLLATE NOCASE, b, PRIMARY KEY(b DESC,"kø")) WITHOUT ROWID; INSERT INTO "kø" VALUES ('b',1),('a',1),('c',2);
+    CREATE TABLE made(a, "bø" AS (a||'ø') STORED, c AS (a||'ø')); INSERT INTO made(a) VALUES (1),('x'); CREATE INDEX made_c ON made(c);
+    CREATE TABLE noted(a CHECK(a<>'ø') /* ø */); INSERT INTO noted VALUES ('x');
+    CREATE VIRTUAL TABLE "fø" USING fts5(a, "bø"); INSERT INTO "fø" VALUES ('x y','z');
+    CREATE VIRTUAL TABLE over USING fts5(late, content="cafø", content_rowid=id); INSERT INTO over(over) VALUES ('rebuild');
+    CREATE TABLE "a character of the plane that stands for bytes"(${'\u{10fee9}'});
+    ANALYZE; PRAGMA writable_schema=ON;
+    UPDATE sqlite_schema SET name=replace(name,'ø',CAST(x'e9' AS TEXT)),tbl_name=replace(tbl_name,'ø',CAST(x'e9' AS TEXT)),sql=replace(sql,'ø',CAST(x'e9' AS TEXT));
+    UPDATE sqlite_sequence SET name=replace(name,'ø',CAST(x'e9' AS TEXT)); UPDATE sqlite_stat1 SET tbl=replace(tbl,'ø',CAST(x'e9' AS TEXT));
+    PRAGMA writable_schema=RESET; REINDEX; UPDATE made SET a=a;`,
+  'names and definitions that hold a NUL': `
+    CREATE TABLE t(a, b); INSERT INTO t VALUES (1,2); CREATE INDEX i ON t(a); CREATE VIEW v AS SELECT 1; PRAGMA writable_schema=ON;
+    UPDATE sqlite_schema SET sql=sql||char(0)||'rest'; UPDATE sqlite_schema SET name='v'||char(0)||'x',tbl_name='v'||char(0)||'x' WHERE name='v';`,
   'one name for a trigger and a table, and very long names': `
     CREATE TABLE t(v); CREATE TRIGGER t AFTER INSERT ON t BEGIN SELECT 1; END;
     CREATE TABLE "${'long'.repeat(200)}"(v); INSERT INTO "${'long'.repeat(200)}" VALUES (1);
