@@ -115,14 +115,20 @@ export function rowLiterals(
 export function parseLiteral(text: string, encoding: Encoding = 'UTF-8'): Value {
   if (text === 'NULL') return null
   if (text.startsWith("X'")) return Buffer.from(text.slice(2, -1), 'hex')
-  if (text.startsWith('CAST(')) return { text: Buffer.from(text.slice(7, -10), 'hex') }
+  if (text.startsWith('CAST(')) return { text: wholeUnits(Buffer.from(text.slice(7, -10), 'hex'), encoding) }
   if (text.startsWith("'") || text.startsWith('replace(')) return encode(parseText(text), encoding)
   return /^-?\d+$/.test(text) ? BigInt(text) : parseReal(text)
 }
 
+/** SQLite stores no half of a UTF-16 unit. */
+function wholeUnits(bytes: Buffer, encoding: Encoding): Buffer {
+  return encoding === 'UTF-8' ? bytes : bytes.subarray(0, bytes.length - (bytes.length % 2))
+}
+
 function encode(text: string, encoding: Encoding): TextBytes {
   if (encoding === 'UTF-8') return { text: Buffer.from(text) }
-  const units = Buffer.from(text, 'utf16le')
+  // SQLite's UTF-8 reader knows neither of the two.
+  const units = Buffer.from(text.replace(/[\ufffe\uffff]/g, '\ufffd'), 'utf16le')
   return { text: encoding === 'UTF-16le' ? units : units.swap16() }
 }
 

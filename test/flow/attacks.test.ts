@@ -269,9 +269,10 @@ describe.each([
   { kind: 'a virtual table', attacks: virtualAttacks },
   { kind: 'the order of the files', attacks: orderAttacks },
 ])('$kind is refused:', ({ attacks }) => {
-  for (const { name, changes, message } of attacks)
+  for (const [index, { name, changes, message }] of attacks.entries()) {
     test(`${name}.`, async () => {
       const scene = await hostileScene()
-      await expectRefused(scene, hostileCommit(scene, { changes }), { message })
+      await expectRefused(scene, hostileCommit(scene, { changes }), { message, program: index % 4 === 0 })
     })
+  }
 })

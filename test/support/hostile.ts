@@ -53,7 +53,8 @@ export interface Hostile {
   mode?: string
   /** Made of the changed tree. */
   tree?: (repository: string, tree: string) => string
-  message?: string
+  /** The whole message of the commit; that of the backup without it. */
+  commitMessage?: string
 }
 
 const identity = Object.fromEntries(
@@ -66,7 +67,7 @@ const identity = Object.fromEntries(
 /** Puts a changed copy of the last backup on top of the branch and returns its id. */
 export function hostileCommit(
   scene: Scene,
-  { changes = {}, mode = '100644', tree, message }: Hostile,
+  { changes = {}, mode = '100644', tree, commitMessage }: Hostile,
 ): string {
   const { repository } = scene
   const index = { GIT_DIR: repository, GIT_INDEX_FILE: join(tempDir(), 'index') }
@@ -83,7 +84,7 @@ export function hostileCommit(
   })
   const changed = git(repository, ['write-tree'], index)
   const made = tree ? tree(repository, changed) : changed
-  const text = message ?? git(repository, ['log', '-1', '--format=%B', 'main'])
+  const text = commitMessage ?? git(repository, ['log', '-1', '--format=%B', 'main'])
   const commit = git(repository, ['commit-tree', made, '-p', 'main', '-m', text], identity)
   git(repository, ['update-ref', 'refs/heads/main', commit])
   return commit
@@ -115,12 +116,12 @@ export interface Refusal {
   message: string | RegExp
 }
 
-/** Expects that a restore of the commit is refused, by the API and by the program, and that nothing has changed. */
+/** Expects that a restore of the commit is refused, with `program` by the program too, and that nothing has changed. */
 export async function expectRefused(
   { dir, repository }: Scene,
   commit: string,
-  { code = 'dump', message }: Refusal,
-) {
+  { code = 'dump', message, program = false }: Refusal & { program?: boolean },
+): Promise<void> {
   const before = contents(dir)
   const target = join(dir, 'out')
   const error: unknown = await restore({ repository, rev: commit, target }).then(
@@ -132,6 +133,7 @@ export async function expectRefused(
   expect(refused.message).toMatch(message)
   expect(refused.code).toBe(code)
   expect(contents(dir)).toEqual(before)
+  if (!program) return
   const options = { cwd: dir, env: { TMPDIR: join(dir, 'tmp') } }
   const ended = await rowback(['restore', commit, '--to', target, '--repo', repository], options)
   expect(ended.stderr).not.toMatch(/^ {4}at /m)
