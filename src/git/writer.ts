@@ -51,18 +51,20 @@ export class NativeWriter implements Writer {
     return own ?? (await this.#store.readBlob(oid))
   }
 
-  commit(commit: NewCommit): Promise<string> {
-    return this.#inOrder(async () => {
+  async commit(commit: NewCommit, accept?: (oid: string) => Promise<void>): Promise<string> {
+    const oid = await this.#inOrder(async () => {
       await this.#expectTip(commit.parent)
       const fastImport = await this.#fastImport()
-      const oid = await fastImport.commit(commit)
+      const written = await fastImport.commit(commit)
       await fastImport.finish()
       await publishObjects(this.#session as string, this.#store.gitDir)
-      await moveBranch(this.#store, oid, commit)
       this.#over = this.#overBecause('it has ended with a commit')
       await this.#clear()
-      return oid
+      return written
     })
+    await accept?.(oid)
+    await moveBranch(this.#store, oid, commit)
+    return oid
   }
 
   async abort(): Promise<void> {
