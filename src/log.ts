@@ -1,6 +1,6 @@
 /** The log and show flows: the commits of a repository and what they hold. */
 
-import { readAssetEntries, readCommitTree, sourceFileName } from './commit-tree.ts'
+import { pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { ManifestTable } from './dump/manifest.ts'
 import type { Commit } from './git/commit.ts'
 import { openStore } from './git/open-store.ts'
@@ -77,10 +77,10 @@ export async function show({
       tree: tree.commit.tree,
       parents: tree.commit.parents,
       message: tree.commit.message,
-      databases: tree.manifest.databases.map(({ name, path, tables }) => ({
-        name,
-        path: path ?? sourceFileName(tree),
-        tables,
+      databases: tree.manifest.databases.map((database) => ({
+        name: database.name,
+        path: pathInSource(tree, database),
+        tables: database.tables,
       })),
       files: assets.map((asset) => ({
         path: asset.path,

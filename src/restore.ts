@@ -4,11 +4,11 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { link, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import type { FileEntry } from './assets/manifest.ts'
+import type { AssetEntry, FileEntry } from './assets/manifest.ts'
 import { isSafePath, storedPath } from './assets/paths.ts'
 import { planAssets } from './assets/plan.ts'
 import { type CopyContent, restoreAssets } from './assets/restore.ts'
-import { type CommitTree, readAssetEntries, readCommitTree, sourceFileName } from './commit-tree.ts'
+import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
@@ -43,11 +43,7 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
   return withCommit(options, async (store, tree, phases) => {
     await refuseOccupied(target)
     const assets = await readAssetEntries(store, tree)
-    const databases = tree.manifest.databases.map((database) => ({
-      database,
-      path: databasePath(tree, database),
-    }))
-    planAssets([...assets, ...databases.flatMap(({ path }) => databaseFiles(path))])
+    const databases = databasesInSource(tree, assets)
     const counts = { databases: databases.length, rows: 0, files: 0, bytes: 0 }
     await replacing(target, options.rev, async (draft) => {
       await mkdir(draft)
@@ -121,13 +117,29 @@ async function withCommit(
   }
 }
 
+/**
+ * The databases of a commit with their paths in the source. Throws a `dump` error where a path leaves the target, or
+ * where databases and assets cannot be beside one another.
+ */
+export function databasesInSource(
+  tree: CommitTree,
+  assets: readonly AssetEntry[],
+): { database: ManifestDatabase; path: string }[] {
+  const databases = tree.manifest.databases.map((database) => ({
+    database,
+    path: databasePath(tree, database),
+  }))
+  planAssets([...assets, ...databases.flatMap(({ path }) => databaseFiles(path))])
+  return databases
+}
+
 /** Where a database lies in the source. */
-function databasePath(tree: CommitTree, { name, path }: ManifestDatabase): string {
-  const found = path ?? sourceFileName(tree)
+function databasePath(tree: CommitTree, database: ManifestDatabase): string {
+  const found = pathInSource(tree, database)
   if (isSafePath(found)) return found
   throw new RowbackError(
     'dump',
-    `restore database ${JSON.stringify(name)}: its path ${JSON.stringify(found)} leaves the target`,
+    `restore database ${JSON.stringify(database.name)}: its path ${JSON.stringify(found)} leaves the target`,
   )
 }
 

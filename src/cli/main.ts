@@ -91,6 +91,7 @@ export function program(): Command {
     'verify [rev...]',
     'prove that commits restore to what they were made from (default: the latest)',
   )
+    .option('--all', 'every commit that REV reaches, each tree once; leaves out what was proved before')
     .option('--unless-proved', 'leave out what was proved in this repository before')
     .action(run((context, flags, revs) => runVerify(context, flags, revs)))
   verb(root, 'push', 'push what is not pushed yet')
