@@ -18,6 +18,9 @@ function text(problem: (value: string) => string | undefined) {
   })
 }
 
+/** Which commits a backup proves before the branch moves to them. */
+export const verifyModes = ['always', 'schema', 'never'] as const
+
 /** SQLite keeps its busy timeout, in milliseconds, in 31 bits. */
 const longestTimeout = Math.floor((2 ** 31 - 1) / 1000)
 
@@ -43,6 +46,7 @@ export const settingsFile = z.strictObject({
   'exclude-tables': z.array(text(lineProblem)).default([]),
   'full-text': z.enum(['logical', 'exact']).default('logical'),
   author: author.optional(),
+  verify: z.enum(verifyModes).default('schema'),
   hook: z.boolean().default(true),
   'busy-timeout': seconds.default(10),
 })

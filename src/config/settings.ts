@@ -30,6 +30,11 @@ export interface Settings {
   fullText: 'logical' | 'exact'
   /** Who commits. */
   author?: { name: string; email: string } | undefined
+  /**
+   * Which commits a backup proves before the branch moves to them: each, the first one and those that change the
+   * schema (the default), or none.
+   */
+  verify: 'always' | 'schema' | 'never'
   /** Whether `hooks/pre-push` is installed into a new repository; default true. */
   hook: boolean
   /** How long a locked source is waited for, in milliseconds; default 10000. */
@@ -68,6 +73,7 @@ function settings(file: SettingsFile, directory: string): Settings {
     excludeTables: file['exclude-tables'],
     fullText: file['full-text'],
     author: file.author,
+    verify: file.verify,
     hook: file.hook,
     busyTimeoutMs: Math.round(file['busy-timeout'] * 1000),
   }

@@ -29,6 +29,7 @@ describe('parseSettings', () => {
       assets: { include: ['**'], exclude: [] },
       excludeTables: [],
       fullText: 'logical',
+      verify: 'schema',
       hook: true,
       busyTimeoutMs: 10_000,
     }
@@ -51,6 +52,7 @@ assets:
 exclude-tables: [session, "django_session"]
 full-text: exact
 author: { name: Backup, email: backup@example.org }
+verify: always
 hook: false
 busy-timeout: 2.5
 `
@@ -64,6 +66,7 @@ busy-timeout: 2.5
       excludeTables: ['session', 'django_session'],
       fullText: 'exact',
       author: { name: 'Backup', email: 'backup@example.org' },
+      verify: 'always',
       hook: false,
       busyTimeoutMs: 2500,
     })
