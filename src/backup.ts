@@ -1,6 +1,7 @@
 /** The backup flow: source → snapshot → dump → store → push. */
 
 import { readCommitTree } from './commit-tree.ts'
+import type { Settings } from './config/settings.ts'
 import { formatVersion, type Manifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Identity } from './git/commit.ts'
@@ -16,8 +17,9 @@ import { readSource, type Source, sourceName } from './source.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
 import { openSnapshot, sourceError } from './sqlite/snapshot.ts'
 import { startDump } from './sqlite/start-dump.ts'
-import { commitMessage, type Summary, summarize } from './summary.ts'
+import { commitMessage, type Summary, summarize, type VerifyPolicy } from './summary.ts'
 import { TreeBuilder } from './tree-builder.ts'
+import { isFailedProof, verifyCommit } from './verify.ts'
 import { writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
 
 export interface BackupOptions {
@@ -41,6 +43,11 @@ export interface BackupOptions {
   author?: Identity | undefined
   /** Of the commit, in seconds since 1970; now without it. */
   time?: number | undefined
+  /**
+   * Which commits are proved before the branch moves to them: each, the first one and those whose summary says
+   * `schemaChanged` (the default), or none.
+   */
+  verify?: Settings['verify'] | undefined
   /** Whether a repository that is made gets the pre-push hook; it does without it. */
   hook?: boolean | undefined
   busyTimeoutMs?: number | undefined
@@ -56,6 +63,8 @@ export interface BackupResult {
   tree: string
   subject: string
   summary: Summary
+  /** Whether the new commit was proved before the branch moved to it. */
+  verified: boolean
   /** Files of the tree that had to be written, and those that the last commit holds. */
   files: { written: number; reused: number }
   bytes: { total: number; written: number }
@@ -64,7 +73,10 @@ export interface BackupResult {
   push: PushResult | undefined
 }
 
-/** Backs the source up as one commit and pushes it. Throws RowbackError; the last commit is intact then. */
+/**
+ * Backs the source up as one commit and pushes it. Throws RowbackError; the last commit is intact then. A commit that
+ * does not verify gives a `difference` error: it is kept under `refs/rowback/failed/`, and the branch does not move.
+ */
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const phases = new Phases(options.onProgress)
   phases.begin('scan')
@@ -82,7 +94,7 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
       phases.end()
       return { ...committed, push, timesMs: phases.timesMs }
     } catch (error) {
-      await discard()
+      if (!(error instanceof RowbackError && error.code === 'difference')) await discard()
       throw error
     } finally {
       await unlock()
@@ -127,20 +139,60 @@ async function commitSource(
     const { files, bytes } = tree
     const result = { tree: tree.oid(), summary, files, bytes, warnings: source.warnings }
     if (before && before.commit.tree === result.tree) {
-      return { ...result, commit: undefined, latest: before.commit.oid, subject: 'nothing changed' }
+      const subject = 'nothing changed'
+      return { ...result, commit: undefined, latest: before.commit.oid, subject, verified: false }
     }
     phases.begin('commit')
+    const first = before === undefined
+    const verify = verifyPolicy(options.verify ?? 'schema', first, summary)
     const message = commitMessage(summary, {
       name: options.name ?? sourceName(source.path),
       sourceFile: source.kind === 'file' ? source.databases[0]?.path : undefined,
-      first: before === undefined,
+      first,
       version,
       format: formatVersion,
+      verify,
     })
-    const commit = await writer.commit({ parent, ...tree.changes(), message, ...signature(options) })
-    return { ...result, commit, latest: commit, subject: message.slice(0, message.indexOf('\n')) }
+    const commit = await writer.commit(
+      { parent, ...tree.changes(), message, ...signature(options) },
+      verify.applies ? (oid) => verifyNewCommit(store, oid, options, phases) : undefined,
+    )
+    const subject = message.slice(0, message.indexOf('\n'))
+    return { ...result, commit, latest: commit, subject, verified: verify.applies }
   } finally {
     await writer.abort()
+  }
+}
+
+function verifyPolicy(mode: Settings['verify'], first: boolean, { schemaChanged }: Summary): VerifyPolicy {
+  return { mode, applies: mode === 'always' || (mode === 'schema' && (first || schemaChanged)) }
+}
+
+/** Proves a commit that the branch has not moved to. One that does not verify is kept on a ref of its own. */
+async function verifyNewCommit(
+  store: Store,
+  oid: string,
+  { extensions, onProgress }: BackupOptions,
+  phases: Phases,
+): Promise<void> {
+  phases.begin('verify')
+  try {
+    await withWorkDir(store.gitDir, (scratch) =>
+      verifyCommit(store, oid, { unlessProved: true, scratch, extensions, onProgress }),
+    )
+  } catch (error) {
+    if (!isFailedProof(error)) throw error
+    const ref = `refs/rowback/failed/${oid.slice(0, 12)}`
+    await store.setRef(ref, oid)
+    throw new RowbackError(
+      'difference',
+      `${error.message}; the commit is kept as ${ref}, branch ${store.branch} did not move, nothing was pushed`,
+      {
+        hint: `rowback verify ${ref}, and please report what it says`,
+        cause: error,
+        result: { failed: { commit: oid, ref } },
+      },
+    )
   }
 }
 

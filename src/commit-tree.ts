@@ -2,7 +2,7 @@
 
 import { type AssetEntry, parseAssetLine } from './assets/manifest.ts'
 import { shownPath } from './assets/paths.ts'
-import { type Manifest, parseManifest } from './dump/manifest.ts'
+import { type Manifest, type ManifestDatabase, parseManifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Commit } from './git/commit.ts'
 import type { Store } from './git/store.ts'
@@ -54,8 +54,13 @@ export async function readAssetEntries(store: Store, { entries }: CommitTree): P
   return assets.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
 }
 
+/** Where a database lies in the source; nothing says that the path is safe. */
+export function pathInSource(tree: Pick<CommitTree, 'commit'>, { path }: ManifestDatabase): string {
+  return path ?? sourceFileName(tree)
+}
+
 /** The file name of a source that was one file: what restore calls its database. */
-export function sourceFileName({ commit }: Pick<CommitTree, 'commit'>): string {
+function sourceFileName({ commit }: Pick<CommitTree, 'commit'>): string {
   try {
     const name: unknown = JSON.parse(commit.trailers.get('Rowback-Source') ?? '')
     if (typeof name === 'string' && /^[^/\0]+$/.test(name) && name !== '.' && name !== '..') return name

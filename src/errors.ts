@@ -25,15 +25,18 @@ export class RowbackError extends Error {
   override readonly name = 'RowbackError'
   readonly code: ErrorCode
   readonly hint: string | undefined
+  /** What there is to know beyond the message: keys that join `error` in the JSON document. */
+  readonly result: Readonly<Record<string, unknown>>
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { hint?: string | undefined; cause?: unknown } = {},
+    options: { hint?: string | undefined; cause?: unknown; result?: object } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.hint = options.hint
+    this.result = { ...options.result }
   }
 }
 

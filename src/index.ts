@@ -17,4 +17,12 @@ export { type PushOptions, type PushResult, push } from './push.ts'
 export { type RestoreOptions, type RestoreResult, restore, restoreFile } from './restore.ts'
 export type { RowChange } from './row-changes.ts'
 export type { AssetSummary, Summary, TableSummary } from './summary.ts'
-export { type VerifyOptions, type VerifyResult, verify } from './verify.ts'
+export {
+  type VerifyAllOptions,
+  type VerifyAllResult,
+  type VerifyFailure,
+  type VerifyOptions,
+  type VerifyResult,
+  verify,
+  verifyAll,
+} from './verify.ts'

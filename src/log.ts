@@ -1,6 +1,6 @@
 /** The log and show flows: the commits of a repository and what they hold. */
 
-import { readAssetEntries, readCommitTree, sourceFileName } from './commit-tree.ts'
+import { pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { ManifestTable } from './dump/manifest.ts'
 import type { Commit } from './git/commit.ts'
 import { openStore } from './git/open-store.ts'
@@ -14,6 +14,8 @@ export interface LogEntry {
   /** Counts of the whole commit; undefined where the commit's trailers do not say. */
   rows: number | undefined
   assets: number | undefined
+  /** Whether the commit was proved before the branch moved to it; undefined where its trailers do not say. */
+  verified: boolean | undefined
 }
 
 export interface LogOptions {
@@ -40,6 +42,7 @@ function logEntry({ oid, author, subject, trailers }: Commit): LogEntry {
     const found = /^\d+/.exec(trailers.get(trailer) ?? '')
     return found ? Number(found[0]) : undefined
   }
+  const verify = trailers.get('Rowback-Verify') ?? ''
   return {
     commit: oid,
     time: author.time,
@@ -47,6 +50,7 @@ function logEntry({ oid, author, subject, trailers }: Commit): LogEntry {
     author: `${author.name} <${author.email}>`,
     rows: counted('Rowback-Rows'),
     assets: counted('Rowback-Assets'),
+    verified: /^(yes|no) /.test(verify) ? verify.startsWith('yes ') : undefined,
   }
 }
 
@@ -77,10 +81,10 @@ export async function show({
       tree: tree.commit.tree,
       parents: tree.commit.parents,
       message: tree.commit.message,
-      databases: tree.manifest.databases.map(({ name, path, tables }) => ({
-        name,
-        path: path ?? sourceFileName(tree),
-        tables,
+      databases: tree.manifest.databases.map((database) => ({
+        name: database.name,
+        path: pathInSource(tree, database),
+        tables: database.tables,
       })),
       files: assets.map((asset) => ({
         path: asset.path,

@@ -7,6 +7,8 @@ export interface Progress {
   bytes: number
   /** Since the phase began. */
   elapsedMs: number
+  /** Which commit the flow is at, counted from 1, and of how many; where it goes through several. */
+  commit?: { number: number; of: number } | undefined
 }
 
 export type OnProgress = (progress: Progress) => void

@@ -7,7 +7,7 @@ import { redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
 import { type OnProgress, Phases } from './progress.ts'
-import { verifyCommit } from './verify.ts'
+import { isFailedProof, verifyCommit } from './verify.ts'
 
 export interface PushOptions {
   repository: string
@@ -58,7 +58,7 @@ export async function pushStore(
   const commits = await commitsSince(store, known)
   const own = await hasOwnHook(store.gitDir)
   phases.begin('verify')
-  const verified = own ? await verifyAll(store, commits, options) : 0
+  const verified = own ? await verifyUnproved(store, url, commits, options) : 0
   phases.begin('push')
   if (commits.length > 0) await pushBranch(store, url, store.branch, { verifyHook: !own })
   await store.setConfig(remoteKey, url)
@@ -92,15 +92,30 @@ async function commitsSince(store: Store, known: string | undefined): Promise<st
   return commits.reverse()
 }
 
-async function verifyAll(
+/** Proves what was not proved yet, and returns how many that were; nothing leaves together with a commit that fails. */
+async function verifyUnproved(
   store: Store,
+  url: string,
   commits: string[],
   options: Pick<PushOptions, 'extensions' | 'onProgress'>,
 ): Promise<number> {
   let verified = 0
   for (const commit of commits) {
-    const { proved } = await verifyCommit(store, commit, { ...options, unlessProved: true })
-    if (proved === 'now') verified += 1
+    try {
+      const { proved } = await verifyCommit(store, commit, { ...options, unlessProved: true })
+      if (proved === 'now') verified += 1
+    } catch (error) {
+      throw isFailedProof(error) ? heldBack(store, url, commit, error) : error
+    }
   }
   return verified
+}
+
+function heldBack(store: Store, url: string, commit: string, error: RowbackError): RowbackError {
+  const { code, message } = error
+  const past = `git --git-dir=${JSON.stringify(store.gitDir)} push --no-verify ${redactUrl(url)} ${store.branch}`
+  return new RowbackError(code, `push to ${redactUrl(url)}: ${message}; nothing was pushed`, {
+    hint: `rowback verify ${commit.slice(0, 12)}, and to push all the same: ${past}`,
+    cause: error,
+  })
 }

@@ -6,9 +6,9 @@ import { link, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { AssetEntry, FileEntry } from './assets/manifest.ts'
 import { isSafePath, shownPath, storedPath } from './assets/paths.ts'
-import { planAssets } from './assets/plan.ts'
+import { type AssetPlan, planAssets } from './assets/plan.ts'
 import { type CopyContent, refuseFoldedNames, restoreAssets } from './assets/restore.ts'
-import { type CommitTree, readAssetEntries, readCommitTree, sourceFileName } from './commit-tree.ts'
+import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
@@ -45,11 +45,7 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
   return withCommit(options, async (store, tree, phases) => {
     await refuseOccupied(target)
     const assets = await readAssetEntries(store, tree)
-    const databases = tree.manifest.databases.map((database) => ({
-      database,
-      path: databasePath(tree, database),
-    }))
-    const { collision } = planAssets([...assets, ...databases.flatMap(({ path }) => databaseFiles(path))])
+    const { databases, collision } = databasesInSource(tree, assets)
     await checkContents(store, tree, assets)
     const counts = { databases: databases.length, rows: 0, files: 0, bytes: 0 }
     await replacing(target, options.rev, async (draft) => {
@@ -134,13 +130,29 @@ async function withCommit(
   }
 }
 
+/**
+ * The databases of a commit with their paths in the source, and two paths that a disk may fold together. Throws a `dump` error where a path leaves the target, or
+ * where databases and assets cannot be beside one another.
+ */
+export function databasesInSource(
+  tree: CommitTree,
+  assets: readonly AssetEntry[],
+): { databases: { database: ManifestDatabase; path: string }[]; collision: AssetPlan['collision'] } {
+  const databases = tree.manifest.databases.map((database) => ({
+    database,
+    path: databasePath(tree, database),
+  }))
+  const { collision } = planAssets([...assets, ...databases.flatMap(({ path }) => databaseFiles(path))])
+  return { databases, collision }
+}
+
 /** Where a database lies in the source. */
-function databasePath(tree: CommitTree, { name, path }: ManifestDatabase): string {
-  const found = path ?? sourceFileName(tree)
+function databasePath(tree: CommitTree, database: ManifestDatabase): string {
+  const found = pathInSource(tree, database)
   if (isSafePath(found)) return found
   throw new RowbackError(
     'dump',
-    `restore database ${JSON.stringify(name)}: its path ${JSON.stringify(found)} leaves the target`,
+    `restore database ${JSON.stringify(database.name)}: its path ${JSON.stringify(found)} leaves the target`,
   )
 }
 

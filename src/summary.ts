@@ -1,5 +1,6 @@
 /** What a commit changed, in numbers and in words: the commit message. */
 
+import type { Settings } from './config/settings.ts'
 import { type TreeEntry, treeChanges } from './git/tree.ts'
 import { type ReadBlob, type TableChange, type TreeSide, tableChanges } from './row-changes.ts'
 
@@ -76,6 +77,13 @@ export interface CommitFacts {
   first: boolean
   version: string
   format: number
+  verify: VerifyPolicy
+}
+
+/** Which commits are to be proved, and whether this one is. */
+export interface VerifyPolicy {
+  mode: Settings['verify']
+  applies: boolean
 }
 
 /** The whole message of a commit: subject, a line a table, trailers. */
@@ -143,5 +151,6 @@ function trailers(summary: Summary, facts: CommitFacts): string[] {
     ...(facts.sourceFile === undefined ? [] : [`Rowback-Source: ${JSON.stringify(facts.sourceFile)}`]),
     `Rowback-Rows: ${summary.rows} +${rows.added} ~${rows.changed} -${rows.removed}`,
     `Rowback-Assets: ${summary.files} +${summary.assets.added} ~${summary.assets.changed} -${summary.assets.removed}`,
+    `Rowback-Verify: ${facts.verify.applies ? 'yes' : 'no'} ${facts.verify.mode}`,
   ]
 }

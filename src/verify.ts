@@ -1,49 +1,35 @@
-/** The verify flow: store → replay → dump again → compare. Equal tree ids are the proof. */
+/** The verify flows: one commit, or every commit of a history. Equal tree ids are the proof; see `prove.ts`. */
 
 import { rmSync } from 'node:fs'
-import { appendFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
-import { shownPath } from './assets/paths.ts'
-import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
-import type { Manifest } from './dump/manifest.ts'
-import { errorText, hasErrno, RowbackError } from './errors.ts'
+import { readCommitTree } from './commit-tree.ts'
+import { type ErrorCode, errorText, RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
-import { replayDatabase } from './restore.ts'
-import { dumpDatabase } from './sqlite/dump.ts'
-import { loadExtensions } from './sqlite/extensions.ts'
-import { foreignKeyViolations, integrityFinding } from './sqlite/integrity.ts'
-import { makeLegible } from './sqlite/make-legible.ts'
-import { allowEverySchema } from './sqlite/snapshot.ts'
-import { TreeBuilder } from './tree-builder.ts'
-import { writeDatabase, writeManifest, writeStoredAssets } from './write-tree.ts'
+import { Proofs, treeClaim } from './proofs.ts'
+import { type Proof, proveCommit } from './prove.ts'
 
 export interface VerifyOptions {
   repository: string
   branch?: string | undefined
   rev: string
-  /** Whether a tree that was proved before is left alone. */
+  /** Whether what was proved before, of the tree or of its parts, is left alone. */
   unlessProved?: boolean | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
   extensions?: readonly string[] | undefined
   onProgress?: OnProgress | undefined
 }
 
-export interface VerifyResult {
+/** The counts are 0 for a tree that was proved before. */
+export interface VerifyResult extends Proof {
   commit: string
   tree: string
   /** Whether the tree was proved by an earlier run. */
   proved: 'now' | 'before'
-  databases: number
-  rows: number
-  files: number
-  bytes: number
-  /** Rows that name a row that is not there, in the source as in the copy. */
-  foreignKeyViolations: number
   timesMs: Record<string, number>
 }
 
@@ -57,171 +43,171 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   }
 }
 
+interface ProofOptions extends Pick<VerifyOptions, 'extensions' | 'onProgress'> {
+  /** A private folder for what is replayed; one in the system's temporary folder without it. */
+  scratch?: string | undefined
+}
+
 /** `verify` for an open repository and a full commit id. */
 export async function verifyCommit(
   store: Store,
   oid: string,
-  {
-    unlessProved,
-    extensions,
-    onProgress,
-  }: Pick<VerifyOptions, 'unlessProved' | 'extensions' | 'onProgress'> = {},
+  options: ProofOptions & Pick<VerifyOptions, 'unlessProved'> = {},
 ): Promise<VerifyResult> {
-  const phases = new Phases(onProgress)
-  phases.begin('read')
-  const commit = await readCommitTree(store, oid)
-  const tree = commit.commit.tree
-  const counts = { databases: 0, rows: 0, files: 0, bytes: 0, foreignKeyViolations: 0 }
-  if (unlessProved && (await readProved(store)).has(tree)) {
-    return { commit: oid, tree, proved: 'before', ...counts, timesMs: phases.timesMs }
-  }
-  const differing = new Map<string, Buffer>()
-  const sink = {
-    writeBlob: async (blob: string, content: Buffer) => void differing.set(blob, content),
-    writeFile: async () => {},
-  }
-  const rebuilt = new TreeBuilder(commit.entries, sink, phases)
-  const manifest = await rebuild(store, commit, rebuilt, { counts, extensions, phases })
-  phases.end()
-  if (rebuilt.oid() !== tree) throw await difference(store, commit, rebuilt, differing)
-  await noteProved(store, tree)
-  const rows = manifest.databases.flatMap(({ tables }) => tables).reduce((sum, table) => sum + table.rows, 0)
-  const files = manifest.assets.files
-  return {
-    commit: oid,
-    tree,
-    proved: 'now',
-    ...counts,
-    rows,
-    files,
-    bytes: rebuilt.bytes.total,
-    timesMs: phases.timesMs,
+  const { unlessProved: trusted = false } = options
+  try {
+    return await prove(store, oid, await Proofs.read(store, { trusted }), options)
+  } catch (error) {
+    if (!isFailedProof(error)) throw error
+    const hint = error.hint ?? 'rowback verify --all'
+    throw new RowbackError(error.code, `verify ${oid.slice(0, 12)}: ${error.message}`, { hint, cause: error })
   }
 }
 
-/** Replays each database into a scratch folder and dumps it again into `rebuilt`. */
-async function rebuild(
+/** Whether an error says that a commit does not restore, in contrast to one of the machine or the repository. */
+export function isFailedProof(error: unknown): error is RowbackError {
+  return error instanceof RowbackError && (error.code === 'difference' || error.code === 'dump')
+}
+
+async function prove(
   store: Store,
-  commit: CommitTree,
-  rebuilt: TreeBuilder,
-  {
-    counts,
-    extensions = [],
-    phases,
-  }: {
-    counts: { databases: number; foreignKeyViolations: number }
-    extensions: readonly string[] | undefined
-    phases: Phases
-  },
-): Promise<Manifest> {
-  const scratch = await mkdtemp(join(tmpdir(), 'rowback-verify-'))
+  oid: string,
+  proofs: Proofs,
+  { extensions = [], onProgress, scratch }: ProofOptions,
+): Promise<VerifyResult> {
+  const phases = new Phases(onProgress)
+  phases.begin('read')
+  const { tree } = await store.readCommit(oid)
+  const isKnown = proofs.has(treeClaim(tree))
+  const proof = isKnown
+    ? nothing
+    : await withScratch(scratch, async (folder) =>
+        proveCommit(store, await readCommitTree(store, oid), { proofs, scratch: folder, extensions, phases }),
+      )
+  phases.end()
+  return { commit: oid, tree, proved: isKnown ? 'before' : 'now', ...proof, timesMs: phases.timesMs }
+}
+
+/** Runs `use` with the folder, or with one in the system's temporary folder that is removed afterwards. */
+async function withScratch<T>(folder: string | undefined, use: (folder: string) => Promise<T>): Promise<T> {
+  if (folder !== undefined) return use(folder)
+  const scratch = await mkdtemp(join(tmpdir(), 'rowback-verify-')).catch((error: unknown) => {
+    const hint = 'TMPDIR=DIR rowback verify'
+    throw new RowbackError('target', `verify in ${tmpdir()}: ${errorText(error)}`, { hint, cause: error })
+  })
   const forget = onInterrupt(() => rmSync(scratch, { recursive: true, force: true }))
   try {
-    const databases: Manifest['databases'] = []
-    for (const database of commit.manifest.databases) {
-      const file = join(scratch, 'replayed.db')
-      phases.begin('replay')
-      await replayDatabase(store, commit, database, file, extensions, (rows, bytes) =>
-        phases.add(rows, bytes),
-      )
-      const db = new Database(file)
-      try {
-        allowEverySchema(db)
-        loadExtensions(db, extensions)
-        phases.begin('check')
-        refuseFinding(integrityFinding(db), database.name, commit.commit.oid)
-        counts.foreignKeyViolations += foreignKeyViolations(db)
-        const originals = makeLegible(db)
-        phases.begin('dump')
-        const options = { excludeTables: database.excludedTables, fullText: database.fullText, extensions }
-        const { name, path } = database
-        const dump = dumpDatabase(db, options, originals)
-        databases.push(await writeDatabase(rebuilt, dump, { name, path }, options))
-      } catch (error) {
-        throw asDifference(error, commit.commit.oid)
-      } finally {
-        db.close()
-        await rm(file, { force: true })
-      }
-      counts.databases += 1
-    }
-    phases.begin('assets')
-    const assets = await readAssetEntries(store, commit)
-    await writeStoredAssets(rebuilt, store, commit, assets, scratch)
-    return await writeManifest(rebuilt, commit.manifest.source, databases, assets)
+    return await use(scratch)
   } finally {
     forget()
     await rm(scratch, { recursive: true, force: true })
   }
 }
 
-/** What the dump, which speaks of a source, or SQLite says of a replayed copy, as an error of that commit. */
-function asDifference(error: unknown, commit: string): unknown {
-  const ofCopy =
-    error instanceof RowbackError ? error.code === 'source' : error instanceof Database.SqliteError
-  if (!ofCopy) return error
-  const cause = errorText(error).replace('; nothing was committed', '')
-  return new RowbackError('difference', `verify ${commit.slice(0, 12)}: ${cause}`, { cause: error })
+const nothing: Proof = {
+  databases: 0,
+  replayed: 0,
+  rows: 0,
+  files: 0,
+  hashed: 0,
+  bytes: 0,
+  foreignKeyViolations: 0,
 }
 
-function refuseFinding(finding: string | undefined, database: string, commit: string): void {
-  if (finding === undefined) return
-  throw new RowbackError(
-    'difference',
-    `verify ${commit.slice(0, 12)}: replayed database ${database} is damaged: ${finding}`,
-  )
+export interface VerifyAllOptions
+  extends Pick<VerifyOptions, 'repository' | 'branch' | 'extensions' | 'onProgress'> {
+  /** Where the walk begins; the branch's tip without it. */
+  rev?: string | undefined
 }
 
-/** The error that names the first file, table and line that came back different. */
-async function difference(
-  store: Store,
-  { commit, entries }: CommitTree,
-  rebuilt: TreeBuilder,
-  contents: ReadonlyMap<string, Buffer>,
-): Promise<RowbackError> {
-  const paths = [...new Set([...entries.keys(), ...rebuilt.entries.keys()])].sort()
-  const path =
-    paths.find((candidate) => entries.get(candidate)?.oid !== rebuilt.entries.get(candidate)?.oid) ?? ''
-  const [stored, made] = [entries.get(path), rebuilt.entries.get(path)]
-  const verb = `verify ${commit.oid.slice(0, 12)}`
-  if (!stored)
-    return new RowbackError(
-      'difference',
-      `${verb}: the replayed data gives ${shownPath(path)}, which the commit lacks`,
-    )
-  if (!made)
-    return new RowbackError('difference', `${verb}: the replayed data does not give ${shownPath(path)}`)
-  const line = firstDifference(await store.readBlob(stored.oid), contents.get(made.oid) ?? Buffer.alloc(0))
-  return new RowbackError('difference', `${verb}: ${shownPath(path)} line ${line} came back different`, {
-    hint: `rowback log, then rowback verify an earlier commit`,
-  })
+/** A commit that does not restore, and why. */
+export interface VerifyFailure {
+  commit: string
+  code: ErrorCode
+  finding: string
 }
 
-function firstDifference(a: Buffer, b: Buffer): number {
-  const [left, right] = [a.toString('latin1').split('\n'), b.toString('latin1').split('\n')]
-  const index = left.findIndex((line, at) => line !== right[at])
-  return (index < 0 ? left.length : index) + 1
+export interface VerifyAllResult {
+  /** How many commits were walked. */
+  commits: number
+  /** Trees that this run proved, and those that earlier runs had; commits may share a tree. */
+  proved: number
+  known: number
+  /** Databases that had to be replayed for it, and assets that had to be hashed. */
+  replayed: number
+  hashed: number
+  /** Commits that do not restore, newest first. */
+  failures: VerifyFailure[]
+  timesMs: Record<string, number>
 }
 
-function provedFile(store: Store): string {
-  return join(store.gitDir, 'rowback', 'proved')
-}
-
-/** The ids of trees that were proved in this repository; a cache that may be deleted. */
-async function readProved(store: Store): Promise<Set<string>> {
+/**
+ * Proves every commit that `rev` reaches, newest first, each tree once; what was proved before counts. Goes on after
+ * a commit that does not restore: those are in the result. Throws where the history itself cannot be read.
+ */
+export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
+  const { repository, branch, rev = 'latest', extensions, onProgress } = options
+  const store = await openStore(repository, { branch })
   try {
-    return new Set((await readFile(provedFile(store), 'utf8')).split('\n'))
+    const phases = new Phases(onProgress)
+    phases.begin('read')
+    const commits = await commitsFrom(store, await store.resolve(rev))
+    const proofs = await Proofs.read(store, { trusted: true })
+    phases.begin('verify')
+    const outcomes = new Map<string, VerifyResult | RowbackError>()
+    for (const [index, { oid, tree }] of commits.entries()) {
+      if (outcomes.has(tree)) continue
+      const commit = { number: index + 1, of: commits.length }
+      const report: OnProgress = (progress) => onProgress?.({ ...progress, commit })
+      outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, { extensions, onProgress: report })))
+    }
+    phases.end()
+    return { ...tally(commits, outcomes), timesMs: phases.timesMs }
+  } finally {
+    await store.close()
+  }
+}
+
+function isDamage(error: unknown): error is RowbackError {
+  return error instanceof RowbackError && error.code === 'repository'
+}
+
+interface WalkedCommit {
+  oid: string
+  tree: string
+}
+
+async function commitsFrom(store: Store, oid: string): Promise<WalkedCommit[]> {
+  const commits: WalkedCommit[] = []
+  for await (const commit of store.log(oid)) commits.push({ oid: commit.oid, tree: commit.tree })
+  return commits
+}
+
+/** The proof or what speaks against it; what has nothing to do with the commit is thrown. */
+async function outcomeOf(proof: Promise<VerifyResult>): Promise<VerifyResult | RowbackError> {
+  try {
+    return await proof
   } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return new Set()
+    if (isFailedProof(error) || isDamage(error)) return error
     throw error
   }
 }
 
-async function noteProved(store: Store, tree: string): Promise<void> {
-  try {
-    await mkdir(join(store.gitDir, 'rowback'), { recursive: true })
-    await appendFile(provedFile(store), `${tree}\n`)
-  } catch (error) {
-    if (!hasErrno(error, 'EROFS', 'EACCES', 'ENOSPC')) throw error
+function tally(
+  commits: readonly WalkedCommit[],
+  outcomes: ReadonlyMap<string, VerifyResult | RowbackError>,
+): Omit<VerifyAllResult, 'timesMs'> {
+  const counts = { proved: 0, known: 0, replayed: 0, hashed: 0 }
+  for (const outcome of outcomes.values()) {
+    if (outcome instanceof RowbackError) continue
+    counts[outcome.proved === 'now' ? 'proved' : 'known'] += 1
+    counts.replayed += outcome.replayed
+    counts.hashed += outcome.hashed
   }
+  const failures = commits.flatMap(({ oid, tree }) => {
+    const outcome = outcomes.get(tree)
+    if (!(outcome instanceof RowbackError)) return []
+    return [{ commit: oid, code: outcome.code, finding: outcome.message }]
+  })
+  return { commits: commits.length, ...counts, failures }
 }

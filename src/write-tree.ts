@@ -1,17 +1,12 @@
 /** Puts a database and the assets of a source into a tree: the parts that backup and verify share. */
 
-import { open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { digests } from './assets/digests.ts'
-import { type AssetEntry, assetLine, type FileEntry } from './assets/manifest.ts'
+import { type AssetEntry, assetLine } from './assets/manifest.ts'
 import { storedPath } from './assets/paths.ts'
-import { entryWithoutContent, memoryBytes, type ReadAsset, readAsset } from './assets/read.ts'
+import { entryWithoutContent, type ReadAsset, readAsset } from './assets/read.ts'
 import type { AssetFile } from './assets/scan.ts'
-import type { CommitTree } from './commit-tree.ts'
 import { type Chunk, Cutter, givenKeys } from './dump/cut.ts'
 import { type Manifest, type ManifestDatabase, manifestText } from './dump/manifest.ts'
 import { repositoryReadme } from './dump/readme.ts'
-import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
 import type { RunningDump } from './sqlite/start-dump.ts'
@@ -66,46 +61,9 @@ async function writeContent(tree: TreeBuilder, { entry, oid, content }: ReadAsse
   if (!Buffer.isBuffer(content)) await content.dispose()
 }
 
-function assetTreeEntry(path: string, oid: string): TreeEntry {
+/** The entry of an asset's content in the tree. */
+export function assetTreeEntry(path: string, oid: string): TreeEntry {
   return { path: `assets/${storedPath(path)}`, mode: '100644', oid }
-}
-
-/**
- * Adds the assets of a commit to a tree that is rebuilt from it. A content whose size or SHA-256 is not what the
- * manifest says, or that is not there, is left out, so that the trees differ.
- */
-export async function writeStoredAssets(
-  tree: TreeBuilder,
-  store: Store,
-  { entries }: CommitTree,
-  assets: readonly AssetEntry[],
-  scratch: string,
-): Promise<void> {
-  for (const asset of assets) {
-    if (asset.kind !== 'file') continue
-    const { path } = assetTreeEntry(asset.path, '')
-    const oid = entries.get(path)?.oid
-    if (oid === undefined || !(await isContent(store, oid, asset, join(scratch, 'asset')))) continue
-    await tree.addKnown(assetTreeEntry(asset.path, oid), asset.size, async () => {})
-  }
-}
-
-async function isContent(
-  store: Store,
-  oid: string,
-  { size, sha256 }: FileEntry,
-  spool: string,
-): Promise<boolean> {
-  if ((await store.blobSizes([oid])).get(oid) !== size) return false
-  if (size <= memoryBytes) return (await digests(size, [await store.readBlob(oid)])).sha256 === sha256
-  const file = await open(spool, 'wx+')
-  try {
-    await store.copyBlob(oid, file.fd)
-    return (await digests(size, file.createReadStream({ start: 0, autoClose: false }))).sha256 === sha256
-  } finally {
-    await file.close()
-    await rm(spool)
-  }
 }
 
 /** Writes the asset manifest, the manifest and the README: what follows from all the rest. */

@@ -62,6 +62,7 @@ describe('the public API', () => {
       'restoreFile',
       'show',
       'verify',
+      'verifyAll',
     ])
   })
 })

@@ -1,6 +1,6 @@
 /** `rowback backup [SOURCE]` */
 
-import { type BackupResult, backup } from '../backup.ts'
+import { type BackupOptions, type BackupResult, backup } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
 import { tableLines } from '../summary.ts'
 import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
@@ -16,6 +16,7 @@ export interface BackupFlags extends CommonFlags {
   excludeTable?: string[]
   author?: string
   time?: string
+  verify?: BackupOptions['verify']
   hook: boolean
 }
 
@@ -41,6 +42,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     extensions: extensionsOf(context, flags),
     author: flags.author === undefined ? settings.author : parseAuthor(flags.author),
     time: flags.time === undefined ? undefined : parseTime(flags.time),
+    verify: flags.verify ?? settings.verify,
     hook: flags.hook && settings.hook,
     busyTimeoutMs: settings.busyTimeoutMs,
     onProgress: output.progress(),
@@ -72,7 +74,8 @@ function printBackup({ output }: Context, result: BackupResult): void {
     const { files, bytes } = result
     output.line(
       `  ${number(files.written)} of ${number(files.written + files.reused)} files written, ` +
-        `${size(bytes.written)} of ${size(bytes.total)}, in ${seconds(result.timesMs)}`,
+        `${size(bytes.written)} of ${size(bytes.total)}, ${result.verified ? 'verified, ' : ''}` +
+        `in ${seconds(result.timesMs)}`,
     )
   }
   if (result.push) printPush(output, result.push)

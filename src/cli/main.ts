@@ -1,6 +1,7 @@
 /** The command line: reads arguments, calls one flow, and turns what it throws into an exit code. */
 
 import { Command, CommanderError, Option } from 'commander'
+import { verifyModes } from '../config/settings-schema.ts'
 import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
 import { version } from '../package.ts'
@@ -52,6 +53,9 @@ function usageError({ message }: CommanderError): RowbackError {
   return new RowbackError('usage', text, { hint: 'rowback --help' })
 }
 
+const verifyHelp =
+  'which commits are proved before the branch moves (default: schema, the first one and changes of the schema)'
+
 /** The verbs and their flags. */
 export function program(): Command {
   const root = new Command('rowback')
@@ -69,6 +73,7 @@ export function program(): Command {
     .option('--exclude-table <name>', 'a table whose rows are left out; may be given again', listed)
     .option('--author <author>', 'author of the commit, as "Name <address>"')
     .option('--time <time>', 'time of the commit: ISO 8601, or seconds since 1970')
+    .addOption(new Option('--verify <mode>', verifyHelp).choices(verifyModes))
     .option('--no-hook', 'make a new repository without the pre-push hook')
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(run<BackupFlags>((context, flags, source) => runBackup(context, flags, source)))
@@ -93,6 +98,7 @@ export function program(): Command {
     'verify [rev...]',
     'prove that commits restore to what they were made from (default: the latest)',
   )
+    .option('--all', 'every commit that REV reaches, each tree once; leaves out what was proved before')
     .option('--unless-proved', 'leave out what was proved in this repository before')
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(run((context, flags, revs) => runVerify(context, flags, revs)))

@@ -12,6 +12,7 @@ export interface OutputOptions {
 /** The streams of one run; with `json` the result is one document on stdout. */
 export class Output {
   private readonly options: OutputOptions
+  private readonly startedAt = performance.now()
   private lastProgressAt = 0
   private progressShown = false
 
@@ -65,15 +66,16 @@ export class Output {
     if ((!known || this.options.verbose) && error instanceof Error)
       process.stderr.write(`${visible(error.stack ?? '')}\n`)
     const code = known ? error.code : 'fault'
-    this.document({ error: { code, message: errorText(error), ...(hint === undefined ? {} : { hint }) } })
+    const shown = { code, message: errorText(error), ...(hint === undefined ? {} : { hint }) }
+    this.document({ ...(known ? error.result : {}), error: shown })
   }
 
-  /** Shows phases that take over a second on a terminal, ten times a second; undefined elsewhere. */
+  /** Shows on a terminal what a run that takes over a second is at, ten times a second; undefined elsewhere. */
   progress(): OnProgress | undefined {
     if (!process.stderr.isTTY || this.options.quiet) return undefined
     return (progress) => {
       const now = performance.now()
-      if (progress.elapsedMs < 1000 || now - this.lastProgressAt < 100) return
+      if (now - this.startedAt < 1000 || now - this.lastProgressAt < 100) return
       this.lastProgressAt = now
       this.progressShown = true
       process.stderr.write(`\r\x1b[K${progressText(progress)}`)
@@ -87,9 +89,10 @@ export class Output {
   }
 }
 
-function progressText({ phase, rows, bytes, elapsedMs }: Progress): string {
-  const parts = [phase]
-  if (rows > 0) parts.push(`${number(rows)} rows`, `${number(Math.round(rows / (elapsedMs / 1000)))} rows/s`)
+function progressText({ phase, rows, bytes, elapsedMs, commit }: Progress): string {
+  const parts = commit ? [`commit ${number(commit.number)} of ${number(commit.of)}`, phase] : [phase]
+  if (rows > 0) parts.push(`${number(rows)} rows`)
+  if (rows > 0 && elapsedMs > 1000) parts.push(`${number(Math.round(rows / (elapsedMs / 1000)))} rows/s`)
   if (bytes > 0) parts.push(size(bytes))
   return parts.join('  ')
 }

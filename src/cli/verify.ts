@@ -1,16 +1,19 @@
-/** `rowback verify [REV …]` */
+/** `rowback verify [REV …]` and `rowback verify --all [REV]` */
 
+import { RowbackError } from '../errors.ts'
 import { counted } from '../summary.ts'
-import { type VerifyResult, verify } from '../verify.ts'
+import { type VerifyAllResult, type VerifyResult, verify, verifyAll } from '../verify.ts'
 import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
 export interface VerifyFlags extends CommonFlags {
   extension?: string[]
+  all?: boolean
   unlessProved?: boolean
 }
 
 export async function runVerify(context: Context, flags: VerifyFlags, revs: string[]): Promise<void> {
+  if (flags.all) return runVerifyAll(context, flags, revs)
   const { output } = context
   const { unlessProved } = flags
   const results: VerifyResult[] = []
@@ -32,6 +35,41 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
     output.times(result.timesMs)
   }
   output.document(results.length === 1 ? results[0] : { results })
+}
+
+async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]): Promise<void> {
+  const { output } = context
+  const [rev, ...more] = revs
+  if (more.length > 0) {
+    throw new RowbackError('usage', `verify --all ${revs.join(' ')}: it walks from one REV`, {
+      hint: 'rowback verify --all REV',
+    })
+  }
+  const { repository, branch } = repositoryOf(context, flags)
+  const extensions = extensionsOf(context, flags)
+  const result = await verifyAll({ repository, branch, rev, extensions, onProgress: output.progress() })
+  if (result.failures.length > 0) throw failuresError(repository, result)
+  output.line(`${allLine(result)}, in ${seconds(result.timesMs)}`)
+  output.times(result.timesMs)
+  output.document(result)
+}
+
+function allLine({ commits, proved, known, replayed, hashed }: VerifyAllResult): string {
+  const trees = `${counted(proved, 'tree')} proved now, ${number(known)} before`
+  const work = `${counted(replayed, 'database')} replayed, ${counted(hashed, 'asset')} read`
+  return `${counted(commits, 'commit')} restore${commits === 1 ? 's' : ''}: ${trees}; ${work}`
+}
+
+/** A line for each commit that does not restore; whatever its own code is, the code is that of a failed proof. */
+function failuresError(repository: string, result: VerifyAllResult): RowbackError {
+  const { failures, commits } = result
+  const head = `verify ${repository}: ${number(failures.length)} of ${counted(commits, 'commit')}`
+  const lines = failures.map(({ commit, finding }) => `\n  ${shortId(commit)}: ${finding}`)
+  const verb = failures.length === 1 ? 'does' : 'do'
+  return new RowbackError('difference', `${head} ${verb} not restore${lines.join('')}`, {
+    hint: 'rowback log, then restore a commit that is not listed here',
+    result,
+  })
 }
 
 function resultLine({ proved, commit, rows, files, tree, timesMs }: VerifyResult): string {

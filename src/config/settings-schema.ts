@@ -18,6 +18,9 @@ function text(problem: (value: string) => string | undefined) {
   })
 }
 
+/** Which commits a backup proves before the branch moves to them. */
+export const verifyModes = ['always', 'schema', 'never'] as const
+
 /** SQLite keeps its busy timeout, in milliseconds, in 31 bits. */
 const longestTimeout = Math.floor((2 ** 31 - 1) / 1000)
 
@@ -44,6 +47,7 @@ export const settingsFile = z.strictObject({
   'full-text': z.enum(['logical', 'exact']).default('logical'),
   extensions: z.array(text(pathProblem)).default([]),
   author: author.optional(),
+  verify: z.enum(verifyModes).default('schema'),
   hook: z.boolean().default(true),
   'busy-timeout': seconds.default(10),
 })

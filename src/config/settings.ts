@@ -32,6 +32,11 @@ export interface Settings {
   extensions: string[]
   /** Who commits. */
   author?: { name: string; email: string } | undefined
+  /**
+   * Which commits a backup proves before the branch moves to them: each, the first one and those that change the
+   * schema (the default), or none.
+   */
+  verify: 'always' | 'schema' | 'never'
   /** Whether `hooks/pre-push` is installed into a new repository; default true. */
   hook: boolean
   /** How long a locked source is waited for, in milliseconds; default 10000. */
@@ -71,6 +76,7 @@ function settings(file: SettingsFile, directory: string): Settings {
     fullText: file['full-text'],
     extensions: file.extensions.map((path) => resolve(directory, path)),
     author: file.author,
+    verify: file.verify,
     hook: file.hook,
     busyTimeoutMs: Math.round(file['busy-timeout'] * 1000),
   }

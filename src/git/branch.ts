@@ -2,9 +2,9 @@
 
 import { devNull } from 'node:os'
 import { RowbackError } from '../errors.ts'
-import { subjectOf } from './commit.ts'
+import { type Identity, subjectOf } from './commit.ts'
 import { gitEnv } from './env.ts'
-import { git, gitCause } from './run.ts'
+import { type GitEnd, git, gitCause } from './run.ts'
 import type { NewCommit, Store } from './store.ts'
 
 const noCommit = '0'.repeat(40)
@@ -55,18 +55,9 @@ export async function moveBranch(
   oid: string,
   { parent, author, message }: NewCommit,
 ): Promise<void> {
-  // The identity is for the reflog: without one, git fails where the user has no name, as in containers.
-  const env = { ...gitEnv(), GIT_COMMITTER_NAME: author.name, GIT_COMMITTER_EMAIL: author.email }
-  const settings = ['-c', 'core.fsync=all', '-c', `core.hooksPath=${devNull}`]
-  const move = [
-    'update-ref',
-    '-m',
-    `backup: ${subjectOf(message)}`,
-    `refs/heads/${store.branch}`,
-    oid,
-    parent ?? noCommit,
-  ]
-  const moved = await git(store.gitDir, [...settings, ...move], { env })
+  const log = ['-m', `backup: ${subjectOf(message)}`]
+  const move = [...log, `refs/heads/${store.branch}`, oid, parent ?? noCommit]
+  const moved = await updateRef(store, move, author)
   if (moved.code === 0) return
   const tip = await branchTip(store)
   if (tip !== parent) throw branchMoved(store, tip, parent)
@@ -74,6 +65,20 @@ export async function moveBranch(
   throw new RowbackError('repository', `write ${store.dir}: ${gitCause(moved)}; the last commit is intact`, {
     hint: lock && `rm ${JSON.stringify(lock)}, if no git is running there`,
   })
+}
+
+/** Points a ref at a commit; see `Store.setRef`. */
+export async function setRef(store: Store, ref: string, oid: string): Promise<void> {
+  const set = await updateRef(store, [ref, oid], { name: 'Rowback', email: 'rowback@localhost' })
+  if (set.code === 0) return
+  throw new RowbackError('repository', `write ${ref} of ${store.dir}: ${gitCause(set)}`)
+}
+
+function updateRef({ gitDir }: Store, args: readonly string[], { name, email }: Identity): Promise<GitEnd> {
+  // The identity is for the reflog: without one, git fails where the user has no name, as in containers.
+  const env = { ...gitEnv(), GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email }
+  const settings = ['-c', 'core.fsync=all', '-c', `core.hooksPath=${devNull}`]
+  return git(gitDir, [...settings, 'update-ref', ...args], { env })
 }
 
 /** Somebody else has moved the branch since its tip was read. */

@@ -1,7 +1,7 @@
 /** The `Store` of the git binary. Each job is a module of its own; this is where they meet. */
 
 import { RowbackError } from '../errors.ts'
-import { branchTip, resolveRevision } from './branch.ts'
+import { branchTip, resolveRevision, setRef } from './branch.ts'
 import { ByteReader } from './byte-reader.ts'
 import { CatFile } from './cat-file.ts'
 import { type Commit, parseCommit } from './commit.ts'
@@ -84,6 +84,10 @@ export class NativeStore implements Store {
   async setConfig(key: string, value: string): Promise<void> {
     const set = await git(this.gitDir, ['config', '--local', key, value])
     if (set.code !== 0) throw this.#error(`write setting ${key} of ${this.dir}: ${gitCause(set)}`)
+  }
+
+  setRef(ref: string, oid: string): Promise<void> {
+    return setRef(this, ref, oid)
   }
 
   close(): Promise<void> {

@@ -50,6 +50,8 @@ export interface Store {
   /** A setting of this repository, never of the user; undefined if it is not set. */
   config(key: string): Promise<string | undefined>
   setConfig(key: string, value: string): Promise<void>
+  /** Points a ref, given by its full name and not the branch, at a commit, wherever it pointed before. */
+  setRef(ref: string, oid: string): Promise<void>
   /** Ends what the store runs in the background. */
   close(): Promise<void>
 }
@@ -81,8 +83,11 @@ export interface Writer {
   writeFile(oid: string, file: string, size: number): Promise<void>
   /** A blob of this session or of the repository. Throws RowbackError('repository') if it is missing. */
   readBlob(oid: string): Promise<Buffer>
-  /** Writes the commit, moves the branch from `parent` to it, and returns its id. The session is over. */
-  commit(commit: NewCommit): Promise<string>
+  /**
+   * Writes the commit, moves the branch from `parent` to it, and returns its id. The session is over. In between,
+   * `accept` may read the commit from the store; what it throws is thrown, and the branch stays where it is.
+   */
+  commit(commit: NewCommit, accept?: (oid: string) => Promise<void>): Promise<string>
   /** Drops the session; does nothing if it is over. */
   abort(): Promise<void>
 }

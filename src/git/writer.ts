@@ -49,18 +49,20 @@ export class NativeWriter implements Writer {
     return own ?? (await this.#store.readBlob(oid))
   }
 
-  commit(commit: NewCommit): Promise<string> {
-    return this.#inOrder(async () => {
+  async commit(commit: NewCommit, accept?: (oid: string) => Promise<void>): Promise<string> {
+    const oid = await this.#inOrder(async () => {
       await this.#expectTip(commit.parent)
       const session = await this.#openSession()
       await this.#blobs?.finish()
-      const oid = await importCommit(session, commit)
+      const written = await importCommit(session, commit)
       await publishObjects(session, this.#store.gitDir)
-      await moveBranch(this.#store, oid, commit)
       this.#over = this.#overBecause('it has ended with a commit')
       await this.#clear()
-      return oid
+      return written
     })
+    await accept?.(oid)
+    await moveBranch(this.#store, oid, commit)
+    return oid
   }
 
   async abort(): Promise<void> {

@@ -30,6 +30,7 @@ describe('parseSettings', () => {
       excludeTables: [],
       fullText: 'logical',
       extensions: [],
+      verify: 'schema',
       hook: true,
       busyTimeoutMs: 10_000,
     }
@@ -53,6 +54,7 @@ exclude-tables: [session, "django_session"]
 full-text: exact
 extensions: [./vec0.so, /usr/lib/mod_x.so]
 author: { name: Backup, email: backup@example.org }
+verify: always
 hook: false
 busy-timeout: 2.5
 `
@@ -67,6 +69,7 @@ busy-timeout: 2.5
       fullText: 'exact',
       extensions: ['/etc/rowback/vec0.so', '/usr/lib/mod_x.so'],
       author: { name: 'Backup', email: 'backup@example.org' },
+      verify: 'always',
       hook: false,
       busyTimeoutMs: 2500,
     })

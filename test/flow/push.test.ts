@@ -74,7 +74,7 @@ describe('a backup with a remote', () => {
     const { dir, source, repository, remote, options } = found
     const done = await backup(found, '--remote', remote)
     expect(done).toMatchObject({ code: 0, stderr: '' })
-    expect(done.stdout.trimEnd().split('\n').at(-1)).toBe(`pushed 1 commit to ${remote}, 1 verified`)
+    expect(done.stdout.trimEnd().split('\n').at(-1)).toBe(`pushed 1 commit to ${remote}`)
     expect(commits(remote)).toEqual(commits(repository))
 
     addNote(found, 'four')
@@ -125,7 +125,7 @@ rowback: try: git ls-remote ${remote}
     renameSync(join(dir, 'away.git'), remote)
     const done = await backup(found, '--remote', remote)
     expect(done).toMatchObject({ code: 0, stderr: '' })
-    expect(done.stdout).toMatch(/^nothing changed since [0-9a-f]{10}\npushed 2 commits to .*, 2 verified\n$/)
+    expect(done.stdout).toMatch(/^nothing changed since [0-9a-f]{10}\npushed 2 commits to .*, 1 verified\n$/)
     expect(commits(remote)).toEqual(commits(repository))
 
     addNote(found, 'five')
@@ -193,7 +193,7 @@ describe('the pre-push hook', () => {
   test('is installed, and lets pass what restores.', async () => {
     const found = place()
     const { repository, remote } = found
-    await backup(found)
+    await backup(found, '--verify', 'never')
     const hook = join(repository, 'hooks', 'pre-push')
     accessSync(hook, constants.X_OK)
     expect(await pushByHand(found)).toMatchObject({ code: 0, stdout: '' })
@@ -241,42 +241,46 @@ describe('the pre-push hook', () => {
 
 const chunk = 'databases/main/30-rows/note/+first/+first.sql'
 
+function differs(line: number, values: string): string {
+  return `table "note" of database "app.db": ${chunk} line ${line} came back different: ${values}`
+}
+
 /** Commits that Rowback would not make, what they do to a file, and how verify ends for them. */
-const crafted: Record<string, { changes: Parameters<typeof craftCommit>[1]; code: number; says: RegExp }> = {
+const crafted: Record<string, { changes: Parameters<typeof craftCommit>[1]; code: number; says: string }> = {
   'whose rows are out of order': {
     changes: { [chunk]: (text) => text?.replace(" (1,'one')\n,(2,'two')", " (2,'two')\n,(1,'one')") },
     code: 13,
-    says: /30-rows\/note\/\+first\/\+first\.sql line 2 came back different/,
+    says: differs(2, `expected "(2,'two')", found "(1,'one')"`),
   },
   'whose value is written in another way': {
     changes: { [chunk]: (text) => text?.replace("'two'", "CAST(X'74776F' AS TEXT)") },
     code: 13,
-    says: /30-rows\/note\/\+first\/\+first\.sql line 3 came back different/,
+    says: differs(3, `expected "(2,CAST(X'74776F' AS TEXT))", found "(2,'two')"`),
   },
   'whose manifest counts other rows': {
     changes: { 'manifest.json': (text) => text?.replace('"rows":3', '"rows":4') },
     code: 13,
-    says: /manifest\.json line \d+ came back different/,
+    says: 'manifest.json line 6 came back different: expected "   {\\"name\\":\\"note\\",\\"rows\\":4,\\"key\\":\\"rowid\\"}", found "   {\\"name\\":\\"note\\",\\"rows\\":3,\\"key\\":\\"rowid\\"}"',
   },
   'that holds a file of nobody': {
     changes: { 'assets/stray': () => 'x' },
     code: 13,
-    says: /does not give assets\/stray/,
+    says: 'the replayed data does not give assets/stray',
   },
   'that lacks its rows': {
     changes: { [chunk]: () => undefined },
     code: 13,
-    says: /came back different|lacks/,
+    says: 'manifest.json line 6 came back different',
   },
   'whose rows are followed by another statement': {
     changes: { [chunk]: (text) => `${text}ATTACH 'evil.db' AS evil;\n` },
     code: 14,
-    says: /30-rows\/note\/\+first\/\+first\.sql/,
+    says: `database "app.db": read dump: 30-rows/note/+first/+first.sql line 5 is no row of format 1`,
   },
   'whose script does more than a dump may': {
     changes: { 'databases/main/40-schema.sql': (text) => `${text ?? ''}DELETE FROM note;\n` },
     code: 14,
-    says: /40-schema\.sql/,
+    says: 'database "app.db": read dump: 40-schema.sql holds what a dump may not hold: "DELETE FROM note"',
   },
 }
 
@@ -291,17 +295,28 @@ describe('a commit that does not verify is not pushed:', () => {
       expect(git(repository, ['diff', '--name-only', 'main~1', 'main'])).toBe(Object.keys(changes).join('\n'))
 
       const verified = await rowback(['verify', commit, '--repo', 'repo.git'], options)
-      expect(verified).toEqual({ code, stdout: '', stderr: expect.stringMatching(says) })
+      const finding = `verify ${commit.slice(0, 12)}: ${says}`
+      expect(verified).toEqual({ code, stdout: '', stderr: expect.stringContaining(`rowback: ${finding}`) })
       expect(verified.stderr.match(/^rowback: (?!try: )/gm)).toHaveLength(1)
 
       const byHand = await pushByHand(found)
       expect(byHand.code).not.toBe(0)
-      expect(byHand.stderr).toMatch(says)
-      expect(byHand.stderr).toContain(`rowback: ${commit} was not pushed, nor any commit with it`)
+      expect(byHand.stderr).toContain(`rowback: ${finding}`)
+      expect(byHand.stderr).toContain(
+        `rowback: ${commit} was not pushed, nor any commit with it
+rowback: try: rowback verify ${commit}, and to push all the same: git push --no-verify
+`,
+      )
       expect(commits(remote)).toEqual(before)
 
       const pushed = await rowback(['push', '--repo', 'repo.git', '--remote', remote], options)
-      expect(pushed).toEqual({ code, stdout: '', stderr: expect.stringMatching(says) })
+      const lookup = `rowback: try: rowback verify ${commit.slice(0, 12)}, and to push all the same: `
+      expect(pushed).toMatchObject({ code, stdout: '' })
+      expect(pushed.stderr).toContain(`rowback: push to ${remote}: ${finding}`)
+      expect(pushed.stderr).toMatch(/; nothing was pushed\nrowback: try: /)
+      expect(pushed.stderr).toContain(
+        `${lookup}git --git-dir="${repository}" push --no-verify ${remote} main\n`,
+      )
       expect(commits(remote)).toEqual(before)
 
       // Nor does it leave with a good one on top.

@@ -270,6 +270,21 @@ test('settings are those of the repository', async () => {
   await expect(store.setConfig('nonsense', 'x')).rejects.toMatchObject({ code: 'repository' })
 })
 
+test('setRef makes a ref, moves it, and leaves the branch alone', async () => {
+  const store = await testStore()
+  const first = await commitFiles(store, { a: '1' })
+  const second = await commitFiles(store, { a: '2' }, { parent: first })
+  for (const oid of [first, second]) {
+    await store.setRef('refs/rowback/failed/x', oid)
+    expect(await store.resolve('refs/rowback/failed/x')).toBe(oid)
+  }
+  expect(await store.tip()).toBe(second)
+  await expect(store.setRef('refs/rowback/failed/x/y', first)).rejects.toMatchObject({
+    code: 'repository',
+    message: expect.stringMatching(/^write refs\/rowback\/failed\/x\/y of .*: cannot lock ref/),
+  })
+})
+
 test('close ends the background git, and a closed store works again', async () => {
   const store = await testStore()
   await commitFiles(store, { a: 'x' })

@@ -198,6 +198,28 @@ test('a commit from a parent that the branch has left is refused, and drops the 
   expect(await traces(store)).toEqual(before)
 })
 
+test('a commit can be read before the branch moves to it, and be refused', async () => {
+  const store = await testStore()
+  const first = await commitFiles(store, { a: '1' })
+  const file = entry('a', '2')
+  const writeCommit = async (accept: (oid: string) => Promise<void>): Promise<string> => {
+    const writer = store.begin()
+    await writer.writeBlob(file.oid, Buffer.from('2'))
+    return writer.commit({ ...commit, parent: first, add: [file] }, accept)
+  }
+  const refusal = new RangeError('not this one')
+  await expect(writeCommit(() => Promise.reject(refusal))).rejects.toBe(refusal)
+  expect(await store.tip()).toBe(first)
+  const seen: unknown[] = []
+  const second = await writeCommit(async (oid) => {
+    seen.push(oid, await store.tip(), [...(await store.listTree(oid)).values()])
+    seen.push(String(await store.readBlob(file.oid)))
+  })
+  expect(seen).toEqual([second, first, [file], '2'])
+  expect(await store.tip()).toBe(second)
+  expect((await traces(store)).filter((path) => path.includes('tmp/'))).toEqual([])
+})
+
 test('of two sessions that commit at once, one wins and the other is refused', async () => {
   const store = await testStore()
   const parent = await commitFiles(store, { a: '1' })
