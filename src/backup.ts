@@ -144,7 +144,7 @@ async function commitSource(
     }
     phases.begin('commit')
     const first = before === undefined
-    const verify = verifyPolicy(options.verify ?? 'schema', first, summary)
+    const verify = verifyPolicy(options, first, summary)
     const message = commitMessage(summary, {
       name: options.name ?? sourceName(source.path),
       sourceFile: source.kind === 'file' ? source.databases[0]?.path : undefined,
@@ -164,8 +164,14 @@ async function commitSource(
   }
 }
 
-function verifyPolicy(mode: Settings['verify'], first: boolean, { schemaChanged }: Summary): VerifyPolicy {
-  return { mode, applies: mode === 'always' || (mode === 'schema' && (first || schemaChanged)) }
+/** `schema` is about what is pushed: without a remote, a proof takes longer than all the rest and holds nothing back. */
+function verifyPolicy(
+  { verify: mode = 'schema', remote }: BackupOptions,
+  first: boolean,
+  { schemaChanged }: Summary,
+): VerifyPolicy {
+  const isDue = mode === 'schema' && remote !== undefined && (first || schemaChanged)
+  return { mode, applies: mode === 'always' || isDue }
 }
 
 /** Proves a commit that the branch has not moved to. One that does not verify is kept on a ref of its own. */

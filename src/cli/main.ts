@@ -54,7 +54,7 @@ function usageError({ message }: CommanderError): RowbackError {
 }
 
 const verifyHelp =
-  'which commits are proved before the branch moves (default: schema, the first one and changes of the schema)'
+  'which commits are proved before the branch moves (default: schema, of a remote the first one and changes of the schema)'
 
 /** The verbs and their flags. */
 export function program(): Command {

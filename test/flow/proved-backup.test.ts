@@ -68,10 +68,17 @@ async function policies(flags: string[], settings?: string): Promise<string[]> {
 }
 
 describe('a backup proves', () => {
-  test('the first commit and changes of the schema, unless told otherwise.', async () => {
-    const expected = ['yes schema, proved', 'no schema, not proved', 'yes schema, proved']
+  test('the first commit and changes of the schema before a push, unless told otherwise.', async () => {
+    const expected = ['yes schema, proved', 'no schema, proved', 'yes schema, proved']
+    expect(await policies(['--remote', 'remote.git'])).toEqual(expected)
+    expect(await policies(['--remote', 'remote.git', '--verify', 'schema'], 'verify: never\n')).toEqual(
+      expected,
+    )
+  })
+
+  test('no commit that stays here, unless told otherwise.', async () => {
+    const expected = ['no schema, not proved', 'no schema, not proved', 'no schema, not proved']
     expect(await policies([])).toEqual(expected)
-    expect(await policies(['--verify', 'schema'], 'verify: never\n')).toEqual(expected)
   })
 
   test('every commit with always.', async () => {
@@ -87,8 +94,8 @@ describe('a backup proves', () => {
   })
 
   test('and says so, in what it prints and in the log.', async () => {
-    const { dir, repository, backup, sql } = place()
-    expect((await backup()).stdout).toMatch(/ files written, .*B, verified, in \d+\.\d s\n$/)
+    const { dir, repository, remote, backup, sql } = place()
+    expect((await backup('--remote', remote)).stdout).toMatch(/ files written, .*B, verified, in \d+\.\d s\n/)
     sql(addRow)
     const rows = JSON.parse((await backup('--json')).stdout) as { verified: boolean }
     expect(rows.verified).toBe(false)

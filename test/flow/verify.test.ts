@@ -75,15 +75,15 @@ const findings: Record<string, { changes: Parameters<typeof craftCommit>[1]; fin
   'rows in a chunk that is called otherwise': {
     changes: {
       [note]: () => undefined,
-      [note.replace(/\+first\.sql$/, '+another.sql')]: () =>
+      [note.replace(/\+first\.sql$/, '0000000000000000001.sql')]: () =>
         `INSERT INTO "note"("id","text") VALUES\n (1,'one')\n,(2,'two')\n,(3,'three')\n;\n`,
     },
-    finding: `table "note" of database "app.db": the replayed data does not give ${note.replace(/\+first\.sql$/, '+another.sql')} with the row "(1,'one')"`,
+    finding: `table "note" of database "app.db": the replayed data gives ${note} with the row "(1,'one')", which the commit lacks`,
   },
   'a row less, in a chunk that only the data gives': {
     changes: {
       [note]: () => undefined,
-      [note.replace(/\+first\.sql$/, '1.sql')]: () =>
+      [note.replace(/\+first\.sql$/, '0000000000000000002.sql')]: () =>
         `INSERT INTO "note"("id","text") VALUES\n (1,'one')\n;\n`,
     },
     finding: `table "note" of database "app.db": the replayed data gives ${note} with the row "(1,'one')", which the commit lacks`,
