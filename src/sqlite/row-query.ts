@@ -31,7 +31,9 @@ export function linesQuery(source: RowSource, after: readonly Value[] | undefine
   )
   const separated = values.flatMap((value, index) => (index > 0 ? [`','`, value] : [value]))
   const row = concat([`',('`, ...separated, `')'||char(0)`])
-  return `SELECT CAST(group_concat(x,'') AS BLOB) FROM (SELECT ${row} AS x ${rowsBehind(source, after)} LIMIT likely(?))`
+  // An alias within would stand for a column of its name in ORDER BY; the name in the head does not.
+  const page = `WITH page(line) AS (SELECT ${row} ${rowsBehind(source, after)} LIMIT likely(?))`
+  return `${page} SELECT CAST(group_concat(line,'') AS BLOB) FROM page`
 }
 
 /**

@@ -43,3 +43,22 @@ describe('a dump of exact virtual tables', () => {
     })
   }
 })
+
+describe('a dump of a table whose key is called', () => {
+  // Names that the queries of a dump use, or have used, for something else.
+  for (const name of ['x', 'X', 'line', 'page', 'row', 'value']) {
+    const rows = (count: string, values: string): string =>
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<${count}) INSERT INTO ${values} FROM n;`
+    it(`${name}, and of one that has the name itself, holds every row once and in order`, async () => {
+      const source = databaseFrom(
+        `CREATE TABLE number("${name}" INTEGER PRIMARY KEY, v); ${rows('300', 'number SELECT i, i')}
+         CREATE TABLE text("${name}" TEXT, n INT, PRIMARY KEY("${name}", n)) WITHOUT ROWID;
+         ${rows('300', "text SELECT 'key '||(i%7), i")}
+         CREATE TABLE "${name}"("${name}" UNIQUE, v); ${rows('300', `"${name}" SELECT i/2.0, i`)}`,
+      )
+      const files = dumpFile(source)
+      expect(facts(await replayed(files))).toEqual(facts(source))
+      expect(facts(replayedByStock(files))).toEqual(facts(source))
+    })
+  }
+})
