@@ -28,7 +28,7 @@ const worded: Record<ScriptFile, RegExp[]> = {
     /^PRAGMA ignore_check_constraints=ON$/,
     /^BEGIN$/,
   ],
-  '20-tables.sql': [configuration()],
+  '20-tables.sql': [configuration(), /^DROP TABLE "encoding"$/],
   '40-schema.sql': [
     configuration(),
     /^PRAGMA writable_schema=(?:ON|RESET)$/,
