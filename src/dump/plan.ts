@@ -81,6 +81,8 @@ export interface Plan {
   systemTables: SchemaObject[]
   /** What the objects whose names or definitions are not legible are in the source. */
   originals: readonly Original[]
+  /** Shadow tables whose definition in the source is not the one that replay makes: another SQLite has worded it. */
+  rewordedShadows: SchemaObject[]
   /** Whether no CREATE TABLE of the dump makes `sqlite_sequence`, though it exists. */
   orphanSequence: boolean
 }
@@ -118,6 +120,7 @@ export function plan(schema: Schema, virtuals: VirtualTable[], excluded: Readonl
       (object) => object.name,
     ),
     originals: schema.originals,
+    rewordedShadows: [],
     orphanSequence: false,
   }
 }

@@ -33,11 +33,19 @@ export function openStatements(settings: HeaderSettings): string[] {
 /** The tables that rows go into. */
 export function tableStatements(plan: Plan, configs: ReadonlyMap<string, string[]>): string[] {
   return [
+    ...encodingStatements(plan),
     ...plan.tables.map((planned) => (planned.form === 'plain' ? sqlOf(planned) : standIn(planned.table))),
     ...plan.virtuals
       .filter(({ mode }) => mode === 'rows')
       .flatMap((virtual) => virtualStatements(virtual, configs)),
   ]
+}
+
+/** SQLite notes an encoding in the file with the first table that is made. */
+function encodingStatements({ settings, tables }: Plan): string[] {
+  return tables.length === 0 && settings.encoding !== 'UTF-8'
+    ? ['CREATE TABLE "encoding"("x")', 'DROP TABLE "encoding"']
+    : []
 }
 
 function sqlOf(planned: PlannedTable): string {
@@ -56,7 +64,8 @@ export function standIn(table: Table): string {
   return `CREATE TABLE ${name}(${columns.join(',')},PRIMARY KEY(${key.join(',')})) WITHOUT ROWID`
 }
 
-function virtualStatements(virtual: VirtualTable, configs: ReadonlyMap<string, string[]>): string[] {
+/** A virtual table that replay makes anew, with its settings. */
+export function virtualStatements(virtual: VirtualTable, configs: ReadonlyMap<string, string[]>): string[] {
   const name = identifier(virtual.object.name)
   const config = configs.get(virtual.object.name) ?? []
   return [
@@ -84,6 +93,7 @@ export function schemaStatements(plan: Plan, configs: ReadonlyMap<string, string
       .flatMap((virtual) => virtualStatements(virtual, configs)),
     ...patching(plan.virtuals.filter(({ mode }) => mode === 'exact').map(({ object }) => schemaRow(object))),
     ...inPatching(plan.triggers, ofForm(plan.triggers)),
+    ...patching(plan.rewordedShadows.map(setSql)),
     ...originalStatements(plan.originals),
   ]
 }

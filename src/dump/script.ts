@@ -32,7 +32,7 @@ const worded: Record<ScriptFile, RegExp[]> = {
     /^PRAGMA ignore_check_constraints=ON$/,
     /^BEGIN$/,
   ],
-  '20-tables.sql': [],
+  '20-tables.sql': [/^DROP TABLE "encoding"$/],
   '40-schema.sql': [
     /^PRAGMA writable_schema=(?:ON|RESET)$/,
     new RegExp(

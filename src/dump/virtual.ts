@@ -56,6 +56,16 @@ export function parseVirtual(sql: string): VirtualDefinition | undefined {
   return { module: module.toLowerCase(), arguments: [...found, sql.slice(start, close).trim()] }
 }
 
+/** The module of a full-text index over the content of another table; undefined for every other definition. */
+export function moduleOverContent(sql: string): string | undefined {
+  const definition = parseVirtual(sql)
+  if (!definition || !/^fts[345]$/.test(definition.module)) return undefined
+  const content = definition.arguments.map((argument) => /^content\s*=\s*(.*)$/is.exec(argument)?.[1])
+  return content.some((value) => value !== undefined && !/^(?:''|"")?$/.test(value.trim()))
+    ? definition.module
+    : undefined
+}
+
 /** What the caller knows of a virtual table from the open database. */
 export interface VirtualFacts {
   /** Its columns, or undefined where it cannot be opened. */

@@ -3,6 +3,7 @@
 import SQLite, { type Database } from 'better-sqlite3'
 import { identifier } from '../dump/literal.ts'
 import { RowbackError } from '../errors.ts'
+import { isOutOfStep } from './foreign-content.ts'
 
 /**
  * Findings about rows that break rules of their own table, and about full-text indexes whose functions are not there;
@@ -46,7 +47,7 @@ const unchecked = Symbol('unchecked')
 function findingOf(
   db: Database,
   check: string,
-  isDamage = (row: string) => row !== 'ok' && !ruleFinding.test(row),
+  isDamage = (row: string) => row !== 'ok' && !ruleFinding.test(row) && !isOutOfStep(db, row),
 ): string | undefined | typeof unchecked {
   try {
     for (const row of db.prepare(`PRAGMA ${check}`).pluck().iterate() as IterableIterator<string>) {

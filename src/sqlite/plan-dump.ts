@@ -5,7 +5,8 @@ import { hasStandIns, type Original } from '../dump/legible.ts'
 import { identifier, literal, type Value } from '../dump/literal.ts'
 import { type Plan, plan, type RowSource } from '../dump/plan.ts'
 import type { Schema } from '../dump/schema.ts'
-import { planVirtual, type VirtualTable } from '../dump/virtual.ts'
+import { moduleOverContent, planVirtual, type VirtualTable } from '../dump/virtual.ts'
+import { matchesContent } from './foreign-content.ts'
 import { isVirtual, readSchema, readVirtualColumns } from './schema.ts'
 import { settle, VirtualFailed } from './trial.ts'
 
@@ -89,7 +90,7 @@ function isLegibleIn({ originals }: Schema, { object, content }: VirtualTable): 
   return !hasStandIns(object.sql ?? '') && (!content || originals.length === 0)
 }
 
-/** Whether an index over another table's content holds just that table's rows, so that a rebuild is the same. */
+/** Whether an index over another table's content holds just what that table does, so that a rebuild is the same. */
 function isInStep(db: Database, { object, content }: VirtualTable): boolean {
   if (!content) return true
   const indexed = `main.${identifier(`${object.name}_docsize`)}`
@@ -99,7 +100,10 @@ function isInStep(db: Database, { object, content }: VirtualTable): boolean {
   const same = `SELECT (SELECT count(*) FROM ${indexed}) = (SELECT count(*) FROM ${stored})
     AND NOT EXISTS (SELECT 1 FROM ${indexed} AS i WHERE NOT EXISTS (SELECT 1 FROM ${stored} AS c WHERE c.${rowid} = i.${id}))`
   try {
-    return db.prepare(same).pluck().get() === 1
+    return (
+      db.prepare(same).pluck().get() === 1 &&
+      matchesContent(db, object.name, moduleOverContent(object.sql ?? ''))
+    )
   } catch {
     return false
   }

@@ -12,6 +12,7 @@ import type { Original } from '../dump/legible.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { cutShortError, refuseCutShort } from './cut-short.ts'
 import { loadExtensions } from './extensions.ts'
+import { needsWritableCheck } from './foreign-content.ts'
 import { hasLegibleSchema, makeLegible } from './make-legible.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
@@ -42,7 +43,7 @@ export const databaseMagic = Buffer.from('SQLite format 3\0', 'latin1')
  * cut short, corrupt, or locked for longer than the timeout.
  *
  * In WAL mode with a live application (its -wal and -shm are there) the snapshot is a read transaction on the
- * source itself, which blocks nobody. Otherwise, or where its schema must be made legible, it is a private copy: made under a shared lock in
+ * source itself, which blocks nobody. Otherwise, or where the schema asks for writes, it is a private copy: made under a shared lock in
  * rollback-journal mode, where a reader would keep the writer from committing, and under a check that no file
  * changed where there is no application to lock against and a reader would have to make files beside the source.
  */
@@ -131,7 +132,7 @@ async function statOrNone(path: string): Promise<Stats | undefined> {
 /** A read transaction on the source itself. */
 async function openLive(path: string, options: SnapshotOptions): Promise<Snapshot> {
   const db = await openReadOnly(path, options)
-  if (!hasLegibleSchema(db)) return copyLive(path, db, options)
+  if (!hasLegibleSchema(db) || needsWritableCheck(db)) return copyLive(path, db, options)
   return {
     db,
     path,

@@ -4,7 +4,7 @@
  */
 
 import Database from 'better-sqlite3'
-import type { Plan, PlannedObject } from '../dump/plan.ts'
+import { byName, type Plan, type PlannedObject } from '../dump/plan.ts'
 import type { Schema, SchemaObject } from '../dump/schema.ts'
 import {
   isScriptable,
@@ -15,6 +15,7 @@ import {
   systemTableStatements,
   tableStatements,
   terminated,
+  virtualStatements,
 } from '../dump/schema-sql.ts'
 import { checkScript, type ScriptFile } from '../dump/script.ts'
 import { errorText, RowbackError } from '../errors.ts'
@@ -50,6 +51,7 @@ export function settle(
     settleRebuilt(db, plan, configs)
     settleObjects(db, plan.triggers)
     plan.orphanSequence = hasOrphanSequence(db, plan)
+    plan.rewordedShadows = rewordedShadows(db, plan, schema)
   } finally {
     db.close()
   }
@@ -85,13 +87,20 @@ function settleTables(db: Connection, plan: Plan): void {
 function settleVirtuals(db: Connection, plan: Plan, configs: ReadonlyMap<string, string[]>): void {
   const virtuals = plan.virtuals.filter(({ mode }) => mode === 'rows')
   for (const virtual of virtuals) {
-    const alone = { ...plan, tables: [], virtuals: [virtual] }
-    attemptVirtual(virtual.object, () => runAll(db, tableStatements(alone, configs)))
+    attemptVirtual(virtual.object, () => runAll(db, virtualStatements(virtual, configs)))
   }
 }
 
 function settleIndexes(db: Connection, plan: Plan): void {
-  const none = { ...plan, virtuals: [], indexes: [], views: [], triggers: [], originals: [] }
+  const none = {
+    ...plan,
+    virtuals: [],
+    indexes: [],
+    views: [],
+    triggers: [],
+    rewordedShadows: [],
+    originals: [],
+  }
   const patched = plan.tables.filter(({ form }) => form === 'patched')
   for (const planned of patched) {
     const alone = { ...none, tables: [planned] }
@@ -112,17 +121,24 @@ function settleObjects(db: Connection, objects: PlannedObject[]): void {
 }
 
 function settleRebuilt(db: Connection, plan: Plan, configs: ReadonlyMap<string, string[]>): void {
-  const none = { ...plan, tables: [], indexes: [], views: [], triggers: [], originals: [] }
   for (const virtual of plan.virtuals.filter(({ mode }) => mode === 'rebuild')) {
-    attemptVirtual(virtual.object, () =>
-      runAll(db, schemaStatements({ ...none, virtuals: [virtual] }, configs)),
-    )
+    attemptVirtual(virtual.object, () => runAll(db, virtualStatements(virtual, configs)))
   }
 }
 
 function hasOrphanSequence(db: Connection, plan: Plan): boolean {
   const made = db.prepare("SELECT count(*) FROM sqlite_schema WHERE name='sqlite_sequence'").pluck().get()
   return made === 0 && plan.systemTables.some(({ name }) => name === 'sqlite_sequence')
+}
+
+/** The shadow tables that replay makes with another text than the source has. */
+function rewordedShadows(db: Connection, plan: Plan, { objects }: Schema): SchemaObject[] {
+  const shadows = new Set(plan.virtuals.flatMap((virtual) => virtual.shadows))
+  const made = db.prepare("SELECT sql FROM sqlite_schema WHERE type='table' AND name=?").pluck()
+  const reworded = objects.filter(
+    ({ type, name, sql }) => type === 'table' && shadows.has(name) && made.get(name) !== sql,
+  )
+  return byName(reworded, ({ name }) => name)
 }
 
 /** Whether running an object's text stores the same text; undone where it does not. */
@@ -192,8 +208,11 @@ function proveSchema(
     const names = new Set(made.map(({ name }) => name))
     const other = plan.virtuals.find((virtual) => virtual.shadows.some((name) => !names.has(name)))
     if (other) throw new VirtualFailed(other.object.name, {})
-    const replayed = new Set(made.filter((object) => !shadows.has(object.tableName)).map(fingerprint))
-    const wanted = schema.objects.filter((object) => !shadows.has(object.tableName))
+    // Which indexes a shadow table has is its module's affair.
+    const isCompared = ({ type, tableName }: SchemaObject): boolean =>
+      type === 'table' || !shadows.has(tableName)
+    const replayed = new Set(made.filter(isCompared).map(fingerprint))
+    const wanted = schema.objects.filter(isCompared)
     const lost = wanted.find((object) => !replayed.has(fingerprint(object)))
     if (lost) throw refusal(lost, 'a replay would not bring back its definition')
     if (replayed.size <= wanted.length) return

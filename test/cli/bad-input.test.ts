@@ -172,11 +172,89 @@ const badDatabases: Record<string, { sql?: string; spoil(file: string): void; sa
     spoil: (file) => overwrite(file, 12 * page, readFileSync(file).subarray(10 * page, 11 * page)),
     says: /it is corrupt: [^;\n]*Rowid \d+ out of order/,
   },
+  'a database whose list of free pages names a page of rows': {
+    sql: `CREATE TABLE gone(b); INSERT INTO gone VALUES (zeroblob(20000)); ${rows} DROP TABLE gone;`,
+    spoil: (file) => overwrite(file, 32, Buffer.from([0, 0, 0, 12])),
+    says: /it is corrupt: (?:[^;\n]+)/,
+  },
+  'a database with two rows that are equal in a unique index': {
+    spoil: (file) =>
+      change(
+        file,
+        `UPDATE note SET title='note 1' WHERE id=2; ${rewrite('note_title', 'CREATE UNIQUE INDEX note_title ON note(title)')}`,
+      ),
+    says: /it is corrupt: rows of table "note" are equal in its unique index "note_title"/,
+  },
+  'a database with two rows that are equal in a unique index on some rows': {
+    spoil: (file) =>
+      change(
+        file,
+        `UPDATE note SET title='note 1' WHERE id=2; DROP INDEX note_title; CREATE INDEX note_title ON note(title) WHERE id<9;
+        ${rewrite('note_title', 'CREATE UNIQUE INDEX note_title ON note(title) WHERE id<9')}`,
+      ),
+    says: /it is corrupt: rows of table "note" are equal in its unique index "note_title"/,
+  },
   'a database whose root of the rows is overwritten': {
     spoil: (file) => overwrite(file, page, Buffer.alloc(page, 0xff)),
     says: /it is corrupt: (?:[^;\n]+)/,
   },
 }
+
+/** Lets stock sqlite3 change a database. */
+function change(file: string, sql: string): void {
+  databaseFrom(sql, file)
+}
+
+/** SQL that gives an object a definition that SQLite would not. */
+function rewrite(name: string, sql: string): string {
+  return `PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='${sql.replaceAll("'", "''")}' WHERE name='${name}';`
+}
+
+/** Definitions that no replay brings back, and what is said of them. */
+const lostDefinitions: Record<string, { sql: string; says: string }> = {
+  'an index under a collation that is not there': {
+    sql: rewrite('note_title', 'CREATE INDEX note_title ON note(title COLLATE app_order)'),
+    says: 'dump index "note_title": no such collation sequence: app_order',
+  },
+  'an index with a function that is not there': {
+    sql: rewrite('note_title', 'CREATE INDEX note_title ON note(app_title(title))'),
+    says: 'dump index "note_title": unknown function: app_title()',
+  },
+  'a unique column under a collation that is not there': {
+    sql: `CREATE TABLE t(v UNIQUE); ${rewrite('t', 'CREATE TABLE t(v COLLATE app_order UNIQUE)')}`,
+    says: 'dump table "t": no such collation sequence: app_order',
+  },
+  'rowids that 2,000 columns hide': {
+    sql: `CREATE TABLE t(${Array.from({ length: 2000 }, (_, index) => `c${index}`).join(',')}); INSERT INTO t(rowid,c0) VALUES (5,1);`,
+    says: 'dump table "t": its 2000 columns leave no room for rowids that have gaps',
+  },
+  'a default that is not UTF-8 inside an expression': {
+    sql: `CREATE TABLE t(v); ${rewrite('t', "CREATE TABLE t(v DEFAULT ('ø'||1))")} UPDATE sqlite_schema SET sql=replace(sql,'ø',CAST(x'e9' AS TEXT));`,
+    says: 'dump table "t": the default of its column "v" is an expression that is not valid UTF-8',
+  },
+  'a definition that is not valid UTF-16': {
+    sql: `PRAGMA encoding='UTF-16le'; PRAGMA writable_schema=ON; CREATE VIEW v AS SELECT 1; UPDATE sqlite_schema SET sql=CAST(x'${Buffer.from('CREATE VIEW v AS SELECT 1 --\ud800', 'utf16le').toString('hex')}' AS TEXT);`,
+    says: 'dump view "v": its name or definition holds a NUL or is not valid UTF-16le',
+  },
+}
+
+describe('a definition that no replay brings back is refused by its name:', () => {
+  for (const [name, { sql, says }] of Object.entries(lostDefinitions)) {
+    test(`${name}.`, async () => {
+      const dir = tempDir()
+      mkdirSync(join(dir, 'tmp'))
+      const source = databaseFrom(
+        sql.startsWith('PRAGMA encoding') ? sql : `${rows} ${sql}`,
+        join(dir, 'app.db'),
+      )
+      const message = new RegExp(`${says.replace(/[()]/g, '\\$&')}; nothing was committed`)
+      await expectRefusal({ dir }, ['backup', source, '--repo', join(dir, 'repo.git')], {
+        code: 'source',
+        message,
+      })
+    })
+  }
+})
 
 describe('a source that is bad is refused and no file is touched:', () => {
   for (const [name, { sql, spoil, says }] of Object.entries(badDatabases)) {

@@ -215,6 +215,27 @@ describe('a database in WAL mode', () => {
     expect(facts(await restored(repository))).toEqual(committedFacts(data))
   })
 
+  test('whose WAL ends in the middle of a page, and in leftovers, is backed up as far as it goes.', async () => {
+    const { data, source, repository } = place(`PRAGMA journal_mode=WAL; ${notes}`)
+    const wal = join(data, 'app.db-wal')
+    await (await openApplication(source, `${change}; INSERT INTO note VALUES (4,'torn')`)).kill()
+    rmSync(join(data, 'app.db-shm'))
+    const whole = readFileSync(wal)
+    for (const torn of [
+      whole.subarray(0, -100),
+      Buffer.concat([whole.subarray(0, -4120), Buffer.alloc(9000, 7)]),
+    ]) {
+      writeFileSync(wal, torn)
+      const before = contents(data)
+      await rowbackJson(['backup', source, '--repo', repository])
+      expect(contents(data)).toEqual(before)
+      const found = facts(await restored(repository))
+      expect(found).toEqual(committedFacts(data))
+      expect(found.join()).toContain(Buffer.from('not yet checkpointed').toString('hex'))
+      expect(found.join()).not.toContain(Buffer.from('torn').toString('hex'))
+    }
+  })
+
   test('that an application keeps for itself alone is backed up with its WAL.', async () => {
     const { data, source, repository } = place(`PRAGMA journal_mode=WAL; ${notes}`)
     await openApplication(source, `PRAGMA locking_mode=EXCLUSIVE; ${change}`)
@@ -248,6 +269,29 @@ async function leaveHotJournal(data: string, source: string): Promise<string[]> 
   expect(readFileSync(source).equals(bytes)).toBe(false)
   return committed
 }
+
+describe('a database with an odd header', () => {
+  test('that reserves bytes of each page is backed up.', async () => {
+    const { data, source, repository } = place(`.filectrl reserve_bytes 24\n${bank} VACUUM;`)
+    expect(readFileSync(source)[20]).toBe(24)
+    const before = contents(data)
+    await rowbackJson(['backup', source, '--repo', repository])
+    expect(contents(data)).toEqual(before)
+    expect(facts(await restored(repository))).toEqual(facts(source))
+  })
+
+  test('whose change counter is wrong, so that its count of pages says nothing, is backed up.', async () => {
+    const { data, source, repository } = place(bank)
+    const bytes = readFileSync(source)
+    bytes.writeUInt32BE(bytes.readUInt32BE(24) + 5, 24)
+    bytes.writeUInt32BE(999_999, 28)
+    writeFileSync(source, bytes)
+    const before = contents(data)
+    await rowbackJson(['backup', source, '--repo', repository])
+    expect(contents(data)).toEqual(before)
+    expect(facts(await restored(repository))).toEqual(facts(source))
+  })
+})
 
 describe('a database in rollback-journal mode', () => {
   test('is backed up beside a transaction that is not committed.', async () => {

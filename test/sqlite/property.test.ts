@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { dumpDatabase } from '../../src/sqlite/dump.ts'
 import type { DumpFile } from '../../src/sqlite/dump-rows.ts'
+import { checkIntegrity } from '../../src/sqlite/integrity.ts'
 import { planDump, rowSources } from '../../src/sqlite/plan-dump.ts'
 import { renderRows } from '../../src/sqlite/render.ts'
 import { dumpFile, dumpOpen, facts, replayed, replayedByStock } from '../support/database.ts'
@@ -441,6 +442,17 @@ function withDatabase<T>(file: string, use: (db: Database.Database) => T): T {
   }
 }
 
+/** Whether a backup would get as far as the dump: rows can be equal in a unique index as their declared types read them. */
+function isSound(file: string): boolean {
+  try {
+    withDatabase(file, (db) => checkIntegrity(db, file))
+    return true
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'source' })
+    return false
+  }
+}
+
 /** The rows that are in a built database, so that they can be inserted anew in any order. */
 function keptRows(spec: DatabaseSpec): DatabaseSpec {
   const distinct = spec.tables.map((table) => {
@@ -459,6 +471,7 @@ describe('any database', () => {
     await fc.assert(
       fc.asyncProperty(database, async (spec) => {
         const source = build(spec, forward)
+        fc.pre(isSound(source))
         const files = dumpFile(source)
         const wanted = facts(source)
         const copy = await replayed(files)

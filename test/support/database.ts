@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest'
 import type { Original } from '../../src/dump/legible.ts'
 import { dumpDatabase } from '../../src/sqlite/dump.ts'
 import type { DumpFile } from '../../src/sqlite/dump-rows.ts'
-import { hasLegibleSchema, makeLegible } from '../../src/sqlite/make-legible.ts'
+import { makeLegible } from '../../src/sqlite/make-legible.ts'
 import type { DumpOptions } from '../../src/sqlite/plan-dump.ts'
 import { replayDump } from '../../src/sqlite/replay.ts'
 import { tempDir } from './temp.ts'
@@ -68,16 +68,13 @@ export function dumpFile(file: string, options: Partial<DumpOptions> = {}): Dump
   }
 }
 
-/** A database, or a copy of it where its schema must be made legible, which says what it was. */
+/** A private copy of a database with a legible schema, and what that was. */
 function openLegible(file: string): { db: Database.Database; originals: Original[] } {
-  const db = new Database(file, { readonly: true })
-  if (hasLegibleSchema(db)) return { db, originals: [] }
-  db.close()
   const path = join(tempDir(), 'legible.db')
   copyFileSync(file, path)
-  const copy = new Database(path)
-  copy.unsafeMode(true)
-  return { db: copy, originals: makeLegible(copy) }
+  const db = new Database(path)
+  db.unsafeMode(true)
+  return { db, originals: makeLegible(db) }
 }
 
 /** `dumpFile` for an open connection. */

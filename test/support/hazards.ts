@@ -141,6 +141,8 @@ go
   'header settings': `
     PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; CREATE TABLE t(a); PRAGMA user_version=-48; PRAGMA application_id=2147483647; PRAGMA journal_mode=WAL;`,
   'an empty database': 'PRAGMA user_version=1; VACUUM;',
+  'an empty database in UTF-16': "PRAGMA encoding='UTF-16be'; CREATE TABLE t(a); DROP TABLE t;",
+  'nothing but a view in UTF-16': "PRAGMA encoding='UTF-16le'; CREATE VIEW encoding AS SELECT 1",
   'full-text indexes with content of their own': `
     CREATE VIRTUAL TABLE a USING fts5(title, body UNINDEXED, tokenize='porter unicode61', prefix='2 3', detail=column);
     INSERT INTO a(rowid,title,body) VALUES (5,'running dogs',x'00ff'),(7,'line'||char(10)||'end',2),(-3,NULL,1.5); INSERT INTO a(a,rank) VALUES('automerge',8); INSERT INTO a(a,rank) VALUES('rank','bm25(10.0)');
@@ -156,6 +158,9 @@ go
   'R-trees': `
     CREATE VIRTUAL TABLE r USING rtree(id, x0, x1, y0, y1, +label, +data); INSERT INTO r VALUES (7,0.1,0.2,-3,4,'a',x'00'),(-2,1e10,2e10,0,0,NULL,5);
     CREATE VIRTUAL TABLE ri USING rtree_i32(id, a, b); INSERT INTO ri VALUES (1,-5,5);`,
+  'shadow tables that another SQLite has worded': `
+    CREATE VIRTUAL TABLE r USING rtree(id, x0, x1); INSERT INTO r VALUES (7,0.5,1.5); PRAGMA writable_schema=ON;
+    UPDATE sqlite_schema SET sql='CREATE TABLE "r_node"(nodeno INTEGER PRIMARY KEY, data BLOB)' WHERE name='r_node';`,
   '2,000 columns': `CREATE TABLE t(${Array.from({ length: 2000 }, (_, i) => `c${i} INT`).join(',')}); INSERT INTO t(c0,c1999) VALUES (1,'x'),(2,3.5);`,
   '500 tables': `BEGIN; ${Array.from({ length: 500 }, (_, i) => `CREATE TABLE t${i}(a); INSERT INTO t${i} VALUES (${i});`).join('\n')} COMMIT;`,
 }
@@ -168,6 +173,12 @@ export const exactHazards: Record<string, string> = {
   'an index that holds only some rows of its content': `
     CREATE TABLE post(id INTEGER PRIMARY KEY, title); INSERT INTO post VALUES (1,'one'),(2,'two');
     CREATE VIRTUAL TABLE f USING fts5(title, content=post, content_rowid=id); INSERT INTO f(rowid,title) VALUES (2,'two');`,
+  'indexes over tables that have changed without them': `
+    CREATE TABLE post(id INTEGER PRIMARY KEY, title); INSERT INTO post VALUES (1,'one'),(2,'two');
+    CREATE VIRTUAL TABLE f USING fts5(title, content=post, content_rowid=id); INSERT INTO f(f) VALUES ('rebuild');
+    CREATE TABLE page(title); INSERT INTO page VALUES ('one'),('two');
+    CREATE VIRTUAL TABLE g USING fts4(content="page", title); INSERT INTO g(docid,title) SELECT rowid,title FROM page;
+    UPDATE post SET title='words' WHERE id=2; UPDATE page SET title='words' WHERE rowid=2;`,
   'an index over a table that is gone': `
     CREATE TABLE post(id INTEGER PRIMARY KEY, title); CREATE VIRTUAL TABLE f USING fts5(title, content=post, content_rowid=id);
     INSERT INTO f(rowid,title) VALUES (2,'two'); DROP TABLE post;`,
