@@ -48,11 +48,22 @@ export function valuesQuery(source: RowSource, after: readonly Value[] | undefin
   return `SELECT ${values.join(',')} ${rowsBehind(source, after)}`
 }
 
-/** The table, the rows behind a key, and their order; no index is read, which may be damaged or another order. */
-function rowsBehind({ readFrom, keyIndex, orderBy }: RowSource, after: readonly Value[] | undefined): string {
-  const only = keyIndex === undefined ? 'NOT INDEXED' : `INDEXED BY ${identifier(keyIndex)}`
+/** A query for the number of rows. */
+export function countQuery(source: RowSource): string {
+  return `SELECT count(*) FROM ${table(source)}`
+}
+
+/** The rows behind a key, and their order. */
+function rowsBehind(source: RowSource, after: readonly Value[] | undefined): string {
+  const { orderBy } = source
   const order = orderBy.length > 0 ? `ORDER BY ${orderBy.map(termText).join(',')}` : ''
-  return `FROM main.${identifier(readFrom)} ${only} ${after ? `WHERE ${isBehind(orderBy, after)}` : ''} ${order}`
+  return `FROM ${table(source)} ${after ? `WHERE ${isBehind(orderBy, after)}` : ''} ${order}`
+}
+
+/** The table; no index of it is read, which may be damaged or in another order. */
+function table({ readFrom, keyIndex }: RowSource): string {
+  const only = keyIndex === undefined ? 'NOT INDEXED' : `INDEXED BY ${identifier(keyIndex)}`
+  return `main.${identifier(readFrom)} ${only}`
 }
 
 /** The collations stand with the values: SQLite seeks by bare columns only, and would scan the table for each page. */
