@@ -20,7 +20,7 @@ export interface Original {
 const firstStandIn = 0x10fe00
 const standIns = /[\u{10fe80}-\u{10feff}]/u
 
-/** Whether a text of the schema is itself in the dump: not if it would be taken for one with stand-ins. */
+/** Whether a text stays as it is in a legible schema: not if it would be taken for one with stand-ins. */
 export function isLegible(bytes: Buffer): boolean {
   return isUtf8(bytes) && !bytes.includes(0) && !hasStandIns(bytes.toString('utf8'))
 }

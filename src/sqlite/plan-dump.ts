@@ -87,7 +87,7 @@ function planVirtuals(
 
 /** Whether no stand-in changes what an index is made of: the text of its own definition, or of a view it reads. */
 function isLegibleIn({ originals }: Schema, { object, content }: VirtualTable): boolean {
-  return !hasStandIns(object.sql ?? '') && (!content || originals.length === 0)
+  return originals.length === 0 || (!hasStandIns(object.sql ?? '') && !content)
 }
 
 /** Whether an index over another table's content holds just what that table does, so that a rebuild is the same. */

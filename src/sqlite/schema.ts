@@ -1,7 +1,7 @@
 /** Reads the schema of an open database into plain facts; IO by SQLite only, and nothing is decided here. */
 
 import type { Database } from 'better-sqlite3'
-import { hasStandIns, type Original } from '../dump/legible.ts'
+import type { Original } from '../dump/legible.ts'
 import { decodeText, type Encoding, identifier } from '../dump/literal.ts'
 import {
   type Column,
@@ -116,9 +116,7 @@ function readTable(
 }
 
 function readColumns(db: Database, table: string, strict: boolean): Column[] {
-  const rows = pragma(db, `main.table_xinfo(${quoted(table)})`)
-  for (const row of rows) refuseIllegibleDefault(table, row)
-  return rows.map((row) => ({
+  return pragma(db, `main.table_xinfo(${quoted(table)})`).map((row) => ({
     name: row.name as string,
     type: row.type as string,
     affinity: columnAffinity(row.type as string, strict),
@@ -127,15 +125,6 @@ function readColumns(db: Database, table: string, strict: boolean): Column[] {
     generated: row.hidden === 2 ? 'virtual' : row.hidden === 3 ? 'stored' : undefined,
     hidden: row.hidden === 1,
   }))
-}
-
-/** The default of a column is the value of all rows from before it was added. */
-function refuseIllegibleDefault(table: string, column: PragmaRow): void {
-  if (!hasStandIns(String(column.dflt_value))) return
-  throw new RowbackError(
-    'source',
-    `dump table ${JSON.stringify(table)}: the default of its column ${JSON.stringify(column.name)} is an expression that is not valid UTF-8; nothing was committed`,
-  )
 }
 
 function readKey(db: Database, index: string, columns: readonly Column[]): PrimaryKeyColumn[] {

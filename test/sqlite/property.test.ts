@@ -55,6 +55,7 @@ interface DatabaseSpec {
 }
 
 const nastyNames = [
+  '\u{10fee9}',
   '',
   ' ',
   'a',
