@@ -51,25 +51,25 @@ export function* dumpRows(
     rows: chunk.rows,
   })
   const total = { rows: 0, irregular: 0 }
+  const counted = db.prepare(countQuery(source)).pluck().get() as number
   if (source.countedRowid !== undefined) refuseUncounted(db, source.readFrom, source.countedRowid)
   for (const batch of renderRows(db, source, encoding)) {
     for (const chunk of cutter.push(batch.lines, batch.ends, keysOf(source, total.rows))) yield toFile(chunk)
     total.rows += batch.ends.length
     total.irregular += batch.irregular
+    if (total.rows > counted) throw otherCount(source, total.rows, counted)
   }
   for (const chunk of cutter.end()) yield toFile(chunk)
-  refuseOtherCount(db, source, total.rows)
+  if (total.rows !== counted) throw otherCount(source, total.rows, counted)
   if (total.irregular > 0) refuseNullKeys(db, source)
   return { name: source.table, rows: total.rows, key: tableKey(source), isIrregular: total.irregular > 0 }
 }
 
 /** Rows that no page gave, or two: verify cannot tell, as it dumps in the same way again. */
-function refuseOtherCount(db: Database, source: RowSource, dumped: number): void {
-  const counted = db.prepare(countQuery(source)).pluck().get() as number
-  if (counted === dumped) return
-  throw new RowbackError(
+function otherCount({ table }: RowSource, dumped: number, counted: number): RowbackError {
+  return new RowbackError(
     'fault',
-    `dump table ${JSON.stringify(source.table)}: ${dumped} rows came of ${counted}; nothing was committed`,
+    `dump table ${JSON.stringify(table)}: ${dumped} rows came of ${counted}; nothing was committed`,
   )
 }
 
