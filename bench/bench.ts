@@ -94,7 +94,12 @@ function tasks(database: string): Task[] {
   const backup = `${rowback} backup app.db --repo ours.git --no-hook --quiet`
   return [
     { name: 'first backup', ours: backup, theirs: dump, prepare: fresh },
-    { name: 'first backup, verified : dump, add, commit', ours: `${backup} --verify always`, theirs: dump, prepare: fresh },
+    {
+      name: 'first backup, verified : dump, add, commit',
+      ours: `${backup} --verify always`,
+      theirs: dump,
+      prepare: fresh,
+    },
     {
       name: 'nothing changed',
       ours: backup,
