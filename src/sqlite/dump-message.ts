@@ -16,9 +16,15 @@ export interface DumpOrder {
   sources: RowSource[]
   /** Shared by all threads: how much of the work is taken, the check of the pages first, then the sources. */
   taken: Int32Array
-  /** Shared with the receiver: how many kilobytes of this thread's files it has used. */
+  /** Shared with the receiver: how many kilobytes of this thread's files it has used, or `stopped`. */
   used: Int32Array
 }
+
+/**
+ * Tells a thread to end by itself: one that is terminated while it is in SQLite takes the whole process with it, as
+ * better-sqlite3 cannot make its results any more.
+ */
+export const stopped = 2 ** 31 - 1
 
 /** What a thread posts: files, the table that they belong to, and how it ended. */
 export type DumpMessage =

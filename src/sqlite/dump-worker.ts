@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { RowbackError } from '../errors.ts'
-import { type DumpMessage, type DumpOrder, kilobytes } from './dump-message.ts'
+import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import { type DumpFile, dumpRows } from './dump-rows.ts'
 import { loadExtensions } from './extensions.ts'
 import { checkIntegrity } from './integrity.ts'
@@ -22,6 +22,7 @@ function run({ path, file, encoding, extensions, sources, taken, used }: DumpOrd
     db.pragma('cache_size=-2000')
     db.exec('BEGIN')
     for (let index = take(taken); index <= sources.length; index = take(taken)) {
+      if (Atomics.load(used, 0) === stopped) return
       if (index === 0) {
         checkIntegrity(db, file)
         continue
@@ -33,6 +34,7 @@ function run({ path, file, encoding, extensions, sources, taken, used }: DumpOrd
         postFile(next.value)
         posted += size
         waitFor(used, posted - aheadKilobytes)
+        if (Atomics.load(used, 0) === stopped) return
         next = files.next()
       }
       post({ kind: 'table', table: next.value })

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3'
 import { type ErrorCode, exitCodes, RowbackError } from '../errors.ts'
 import { packageRoot } from '../package.ts'
 import { dumpDatabase, dumpScripts, tableRows } from './dump.ts'
-import { type DumpMessage, type DumpOrder, kilobytes } from './dump-message.ts'
+import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import type { DumpedTable, DumpFile, TableRows } from './dump-rows.ts'
 import { checkIntegrity } from './integrity.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
@@ -87,7 +87,7 @@ async function* receive(
 
 /** One dumping thread and what it has posted. */
 class DumpThread {
-  private readonly worker: Worker
+  private readonly ended: Promise<unknown>
   private readonly used = new Int32Array(new SharedArrayBuffer(4))
   private readonly waiting: DumpMessage[] = []
   private failure: Error | undefined
@@ -95,12 +95,13 @@ class DumpThread {
 
   constructor(order: Omit<DumpOrder, 'used'>) {
     const file = join(packageRoot, 'dist', 'src', 'sqlite', 'dump-worker.js')
-    this.worker = new Worker(file, { workerData: { ...order, used: this.used } satisfies DumpOrder })
-    this.worker.on('message', (message: DumpMessage) => {
+    const worker = new Worker(file, { workerData: { ...order, used: this.used } satisfies DumpOrder })
+    worker.on('message', (message: DumpMessage) => {
       this.waiting.push(message)
       this.wake()
     })
-    this.worker.on('error', (error) => {
+    this.ended = new Promise((resolve) => worker.once('exit', resolve))
+    worker.on('error', (error) => {
       this.failure = error
       this.wake()
     })
@@ -125,7 +126,9 @@ class DumpThread {
   }
 
   async stop(): Promise<void> {
-    await this.worker.terminate()
+    Atomics.store(this.used, 0, stopped)
+    Atomics.notify(this.used, 0)
+    await this.ended
   }
 }
 
