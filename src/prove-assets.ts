@@ -31,15 +31,20 @@ export async function proveAssets({
   scratch: string
   assets: readonly AssetEntry[]
 }): Promise<number> {
+  const files = assets
+    .filter((asset) => asset.kind === 'file')
+    .map((asset) => ({ asset, oid: entries.get(assetTreeEntry(asset.path, '').path)?.oid }))
+  const unproved = files.flatMap(({ asset, oid }) =>
+    oid && !proofs.has(assetClaim(oid, asset)) ? [oid] : [],
+  )
+  const sizes = await store.blobSizes(unproved)
   const claims: string[] = []
-  for (const asset of assets) {
-    if (asset.kind !== 'file') continue
-    const oid = entries.get(assetTreeEntry(asset.path, '').path)?.oid
+  for (const { asset, oid } of files) {
     if (oid === undefined) throw difference(asset, 'is in the manifest and not in the commit')
-    const claim = assetClaim(oid, asset)
-    if (!proofs.has(claim)) {
-      await checkContent(store, oid, asset, join(scratch, 'asset'))
-      claims.push(claim)
+    const size = sizes.get(oid)
+    if (size !== undefined) {
+      await checkContent(store, oid, asset, size, join(scratch, 'asset'))
+      claims.push(assetClaim(oid, asset))
     }
     await rebuilt.addKnown(assetTreeEntry(asset.path, oid), asset.size, async () => {})
   }
@@ -47,8 +52,13 @@ export async function proveAssets({
   return claims.length
 }
 
-async function checkContent(store: Store, oid: string, asset: FileEntry, spool: string): Promise<void> {
-  const size = (await store.blobSizes([oid])).get(oid) as number
+async function checkContent(
+  store: Store,
+  oid: string,
+  asset: FileEntry,
+  size: number,
+  spool: string,
+): Promise<void> {
   if (size !== asset.size) {
     throw difference(asset, `came back different: expected ${asset.size} bytes, found ${size} bytes`)
   }
