@@ -11,15 +11,12 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { crc32, createDeflate, deflate, inflate } from 'node:zlib'
+import { compression, compressionOf } from './compression.ts'
 import { blobHeader, type PackEntry, packHeader, packIndex } from './pack-format.ts'
 
 const compress = promisify(deflate)
 const decompress = promisify(inflate)
 
-/** Rows compress well at any level, and the slow levels take longer than all the rest. */
-const level = 1
-/** The most memory for it, 400 kB a blob under way: a twentieth less time than with the default. */
-const memLevel = 9
 /** So much content may wait to be compressed and written: enough for all threads of Node's pool. */
 const aheadBytes = 2 ** 20
 
@@ -49,7 +46,7 @@ export class BlobPack {
 
   /** Adds a blob, and waits while much is under way. */
   async add(oid: string, content: Buffer): Promise<void> {
-    const compressed = compress(content, { level, memLevel, chunkSize: Math.max(1024, content.length >> 1) })
+    const compressed = compress(content, compressionOf(content))
     compressed.catch(() => {})
     this.#ahead += content.length
     this.#written = this.#written.then(async () => {
@@ -68,11 +65,8 @@ export class BlobPack {
     const hash = createHash('sha1').update(`blob ${size}\0`)
     const parts =
       size > 0 ? file.createReadStream({ start: 0, end: size - 1, autoClose: false }) : Readable.from([])
-    await pipeline(
-      parts,
-      hashed(hash),
-      createDeflate({ level, memLevel }),
-      (compressed: AsyncIterable<Buffer>) => this.#addEntry(oid, size, compressed),
+    await pipeline(parts, hashed(hash), createDeflate(compression), (compressed: AsyncIterable<Buffer>) =>
+      this.#addEntry(oid, size, compressed),
     )
     if (hash.digest('hex') === oid) return true
     this.#entries.delete(oid)
