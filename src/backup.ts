@@ -1,26 +1,18 @@
 /** The backup flow: source → snapshot → dump → store → push. */
 
-import { readCommitTree } from './commit-tree.ts'
+import { commitSource } from './commit-source.ts'
 import type { Settings } from './config/settings.ts'
-import { formatVersion, type Manifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Identity } from './git/commit.ts'
 import { lockRepository } from './git/lock.ts'
 import { checkRemoteUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
-import { withWorkDir } from './git/work-dir.ts'
-import { version } from './package.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { type PushResult, pushStore } from './push.ts'
 import { openOrCreateStore, sourceKey } from './repository.ts'
-import { readSource, type Source, sourceName } from './source.ts'
+import { readSource, type Source } from './source.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
-import { openSnapshot, sourceError } from './sqlite/snapshot.ts'
-import { startDump } from './sqlite/start-dump.ts'
-import { commitMessage, type Summary, summarize, type VerifyPolicy } from './summary.ts'
-import { TreeBuilder } from './tree-builder.ts'
-import { isFailedProof, verifyCommit } from './verify.ts'
-import { writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
+import type { Summary } from './summary.ts'
 
 export interface BackupOptions {
   /** A SQLite file or a data directory. */
@@ -50,6 +42,8 @@ export interface BackupOptions {
   verify?: Settings['verify'] | undefined
   /** Whether a repository that is made gets the pre-push hook; it does without it. */
   hook?: boolean | undefined
+  /** Whether everything is read and checked, whatever is known from the last backup. */
+  full?: boolean | undefined
   busyTimeoutMs?: number | undefined
   onProgress?: OnProgress | undefined
 }
@@ -65,6 +59,8 @@ export interface BackupResult {
   summary: Summary
   /** Whether the new commit was proved before the branch moved to it. */
   verified: boolean
+  /** What was read of the source: all, what changed since the last backup, or only that nothing did. */
+  read: 'all' | 'changes' | 'nothing'
   /** Files of the tree that had to be written, and those that the last commit holds. */
   files: { written: number; reused: number }
   bytes: { total: number; written: number }
@@ -116,136 +112,4 @@ async function claimSource(store: Store, source: Source): Promise<void> {
     `back up ${source.path}: ${store.dir} holds the backups of ${owner}; nothing was committed`,
     { hint: `if the source has moved: git -C ${quote(store.dir)} config ${sourceKey} ${quote(source.path)}` },
   )
-}
-
-type Committed = Omit<BackupResult, 'push' | 'timesMs'>
-
-/** Writes the source as one commit, unless its tree is that of the last commit. */
-async function commitSource(
-  store: Store,
-  source: Source,
-  options: BackupOptions,
-  phases: Phases,
-): Promise<Committed> {
-  const parent = await store.tip()
-  const before = parent === undefined ? undefined : await readCommitTree(store, parent)
-  const writer = store.begin()
-  try {
-    const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
-    const manifest = await writeSource(tree, store, source, options, phases)
-    phases.begin('summary')
-    const after = { manifest, entries: tree.entries }
-    const summary = await summarize(before, after, (oid) => writer.readBlob(oid))
-    const { files, bytes } = tree
-    const result = { tree: tree.oid(), summary, files, bytes, warnings: source.warnings }
-    if (before && before.commit.tree === result.tree) {
-      const subject = 'nothing changed'
-      return { ...result, commit: undefined, latest: before.commit.oid, subject, verified: false }
-    }
-    phases.begin('commit')
-    const first = before === undefined
-    const verify = verifyPolicy(options, first, summary)
-    const message = commitMessage(summary, {
-      name: options.name ?? sourceName(source.path),
-      sourceFile: source.kind === 'file' ? source.databases[0]?.path : undefined,
-      first,
-      version,
-      format: formatVersion,
-      verify,
-    })
-    const commit = await writer.commit(
-      { parent, ...tree.changes(), message, ...signature(options) },
-      verify.applies ? (oid) => verifyNewCommit(store, oid, options, phases) : undefined,
-    )
-    const subject = message.slice(0, message.indexOf('\n'))
-    return { ...result, commit, latest: commit, subject, verified: verify.applies }
-  } finally {
-    await writer.abort()
-  }
-}
-
-/** `schema` is about what is pushed: without a remote, a proof takes longer than all the rest and holds nothing back. */
-function verifyPolicy(
-  { verify: mode = 'schema', remote }: BackupOptions,
-  first: boolean,
-  { schemaChanged }: Summary,
-): VerifyPolicy {
-  const isDue = mode === 'schema' && remote !== undefined && (first || schemaChanged)
-  return { mode, applies: mode === 'always' || isDue }
-}
-
-/** Proves a commit that the branch has not moved to. One that does not verify is kept on a ref of its own. */
-async function verifyNewCommit(
-  store: Store,
-  oid: string,
-  { extensions, onProgress }: BackupOptions,
-  phases: Phases,
-): Promise<void> {
-  phases.begin('verify')
-  try {
-    await withWorkDir(store.gitDir, (scratch) =>
-      verifyCommit(store, oid, { unlessProved: true, scratch, extensions, onProgress }),
-    )
-  } catch (error) {
-    if (!isFailedProof(error)) throw error
-    const ref = `refs/rowback/failed/${oid.slice(0, 12)}`
-    await store.setRef(ref, oid)
-    throw new RowbackError(
-      'difference',
-      `${error.message}; the commit is kept as ${ref}, branch ${store.branch} did not move, nothing was pushed`,
-      {
-        hint: `rowback verify ${ref}, and please report what it says`,
-        cause: error,
-        result: { failed: { commit: oid, ref } },
-      },
-    )
-  }
-}
-
-function signature({ author, time }: BackupOptions): { author: Identity; time: number } {
-  return {
-    author: author ?? { name: 'Rowback', email: 'rowback@localhost' },
-    time: time ?? Math.floor(Date.now() / 1000),
-  }
-}
-
-/** Dumps each database, copies the assets, and returns the manifest of it all. */
-async function writeSource(
-  tree: TreeBuilder,
-  store: Store,
-  source: Source,
-  options: BackupOptions,
-  phases: Phases,
-): Promise<Manifest> {
-  const { extensions = [] } = options
-  return withWorkDir(store.gitDir, async (workDir) => {
-    const databases: Manifest['databases'] = []
-    for (const database of source.databases) {
-      phases.begin('snapshot')
-      const snapshot = await openSnapshot(database.file, {
-        workDir,
-        busyTimeoutMs: options.busyTimeoutMs ?? 10_000,
-        extensions,
-      })
-      const dumpOptions = {
-        excludeTables: options.excludeTables ?? [],
-        fullText: options.fullText ?? 'logical',
-        extensions,
-      }
-      phases.begin('dump')
-      const dump = startDump(snapshot, database.file, dumpOptions)
-      try {
-        const path = source.kind === 'directory' ? database.path : undefined
-        databases.push(await writeDatabase(tree, dump.files, { name: database.name, path }, dumpOptions))
-      } catch (error) {
-        throw sourceError(database.file, error)
-      } finally {
-        await dump.stop()
-        await snapshot.close()
-      }
-    }
-    phases.begin('assets')
-    const assets = await writeAssets(tree, source.path, source.assets, workDir)
-    return writeManifest(tree, source.kind, databases, assets)
-  })
 }

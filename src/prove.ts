@@ -158,7 +158,8 @@ async function replayAndDump(
     phases.begin('dump')
     const options = { excludeTables: database.excludedTables, fullText: database.fullText, extensions }
     const { name, path } = database
-    const entry = await writeDatabase(rebuilt, dumpDatabase(db, options, originals), { name, path }, options)
+    const files = dumpDatabase(db, options, originals)
+    const { entry } = await writeDatabase(rebuilt, files, { name, path }, options)
     return { entry, violations }
   } catch (error) {
     throw asDifference(label, error)

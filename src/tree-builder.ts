@@ -25,10 +25,12 @@ export class TreeBuilder {
     this.phases = phases
   }
 
-  async add(path: string, content: Buffer, rows = 0): Promise<void> {
+  /** Adds a file and returns its id. */
+  async add(path: string, content: Buffer, rows = 0): Promise<string> {
     const oid = blobOid(content)
     if (this.count({ path, mode: '100644', oid }, content.length, rows))
       await this.sink?.writeBlob(oid, content)
+    return oid
   }
 
   /** Adds a file whose id is known; `write` is called where the last commit lacks it. */

@@ -1,57 +1,130 @@
 /** Puts a database and the assets of a source into a tree: the parts that backup and verify share. */
 
-import { type AssetEntry, assetLine } from './assets/manifest.ts'
+import { type AssetEntry, assetLine, type FileEntry } from './assets/manifest.ts'
 import { storedPath } from './assets/paths.ts'
 import { entryWithoutContent, type ReadAsset, readAsset } from './assets/read.ts'
 import type { AssetFile } from './assets/scan.ts'
 import { type Chunk, Cutter, givenKeys } from './dump/cut.ts'
 import { type Manifest, type ManifestDatabase, manifestText } from './dump/manifest.ts'
 import { repositoryReadme } from './dump/readme.ts'
+import type { KnownChunk } from './dump/reuse.ts'
 import type { TreeEntry } from './git/tree.ts'
+import type { Source } from './source.ts'
+import {
+  chunkPath,
+  type DumpedTable,
+  type DumpFile,
+  type KeptFile,
+  type TableRows,
+} from './sqlite/dump-rows.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
 import type { RunningDump } from './sqlite/start-dump.ts'
 import type { TreeBuilder } from './tree-builder.ts'
 
-/** Puts the files of a dump below `databases/<name>/` and returns the database's entry in the manifest. */
+/** A database that was put into a tree. */
+export interface WrittenDatabase {
+  /** In the manifest. */
+  entry: ManifestDatabase
+  /** The chunks of each table in key order, but of those with irregular rows, whose form depends on all of them. */
+  chunks: Map<string, KnownChunk[]>
+}
+
+/** Puts the files of a dump below `databases/<name>/`. */
 export async function writeDatabase(
   tree: TreeBuilder,
   files: RunningDump['files'],
   { name, path }: { name: string; path: string | undefined },
   options: DumpOptions,
-): Promise<ManifestDatabase> {
+): Promise<WrittenDatabase> {
+  const chunks = new Map<string, KnownChunk[]>()
+  const chunksOf = (table: string): KnownChunk[] => {
+    const found = chunks.get(table) ?? []
+    chunks.set(table, found)
+    return found
+  }
   let next = await files.next()
   while (!next.done) {
-    const { path: file, content, rows } = next.value
-    await tree.add(`databases/${name}/${file}`, content, rows)
+    const { table, ...file } = next.value
+    const chunk = await addDumped(tree, `databases/${name}/${file.path}`, file)
+    if (table !== undefined) chunksOf(table).push(chunk)
     next = await files.next()
   }
-  return {
+  for (const { name: table, isIrregular } of next.value) {
+    if (isIrregular) chunks.delete(table)
+    else chunksOf(table)
+  }
+  const entry = {
     name,
     ...(path === undefined ? {} : { path }),
     fullText: options.fullText,
     excludedTables: [...options.excludeTables].sort(),
-    tables: next.value,
+    tables: tableRows(next.value),
   }
+  return { entry, chunks }
 }
 
-/** Copies assets below `assets/` and returns their entries; a file that is gone by now is left out. */
+/** Adds a file of the dump, or one that the repository holds. */
+async function addDumped(
+  tree: TreeBuilder,
+  path: string,
+  file: Omit<DumpFile, 'table'> | Omit<KeptFile, 'table'>,
+): Promise<KnownChunk> {
+  const chunk = { path: chunkPath(file.path), rows: file.rows }
+  if (!('oid' in file)) {
+    const oid = await tree.add(path, file.content, file.rows)
+    return { ...chunk, oid, size: file.content.length }
+  }
+  await tree.addKnown({ path, mode: '100644', oid: file.oid }, file.size, async () => {})
+  return { ...chunk, oid: file.oid, size: file.size }
+}
+
+/** The row counts of tables, by name. */
+function tableRows(tables: readonly DumpedTable[]): TableRows[] {
+  const rows = tables.map(({ name, rows, key }) => ({ name, rows, key }))
+  return rows.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+}
+
+/** A file as it was when its content was read. */
+export interface KnownAsset {
+  /** What `filePrint` said of it before; undefined where that was not sure. */
+  print: string | undefined
+  entry: FileEntry
+  oid: string
+}
+
+/**
+ * Copies assets below `assets/` and returns their entries and what was seen of the files; those that are as they are
+ * known are not read. A file that is gone by now is left out.
+ */
 export async function writeAssets(
   tree: TreeBuilder,
-  root: string,
-  files: readonly AssetFile[],
+  { path: root, assets: files }: Pick<Source, 'path' | 'assets'>,
+  known: ReadonlyMap<string, KnownAsset> | undefined,
   spoolDir: string,
-): Promise<AssetEntry[]> {
-  const entries: AssetEntry[] = []
+): Promise<{ assets: AssetEntry[]; seen: Map<string, KnownAsset> }> {
+  const assets: AssetEntry[] = []
+  const seen = new Map<string, KnownAsset>()
   for (const file of files) {
-    if (file.kind !== 'file') entries.push(entryWithoutContent(file))
-    else {
-      const asset = await readAsset(root, file, spoolDir)
-      if (!asset) continue
-      entries.push(asset.entry)
-      await writeContent(tree, asset)
+    if (file.kind !== 'file') {
+      assets.push(entryWithoutContent(file))
+      continue
     }
+    const asset = keptAsset(file, known) ?? (await readAsset(root, file, spoolDir))
+    if (!asset) continue
+    assets.push(asset.entry)
+    seen.set(file.path, { print: file.print, entry: asset.entry, oid: asset.oid })
+    if ('content' in asset) await writeContent(tree, asset)
+    else await tree.addKnown(assetTreeEntry(file.path, asset.oid), asset.entry.size, async () => {})
   }
-  return entries
+  return { assets, seen }
+}
+
+function keptAsset(
+  { path, print }: AssetFile,
+  known: ReadonlyMap<string, KnownAsset> | undefined,
+): KnownAsset | undefined {
+  const asset = known?.get(path)
+  return print !== undefined && asset?.print === print ? asset : undefined
 }
 
 async function writeContent(tree: TreeBuilder, { entry, oid, content }: ReadAsset): Promise<void> {

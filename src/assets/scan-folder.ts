@@ -8,6 +8,7 @@ import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hasErrno } from '../errors.ts'
+import { filePrint } from '../file-print.ts'
 import { companionOf, isDatabaseFile } from './database-file.ts'
 import type { Glob } from './glob.ts'
 import { shownPath } from './paths.ts'
@@ -120,7 +121,12 @@ function readFiles(items: readonly Item[]): { databases: string[]; files: AssetF
   })
   return {
     databases: [...databases.values()].map(({ path }) => path),
-    files: files.map((item) => ({ ...assetOf(item), kind: 'file', size: Number(item.stats.size) })),
+    files: files.map((item) => ({
+      ...assetOf(item),
+      kind: 'file',
+      size: Number(item.stats.size),
+      print: filePrint(item.stats),
+    })),
   }
 }
 

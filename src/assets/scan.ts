@@ -23,6 +23,8 @@ export interface AssetFile {
   mtimeNs: bigint
   /** Of a symlink, its text. */
   target?: string
+  /** Of a file, what `filePrint` says of it. */
+  print?: string | undefined
 }
 
 export interface SourceScan {

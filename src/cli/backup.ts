@@ -18,6 +18,7 @@ export interface BackupFlags extends CommonFlags {
   time?: string
   verify?: BackupOptions['verify']
   hook: boolean
+  full?: boolean
 }
 
 export async function runBackup(context: Context, flags: BackupFlags, source?: string): Promise<void> {
@@ -44,6 +45,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     time: flags.time === undefined ? undefined : parseTime(flags.time),
     verify: flags.verify ?? settings.verify,
     hook: flags.hook && settings.hook,
+    full: flags.full,
     busyTimeoutMs: settings.busyTimeoutMs,
     onProgress: output.progress(),
   })

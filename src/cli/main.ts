@@ -75,6 +75,7 @@ export function program(): Command {
     .option('--time <time>', 'time of the commit: ISO 8601, or seconds since 1970')
     .addOption(new Option('--verify <mode>', verifyHelp).choices(verifyModes))
     .option('--no-hook', 'make a new repository without the pre-push hook')
+    .option('--full', 'read and check all of the source, not only what changed since the last backup')
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(run<BackupFlags>((context, flags, source) => runBackup(context, flags, source)))
   verb(root, 'log', 'list the commits, newest first')

@@ -11,7 +11,7 @@ const chunkThreshold = 2 ** 32 / 2 ** 16
 const directoryThreshold = 2 ** 32 / 2 ** 24
 
 /** The name of a table's first directory and of its first chunk: it sorts before every key. */
-const firstName = '+first'
+export const firstName = '+first'
 
 /** The lines of one chunk. */
 export interface Chunk {
@@ -32,10 +32,17 @@ export interface Keys {
 
 /** Cuts lines, given in key order, into chunks. */
 export class Cutter {
-  private directory = firstName
-  private name = firstName
+  /** That of the chunk that is being filled. */
+  directory: string
+  private name: string
   private rows = 0
   private spans: Buffer[] = []
+
+  /** The first line begins the first chunk of the table, or one of that name. */
+  constructor(directory = firstName, name = firstName) {
+    this.directory = directory
+    this.name = name
+  }
 
   /** Takes lines that end at `ends` (offsets behind each line feed) and returns the chunks completed by them. */
   push(lines: Buffer, ends: readonly number[], keys: Keys): Chunk[] {

@@ -1,8 +1,7 @@
 /** What a dumping thread and the one that started it say to each other. */
 
 import type { Encoding } from '../dump/literal.ts'
-import type { RowSource } from '../dump/plan.ts'
-import type { DumpedTable, DumpFile } from './dump-rows.ts'
+import type { DumpedTable, DumpFile, KeptFile, TableWork } from './dump-rows.ts'
 
 /** What a thread is started with. */
 export interface DumpOrder {
@@ -13,8 +12,10 @@ export interface DumpOrder {
   encoding: Encoding
   extensions: readonly string[]
   /** The tables to dump; each is taken by one thread. */
-  sources: RowSource[]
-  /** Shared by all threads: how much of the work is taken, the check of the pages first, then the sources. */
+  works: TableWork[]
+  /** Whether the pages are checked. */
+  isChecked: boolean
+  /** Shared by all threads: how much of the work is taken, the check of the pages first, then the tables. */
   taken: Int32Array
   /** Shared with the receiver: how many kilobytes of this thread's files it has used, or `stopped`. */
   used: Int32Array
@@ -28,12 +29,12 @@ export const stopped = 2 ** 31 - 1
 
 /** What a thread posts: files, the table that they belong to, and how it ended. */
 export type DumpMessage =
-  | { kind: 'file'; file: DumpFile }
+  | { kind: 'file'; file: DumpFile | KeptFile }
   | { kind: 'table'; table: DumpedTable }
   | { kind: 'done' }
   | { kind: 'failed'; error: { code: string; message: string; hint: string | undefined; ofSqlite: boolean } }
 
 /** The size of a file as `used` counts it. */
-export function kilobytes(file: DumpFile): number {
-  return Math.ceil(file.content.length / 1024)
+export function kilobytes(file: DumpFile | KeptFile): number {
+  return 'oid' in file ? 0 : Math.ceil(file.content.length / 1024)
 }

@@ -1,14 +1,23 @@
 /** Dumps the rows of one table as row files. */
 
 import type { Database } from 'better-sqlite3'
-import { Cutter, integerKeys, type Keys, literalKeys, positionKeys } from '../dump/cut.ts'
+import {
+  type Chunk,
+  Cutter,
+  firstName,
+  integerKeys,
+  type Keys,
+  literalKeys,
+  positionKeys,
+} from '../dump/cut.ts'
 import { type Encoding, identifier } from '../dump/literal.ts'
 import type { TableKey } from '../dump/manifest.ts'
 import { pathPart } from '../dump/names.ts'
 import type { RowSource } from '../dump/plan.ts'
+import type { KnownChunk } from '../dump/reuse.ts'
 import { rowFile, rowHeader } from '../dump/rows.ts'
 import { RowbackError } from '../errors.ts'
-import { renderRows } from './render.ts'
+import { allRows, type RowRange, renderRows } from './render.ts'
 import { countQuery } from './row-query.ts'
 
 /** One file of the dump; the path is relative to the database's folder. */
@@ -17,7 +26,27 @@ export interface DumpFile {
   content: Buffer
   /** How many rows it holds. */
   rows: number
+  /** The table whose chunk it is. */
+  table?: string
 }
+
+/** A chunk of the last dump that still holds, maybe in another directory. */
+export interface KeptFile extends Pick<KnownChunk, 'oid' | 'size' | 'rows'> {
+  path: string
+  table: string
+}
+
+/** What is to be done for one table: all its rows, or some steps in the order of its keys. */
+export interface TableWork {
+  source: RowSource
+  steps?: TableStep[] | undefined
+}
+
+/**
+ * A chunk that is kept, or rows to be rendered: the first of them begins the chunk `path`, the last of them has a key
+ * of these literals.
+ */
+export type TableStep = { kept: KnownChunk } | { rows: RowRange; path: string; lastKey: string[] }
 
 /** How many rows of a table the dump holds, and what identifies one. */
 export interface TableRows {
@@ -34,35 +63,109 @@ export interface DumpedTable extends TableRows {
 /** Yields the row files of one table and returns its counts. */
 export function* dumpRows(
   db: Database,
+  { source, steps }: TableWork,
+  encoding: Encoding,
+): Generator<DumpFile | KeptFile, DumpedTable> {
+  if (!steps) return yield* dumpAll(db, source, encoding)
+  const total = { rows: 0, irregular: 0 }
+  let directory = firstName
+  for (const step of steps) {
+    const [inDirectory, name] = pathParts('kept' in step ? step.kept.path : step.path)
+    if (inDirectory === name) directory = name
+    if ('kept' in step) {
+      const { oid, size, rows } = step.kept
+      yield { path: chunkFile(source, `${directory}/${name}`), oid, size, rows, table: source.table }
+      total.rows += rows
+    } else {
+      const cutter = new Cutter(directory, name)
+      const { count } = step.rows
+      const dumped = yield* dumpRange(db, source, encoding, { cutter, range: step.rows, count })
+      if (!isSameKey(dumped.lastLine, step.lastKey)) throw otherCount(source, dumped.rows, count)
+      directory = cutter.directory
+      total.rows += count
+      total.irregular += dumped.irregular
+    }
+  }
+  return dumpedTable(db, source, total)
+}
+
+/** Yields the chunks of a whole table, whose rows SQLite counts in another way as well. */
+function* dumpAll(db: Database, source: RowSource, encoding: Encoding): Generator<DumpFile, DumpedTable> {
+  const count = db.prepare(countQuery(source)).pluck().get() as number
+  if (source.countedRowid !== undefined) refuseUncounted(db, source.readFrom, source.countedRowid)
+  return dumpedTable(
+    db,
+    source,
+    yield* dumpRange(db, source, encoding, { cutter: new Cutter(), range: allRows, count }),
+  )
+}
+
+function dumpedTable(
+  db: Database,
+  source: RowSource,
+  { rows, irregular }: { rows: number; irregular: number },
+): DumpedTable {
+  if (irregular > 0) refuseNullKeys(db, source)
+  return { name: source.table, rows, key: tableKey(source), isIrregular: irregular > 0 }
+}
+
+interface RangeTotal {
+  rows: number
+  irregular: number
+  lastLine: Buffer
+}
+
+/** Yields the chunks of a range, which must have that many rows, and returns its counts and its last line. */
+function* dumpRange(
+  db: Database,
   source: RowSource,
   encoding: Encoding,
-): Generator<DumpFile, DumpedTable> {
+  { cutter, range, count }: { cutter: Cutter; range: RowRange; count: number },
+): Generator<DumpFile, RangeTotal> {
   const header = Buffer.from(
     rowHeader(
       source.table,
       source.columns.map((column) => column.insert),
     ),
   )
-  const folder = `30-rows/${pathPart(source.table)}`
-  const cutter = new Cutter()
-  const toFile = (chunk: { path: string; lines: Buffer[]; rows: number }): DumpFile => ({
-    path: `${folder}/${chunk.path}.sql`,
-    content: rowFile(header, chunk.lines),
-    rows: chunk.rows,
+  const toFile = ({ path, lines, rows }: Chunk): DumpFile => ({
+    path: chunkFile(source, path),
+    content: rowFile(header, lines),
+    rows,
+    table: source.table,
   })
-  const total = { rows: 0, irregular: 0 }
-  const counted = db.prepare(countQuery(source)).pluck().get() as number
-  if (source.countedRowid !== undefined) refuseUncounted(db, source.readFrom, source.countedRowid)
-  for (const batch of renderRows(db, source, encoding)) {
-    for (const chunk of cutter.push(batch.lines, batch.ends, keysOf(source, total.rows))) yield toFile(chunk)
-    total.rows += batch.ends.length
-    total.irregular += batch.irregular
-    if (total.rows > counted) throw otherCount(source, total.rows, counted)
+  const total: RangeTotal = { rows: 0, irregular: 0, lastLine: Buffer.alloc(0) }
+  for (const { lines, ends, irregular } of renderRows(db, source, encoding, range)) {
+    for (const chunk of cutter.push(lines, ends, keysOf(source, total.rows))) yield toFile(chunk)
+    total.rows += ends.length
+    total.irregular += irregular
+    total.lastLine = lines.subarray(ends.at(-2) ?? 0, ends.at(-1))
+    if (total.rows > count) break
   }
+  if (total.rows !== count) throw otherCount(source, total.rows, count)
   for (const chunk of cutter.end()) yield toFile(chunk)
-  if (total.rows !== counted) throw otherCount(source, total.rows, counted)
-  if (total.irregular > 0) refuseNullKeys(db, source)
-  return { name: source.table, rows: total.rows, key: tableKey(source), isIrregular: total.irregular > 0 }
+  return total
+}
+
+/** Whether a row line begins with these literals. */
+function isSameKey(line: Buffer, key: readonly string[]): boolean {
+  const text = `,(${key.join(',')}`
+  return line.toString('utf8', 0, Buffer.byteLength(text)) === text
+}
+
+/** The file of a chunk, relative to the database's folder. */
+function chunkFile({ table }: RowSource, path: string): string {
+  return `30-rows/${pathPart(table)}/${path}.sql`
+}
+
+/** The path of a chunk, as `KnownChunk` has it. */
+export function chunkPath(file: string): string {
+  return file.split('/').slice(2).join('/').slice(0, -4)
+}
+
+function pathParts(path: string): [directory: string, name: string] {
+  const [directory = '', name = ''] = path.split('/')
+  return [directory, name]
 }
 
 /** Rows that no page gave, or two: verify cannot tell, as it dumps in the same way again. */

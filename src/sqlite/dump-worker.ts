@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { RowbackError } from '../errors.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
-import { type DumpFile, dumpRows } from './dump-rows.ts'
+import { type DumpFile, dumpRows, type KeptFile } from './dump-rows.ts'
 import { loadExtensions } from './extensions.ts'
 import { checkIntegrity } from './integrity.ts'
 import { allowEverySchema } from './snapshot.ts'
@@ -12,7 +12,7 @@ import { allowEverySchema } from './snapshot.ts'
 /** Kilobytes that may wait for the receiver. */
 const aheadKilobytes = 4 * 1024
 
-function run({ path, file, encoding, extensions, sources, taken, used }: DumpOrder): void {
+function run({ path, file, encoding, extensions, works, isChecked, taken, used }: DumpOrder): void {
   const db = new Database(path, { readonly: true, fileMustExist: true })
   let posted = 0
   try {
@@ -21,13 +21,13 @@ function run({ path, file, encoding, extensions, sources, taken, used }: DumpOrd
     // Each page is read once; SQLite's own cache would hold 16 MB of them.
     db.pragma('cache_size=-2000')
     db.exec('BEGIN')
-    for (let index = take(taken); index <= sources.length; index = take(taken)) {
+    for (let index = take(taken); index <= works.length; index = take(taken)) {
       if (Atomics.load(used, 0) === stopped) return
       if (index === 0) {
-        checkIntegrity(db, file)
+        if (isChecked) checkIntegrity(db, file)
         continue
       }
-      const files = dumpRows(db, sources[index - 1] as DumpOrder['sources'][number], encoding)
+      const files = dumpRows(db, works[index - 1] as DumpOrder['works'][number], encoding)
       let next = files.next()
       while (!next.done) {
         const size = kilobytes(next.value)
@@ -56,9 +56,10 @@ function post(message: DumpMessage, transfer: ArrayBuffer[] = []): void {
 }
 
 /** A buffer of its own changes hands; a part of a pool is copied. */
-function postFile(file: DumpFile): void {
-  const { buffer, byteLength } = file.content
-  post({ kind: 'file', file }, buffer.byteLength === byteLength ? [buffer as ArrayBuffer] : [])
+function postFile(file: DumpFile | KeptFile): void {
+  const content = 'oid' in file ? undefined : file.content
+  const isOwn = content !== undefined && content.buffer.byteLength === content.byteLength
+  post({ kind: 'file', file }, isOwn ? [content.buffer as ArrayBuffer] : [])
 }
 
 function waitFor(used: Int32Array, wanted: number): void {

@@ -12,13 +12,13 @@ import {
   systemTableStatements,
   tableStatements,
 } from '../dump/schema-sql.ts'
-import { type DumpedTable, type DumpFile, dumpRows, type TableRows } from './dump-rows.ts'
+import { type DumpedTable, type DumpFile, dumpRows, type KeptFile, type TableWork } from './dump-rows.ts'
 import { type DumpOptions, type PlannedDump, planDump, rowSources } from './plan-dump.ts'
 import { renderRows } from './render.ts'
 import { settle } from './trial.ts'
 
 /**
- * Yields the files of a dump, row files first, and returns the row count of each table by name. `originals` is what
+ * Yields the files of a dump, row files first, and returns its tables. `originals` is what
  * `makeLegible` has rewritten in `db`. Throws a `source` error where an object cannot be brought back; nothing is
  * approximated.
  */
@@ -26,20 +26,22 @@ export function* dumpDatabase(
   db: Database,
   options: DumpOptions,
   originals: readonly Original[] = [],
-): Generator<DumpFile, TableRows[]> {
+): Generator<DumpFile, DumpedTable[]> {
   const planned = planDump(db, options, originals)
-  const tables: DumpedTable[] = []
-  for (const source of rowSources(planned)) {
-    tables.push(yield* dumpRows(db, source, planned.plan.settings.encoding))
-  }
-  yield* dumpScripts(db, planned, tables)
-  return tableRows(tables)
+  const works = rowSources(planned).map((source) => ({ source }))
+  return yield* dumpPlanned(db, planned, works) as Generator<DumpFile, DumpedTable[]>
 }
 
-/** The row counts of tables, by name. */
-export function tableRows(tables: readonly DumpedTable[]): TableRows[] {
-  const rows = tables.map(({ name, rows, key }) => ({ name, rows, key }))
-  return rows.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+/** Yields the files of a planned dump and returns its tables. */
+export function* dumpPlanned(
+  db: Database,
+  planned: PlannedDump,
+  works: readonly TableWork[],
+): Generator<DumpFile | KeptFile, DumpedTable[]> {
+  const tables: DumpedTable[] = []
+  for (const work of works) tables.push(yield* dumpRows(db, work, planned.plan.settings.encoding))
+  yield* dumpScripts(db, planned, tables)
+  return tables
 }
 
 /** The files around the rows of those tables. */

@@ -12,7 +12,7 @@ import { isRegular } from '../dump/regular.ts'
 import { parseLiteral, rowLiterals } from '../dump/rows.ts'
 import type { Column } from '../dump/schema.ts'
 import { RowbackError } from '../errors.ts'
-import { flagByte, linesQuery, realFunction, valuesQuery } from './row-query.ts'
+import { flagByte, linesQuery, realFunction, type Start, valuesQuery } from './row-query.ts'
 
 /** Row lines, each `,(…)` and a line feed. */
 export interface RowBatch {
@@ -23,6 +23,17 @@ export interface RowBatch {
   irregular: number
 }
 
+/** Rows that follow one another in key order. */
+export interface RowRange {
+  /** The literals of the first row's key; undefined for the first row of the table. */
+  from: readonly string[] | undefined
+  /** How many rows of the table come before it. */
+  before: number
+  count: number
+}
+
+export const allRows: RowRange = { from: undefined, before: 0, count: Number.POSITIVE_INFINITY }
+
 const pageBytes = 256 * 1024
 const pageRows = 4096
 /** The rows of the first page, and of one behind a page that SQLite cannot write: others like it may follow. */
@@ -32,10 +43,18 @@ const pageValues = 512
 /** A replay reads a row file as one string, of which V8 holds 512 MiB. */
 const longestLineBytes = 500_000_000
 
-/** Yields the rows of a source in key order. Throws a `source` error for a row that no string can hold. */
-export function* renderRows(db: Database, source: RowSource, encoding: Encoding): Generator<RowBatch> {
+/**
+ * Yields the rows of a source in key order; those of a range only where the source can be read in pages. Throws a
+ * `source` error for a row that no string can hold.
+ */
+export function* renderRows(
+  db: Database,
+  source: RowSource,
+  encoding: Encoding,
+  range = allRows,
+): Generator<RowBatch> {
   try {
-    yield* renderPages(db, source, encoding)
+    yield* renderPages(db, source, encoding, range)
   } catch (error) {
     if (!isTooLong(error)) throw error
     const table = JSON.stringify(source.table)
@@ -52,27 +71,42 @@ function isTooLong(error: unknown): boolean {
   )
 }
 
-function* renderPages(db: Database, source: RowSource, encoding: Encoding): Generator<RowBatch> {
-  if (!source.pages || encoding !== 'UTF-8') return yield* renderPass(db, source, encoding, 0)
+function* renderPages(
+  db: Database,
+  source: RowSource,
+  encoding: Encoding,
+  { from, before, count }: RowRange,
+): Generator<RowBatch> {
+  if (!hasPages(source, encoding)) return yield* renderPass(db, source, encoding, allRows)
   db.function(realFunction, { deterministic: true, directOnly: true }, (value) =>
     realLiteral(value as number),
   )
   const prepare = preparer(db)
-  let after: Value[] | undefined
+  let start: Start | undefined = from && { key: from.map((text) => parseLiteral(text)), isIncluded: true }
   let rendered = 0
   let limit = firstPageRows
-  for (;;) {
-    const page = renderLines(prepare, source, after, limit) ?? renderValues(prepare, source, after, limit)
+  while (rendered < count) {
+    // A key that its column would convert cannot be compared with: the rest comes in one pass.
+    if (start && !isRegularKey(start.key, source)) {
+      return yield* renderPass(db, source, encoding, { before: before + rendered, count: count - rendered })
+    }
+    limit = Math.min(limit, count - rendered)
+    const page = renderLines(prepare, source, start, limit) ?? renderValues(prepare, source, start, limit)
     if (page.ends.length === 0) return
     yield page
     rendered += page.ends.length
-    after = lastKey(page, source)
-    // A key that its column would convert cannot be compared with: the rest comes in one pass.
-    if (!after.every((value, index) => isRegular(value, source.columns[index]?.column as Column))) {
-      return yield* renderPass(db, source, encoding, rendered)
-    }
+    start = { key: lastKey(page, source), isIncluded: false }
     limit = page.ends.length < limit ? firstPageRows : nextLimit(limit, page)
   }
+}
+
+/** Whether rows can be taken in pages, and so in ranges. */
+export function hasPages(source: RowSource, encoding: Encoding): boolean {
+  return source.pages && encoding === 'UTF-8'
+}
+
+function isRegularKey(key: readonly Value[], { columns }: RowSource): boolean {
+  return key.every((value, index) => isRegular(value, columns[index]?.column as Column))
 }
 
 /** Twice as many rows, as long as they fill a page only. */
@@ -94,29 +128,29 @@ function preparer(db: Database): Prepare {
 }
 
 /**
- * The next rows behind a key, at most `limit`, as far as SQLite can write them; undefined where that is not even
+ * The next rows from a start on, at most `limit`, as far as SQLite can write them; undefined where that is not even
  * the first.
  */
 function renderLines(
   prepare: Prepare,
   source: RowSource,
-  after: readonly Value[] | undefined,
+  start: Start | undefined,
   limit: number,
 ): RowBatch | undefined {
-  const parameters = [...(after ?? []).map(parameter), limit]
-  const [lines] = prepare(linesQuery(source, after)).get(parameters) as [Buffer | null]
+  const parameters = [...(start?.key ?? []).map(parameter), limit]
+  const [lines] = prepare(linesQuery(source, start)).get(parameters) as [Buffer | null]
   return finishPage(lines ?? Buffer.alloc(0))
 }
 
-/** The next rows behind a key, at most `limit`, value by value. */
+/** The next rows from a start on, at most `limit`, value by value. */
 function renderValues(
   prepare: Prepare,
   source: RowSource,
-  after: readonly Value[] | undefined,
+  start: Start | undefined,
   limit: number,
 ): RowBatch {
-  const parameters = [...(after ?? []).map(parameter), Math.min(limit, pageValues)]
-  const rows = prepare(`${valuesQuery(source, after)} LIMIT likely(?)`).iterate(parameters)
+  const parameters = [...(start?.key ?? []).map(parameter), Math.min(limit, pageValues)]
+  const rows = prepare(`${valuesQuery(source, start)} LIMIT likely(?)`).iterate(parameters)
   const batch = new BatchBuilder(source, 'UTF-8')
   for (const row of rows as IterableIterator<RawValue[]>) {
     batch.add(row)
@@ -172,14 +206,20 @@ function escapeRow(line: string): string {
   )
 }
 
-/** Renders value by value, behind the first `skip` rows: the definition of what a row looks like. */
-function* renderPass(db: Database, source: RowSource, encoding: Encoding, skip: number): Generator<RowBatch> {
+/** Renders value by value: the definition of what a row looks like. */
+function* renderPass(
+  db: Database,
+  source: RowSource,
+  encoding: Encoding,
+  { before, count }: Pick<RowRange, 'before' | 'count'>,
+): Generator<RowBatch> {
   const query = db
-    .prepare(`${valuesQuery(source, undefined)} LIMIT -1 OFFSET ?`)
+    .prepare(`${valuesQuery(source, undefined)} LIMIT ? OFFSET ?`)
     .raw()
     .safeIntegers()
   let batch = new BatchBuilder(source, encoding)
-  for (const row of query.iterate(skip) as IterableIterator<RawValue[]>) {
+  const limit = Number.isFinite(count) ? count : -1
+  for (const row of query.iterate(limit, before) as IterableIterator<RawValue[]>) {
     batch.add(row)
     if (batch.length < pageBytes) continue
     yield batch.finish()

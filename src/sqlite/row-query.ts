@@ -20,8 +20,14 @@ function longValueBytes(columns: number): number {
   return Math.min(65535, Math.floor(262144 / columns))
 }
 
-/** A query for the next ? rows behind a key as one blob, a row `,(…)` and NUL; NULL where there are none. */
-export function linesQuery(source: RowSource, after: readonly Value[] | undefined): string {
+/** Where rows begin: behind a key, or with it. */
+export interface Start {
+  key: readonly Value[]
+  isIncluded: boolean
+}
+
+/** A query for the next ? rows from a start on as one blob, a row `,(…)` and NUL; NULL where there are none. */
+export function linesQuery(source: RowSource, start: Start | undefined): string {
   const longest = longValueBytes(source.columns.length)
   const values = source.columns.map(({ read, column }, index) =>
     // A rowid is an integer, and nothing else.
@@ -32,20 +38,20 @@ export function linesQuery(source: RowSource, after: readonly Value[] | undefine
   const separated = values.flatMap((value, index) => (index > 0 ? [`','`, value] : [value]))
   const row = concat([`',('`, ...separated, `')'||char(0)`])
   // An alias within would stand for a column of its name in ORDER BY; the name in the head does not.
-  const page = `WITH page(line) AS (SELECT ${row} ${rowsBehind(source, after)} LIMIT likely(?))`
+  const page = `WITH page(line) AS (SELECT ${row} ${rowsFrom(source, start)} LIMIT likely(?))`
   return `${page} SELECT CAST(group_concat(line,'') AS BLOB) FROM page`
 }
 
 /**
- * A query for the values of the rows behind a key: text as a blob of its bytes, a blob as a text of its
+ * A query for the values of the rows from a start on: text as a blob of its bytes, a blob as a text of its
  * hexadecimal digits, so that JavaScript can tell every storage class.
  */
-export function valuesQuery(source: RowSource, after: readonly Value[] | undefined): string {
+export function valuesQuery(source: RowSource, start: Start | undefined): string {
   const values = source.columns.map(({ read }) => {
     const name = identifier(read)
     return `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) WHEN 'blob' THEN hex(${name}) ELSE ${name} END`
   })
-  return `SELECT ${values.join(',')} ${rowsBehind(source, after)}`
+  return `SELECT ${values.join(',')} ${rowsFrom(source, start)}`
 }
 
 /** A query for the number of rows. */
@@ -53,11 +59,11 @@ export function countQuery(source: RowSource): string {
   return `SELECT count(*) FROM ${table(source)}`
 }
 
-/** The rows behind a key, and their order. */
-function rowsBehind(source: RowSource, after: readonly Value[] | undefined): string {
+/** The rows from a start on, and their order. */
+function rowsFrom(source: RowSource, start: Start | undefined): string {
   const { orderBy } = source
   const order = orderBy.length > 0 ? `ORDER BY ${orderBy.map(termText).join(',')}` : ''
-  return `FROM ${table(source)} ${after ? `WHERE ${isBehind(orderBy, after)}` : ''} ${order}`
+  return `FROM ${table(source)} ${start ? `WHERE ${isFrom(orderBy, start)}` : ''} ${order}`
 }
 
 /** The table; no index of it is read, which may be damaged or in another order. */
@@ -67,10 +73,10 @@ function table({ readFrom, keyIndex }: RowSource): string {
 }
 
 /** The collations stand with the values: SQLite seeks by bare columns only, and would scan the table for each page. */
-function isBehind(orderBy: readonly OrderTerm[], after: readonly Value[]): string {
+function isFrom(orderBy: readonly OrderTerm[], { key, isIncluded }: Start): string {
   const columns = orderBy.map(({ column }) => column)
-  const values = after.map((value, index) => `${placeholder(value)}${orderBy[index]?.collate}`)
-  return `(${columns.join(',')})>(${values.join(',')})`
+  const values = key.map((value, index) => `${placeholder(value)}${orderBy[index]?.collate}`)
+  return `(${columns.join(',')})${isIncluded ? '>=' : '>'}(${values.join(',')})`
 }
 
 /**

@@ -14,6 +14,7 @@ import { cutShortError, refuseCutShort } from './cut-short.ts'
 import { loadExtensions } from './extensions.ts'
 import { needsWritableCheck } from './foreign-content.ts'
 import { hasLegibleSchema, makeLegible } from './make-legible.ts'
+import { LiveFiles, type Pages, pagesOfCopy } from './pages.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
 export interface Snapshot {
@@ -21,6 +22,8 @@ export interface Snapshot {
   /** The file that `db` has open: the source, or a private copy of it. */
   path: string
   isPrivate: boolean
+  /** Its pages, where they can be read beside `db`. */
+  pages: Pages | undefined
   /** What was rewritten in a private copy, as its schema is not legible in the source. */
   originals: readonly Original[]
   close(): Promise<void>
@@ -131,17 +134,37 @@ async function statOrNone(path: string): Promise<Stats | undefined> {
 
 /** A read transaction on the source itself. */
 async function openLive(path: string, options: SnapshotOptions): Promise<Snapshot> {
-  const db = await openReadOnly(path, options)
-  if (!hasLegibleSchema(db) || needsWritableCheck(db)) return copyLive(path, db, options)
-  return {
-    db,
-    path,
-    isPrivate: false,
-    originals: [],
-    close: async () => {
-      db.close()
-    },
+  const files = LiveFiles.open(path)
+  try {
+    const db = await openReadOnly(path, options)
+    if (!hasLegibleSchema(db) || needsWritableCheck(db)) {
+      const copy = await copyLive(path, db, options)
+      files?.close()
+      return copy
+    }
+    const pages = files?.pagesSeen(() => beginAgain(db))
+    return {
+      db,
+      path,
+      isPrivate: false,
+      pages,
+      originals: [],
+      close: async () => {
+        db.close()
+        files?.close()
+      },
+    }
+  } catch (error) {
+    files?.close()
+    throw error
   }
+}
+
+/** Sees what is committed by now; a WAL never keeps a reader waiting. */
+function beginAgain(db: Database.Database): void {
+  db.exec('COMMIT')
+  db.exec('BEGIN')
+  db.prepare('SELECT count(*) FROM sqlite_schema').get()
 }
 
 /** A copy of what a read transaction sees, which it ends. */
@@ -287,6 +310,7 @@ async function privateFolder({ workDir }: SnapshotOptions): Promise<string> {
 function openCopy(source: string, copy: string, { extensions }: SnapshotOptions): Snapshot {
   let db: Database.Database | undefined
   let originals: Original[]
+  let pages: Pages
   try {
     db = new Database(copy, { fileMustExist: true })
     allowEverySchema(db)
@@ -294,6 +318,7 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
     refuseCutShort(source, db, copy)
     originals = makeLegible(db)
+    pages = pagesOfCopy(db, copy)
     db.pragma('query_only=ON')
     db.exec('BEGIN')
   } catch (error) {
@@ -305,9 +330,11 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
     db: opened,
     path: copy,
     isPrivate: true,
+    pages: originals.length > 0 ? undefined : pages,
     originals,
     close: async () => {
       opened.close()
+      pages.close()
       await rm(join(copy, '..'), { recursive: true, force: true })
     },
   }

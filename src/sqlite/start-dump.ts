@@ -6,68 +6,83 @@ import { Worker } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { type ErrorCode, exitCodes, RowbackError } from '../errors.ts'
 import { packageRoot } from '../package.ts'
-import { dumpDatabase, dumpScripts, tableRows } from './dump.ts'
+import { dumpPlanned, dumpScripts } from './dump.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
-import type { DumpedTable, DumpFile, TableRows } from './dump-rows.ts'
+import type { DumpedTable, DumpFile, KeptFile, TableWork } from './dump-rows.ts'
 import { checkIntegrity } from './integrity.ts'
-import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
+import { type KnownDatabase, type PageFacts, readPageFacts, tableWorks } from './known.ts'
+import { type DumpOptions, planDump } from './plan-dump.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** A dump that is under way. `files` yields its files and returns the row counts, as `dumpDatabase` does. */
+/** A dump that is under way. */
 export interface RunningDump {
-  files: AsyncGenerator<DumpFile, TableRows[]> | Generator<DumpFile, TableRows[]>
+  /** Yields its files and returns its tables, as `dumpDatabase` does; `KeptFile` where a chunk is known. */
+  files: AsyncGenerator<DumpFile | KeptFile, DumpedTable[]> | Generator<DumpFile | KeptFile, DumpedTable[]>
+  /** The pages that it reads, where they can be remembered. */
+  facts: PageFacts | undefined
   /** Ends it, done or not. */
   stop(): Promise<void>
 }
 
 /** Rendering this much takes as long as starting a thread. */
 const threadBytes = 8 * 2 ** 20
+const threadRows = 50_000
 
 /**
- * Starts a dump and a check of the pages, whose error names `file`. Only a private copy is the same for every
- * connection: of a live source a second one would see a later state, rows that the first one's schema and sequences
- * do not know.
+ * Starts a dump, of what is not known only, and, where nothing is known, a check of the pages, whose error names
+ * `file`. Only a private copy is the same for every connection: of a live source a second one would see a later state,
+ * rows that the first one's schema and sequences do not know.
  */
-export function startDump(
-  { db, path, isPrivate, originals }: Snapshot,
+export async function startDump(
+  { db, path, isPrivate, originals, pages }: Snapshot,
   file: string,
   options: DumpOptions,
-): RunningDump {
-  if (!isPrivate || statSync(path).size < threadBytes)
-    return { files: checkAndDump(db, file, options, originals), stop: async () => {} }
+  known?: KnownDatabase,
+): Promise<RunningDump> {
+  const isLarge = isPrivate && statSync(path).size >= threadBytes
+  // A damaged database must not be planned before it is checked: SQLite may say something less clear about it.
+  if (!known && !isLarge) checkIntegrity(db, file)
   const planned = planDump(db, options, originals)
+  const facts = pages && (await readPageFacts(pages, planned))
+  const works = tableWorks(planned, facts, known)
+  const isChecked = !known || !facts
+  if (known && isChecked && !isLarge) checkIntegrity(db, file)
+  if (!isLarge || (!isChecked && rowsToRender(works, facts) < threadRows)) {
+    return { files: dumpPlanned(db, planned, works), facts, stop: async () => {} }
+  }
   const order = {
     path,
     file,
     encoding: planned.plan.settings.encoding,
     extensions: options.extensions,
-    sources: rowSources(planned),
+    works,
+    isChecked,
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }
   const threads = Array.from({ length: 2 }, () => new DumpThread(order))
   return {
     files: receive(threads, (tables) => dumpScripts(db, planned, tables)),
+    facts,
     stop: async () => {
       await Promise.all(threads.map((thread) => thread.stop()))
     },
   }
 }
 
-function* checkAndDump(
-  db: Database.Database,
-  file: string,
-  options: DumpOptions,
-  originals: Snapshot['originals'],
-): Generator<DumpFile, TableRows[]> {
-  checkIntegrity(db, file)
-  return yield* dumpDatabase(db, options, originals)
+function rowsToRender(works: readonly TableWork[], facts: PageFacts | undefined): number {
+  const rowsOf = ({ source, steps }: TableWork): number => {
+    if (steps) return steps.reduce((sum, step) => sum + ('rows' in step ? step.rows.count : 0), 0)
+    const tree = facts?.trees.get(source.table)
+    return tree ? tree.rows.reduce((sum, rows) => sum + rows, 0) : 0
+  }
+  return works.reduce((sum, work) => sum + rowsOf(work), 0)
 }
 
 /** Yields the files of all threads as they come, then the scripts. */
 async function* receive(
   threads: DumpThread[],
   scripts: (tables: DumpedTable[]) => DumpFile[],
-): AsyncGenerator<DumpFile, TableRows[]> {
+): AsyncGenerator<DumpFile | KeptFile, DumpedTable[]> {
   const tables: DumpedTable[] = []
   const running = new Map(threads.map((thread) => [thread, thread.next()]))
   while (running.size > 0) {
@@ -82,7 +97,7 @@ async function* receive(
     else running.set(thread, thread.next())
   }
   yield* scripts(tables)
-  return tableRows(tables)
+  return tables
 }
 
 /** One dumping thread and what it has posted. */
@@ -120,7 +135,7 @@ class DumpThread {
   }
 
   /** Makes room for more. */
-  use(file: DumpFile): void {
+  use(file: DumpFile | KeptFile): void {
     Atomics.add(this.used, 0, kilobytes(file))
     Atomics.notify(this.used, 0)
   }
@@ -134,6 +149,7 @@ class DumpThread {
 
 /** A Buffer arrives as the plain array of bytes that it is. */
 function asBuffer(message: Extract<DumpMessage, { kind: 'file' }>): DumpMessage {
+  if ('oid' in message.file) return message
   const { buffer, byteOffset, byteLength } = message.file.content
   return { ...message, file: { ...message.file, content: Buffer.from(buffer, byteOffset, byteLength) } }
 }

@@ -1,0 +1,102 @@
+/** What a backup remembers of a database's pages, and what the next one need not render because of it. */
+
+import { type KnownTable, planSteps, type RowSpan, type Step, type TreePages } from '../dump/reuse.ts'
+import type { TableStep, TableWork } from './dump-rows.ts'
+import { OddPages, type PageScan, samePages, scanPages, TreeWalker } from './page-scan.ts'
+import type { Pages } from './pages.ts'
+import { type PlannedDump, rowSources } from './plan-dump.ts'
+import { hasPages, type RowRange } from './render.ts'
+import { keyLiterals } from './row-key.ts'
+
+/** A database as a backup dumped it. */
+export interface KnownDatabase {
+  pageSize: number
+  /** XXH64 of each page; the first element stands for no page. */
+  digests: BigUint64Array
+  /** By name. */
+  tables: Map<string, KnownTable & { facts: string }>
+}
+
+/** The pages of a snapshot that is being dumped. */
+export interface PageFacts {
+  pages: Pages
+  scan: PageScan
+  /** Which pages belong to a tree. */
+  seen: Uint8Array
+  /** By the name of the table that is dumped. */
+  trees: Map<string, TreePages & { facts: string }>
+}
+
+/** Reads the pages that the rows of a planned dump lie in; undefined if they are not what the format describes. */
+export async function readPageFacts(pages: Pages, planned: PlannedDump): Promise<PageFacts | undefined> {
+  try {
+    const scan = await scanPages(pages)
+    const walker = new TreeWalker(pages, scan)
+    const trees: PageFacts['trees'] = new Map()
+    for (const source of rowSources(planned)) {
+      const object = planned.schema.objects.find(
+        ({ type, name }) => type === 'table' && name === source.readFrom,
+      )
+      // A virtual table has no pages; what it gives may depend on anything.
+      if (!object || object.rootPage === 0) continue
+      const facts = JSON.stringify([planned.plan.settings.encoding, source, object.sql])
+      trees.set(source.table, { ...walker.walk(object.rootPage), facts })
+    }
+    return { pages, scan, seen: walker.seen, trees }
+  } catch (error) {
+    if (error instanceof OddPages || error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+/** What is to be done for each table, as far as it is known from the last backup. */
+export function tableWorks(
+  planned: PlannedDump,
+  facts: PageFacts | undefined,
+  known: KnownDatabase | undefined,
+): TableWork[] {
+  const sources = rowSources(planned)
+  if (!facts || !known || known.pageSize !== facts.pages.pageSize)
+    return sources.map((source) => ({ source }))
+  try {
+    const isSame = samePages(facts.scan, known.digests, facts.seen)
+    return sources.map((source) => ({ source, steps: stepsOf(source, planned, facts, known, isSame) }))
+  } catch (error) {
+    if (error instanceof OddPages || error instanceof RangeError) return sources.map((source) => ({ source }))
+    throw error
+  }
+}
+
+function stepsOf(
+  source: TableWork['source'],
+  { plan }: PlannedDump,
+  { pages, trees }: PageFacts,
+  { tables }: KnownDatabase,
+  isSame: Uint8Array,
+): TableStep[] | undefined {
+  const [before, now] = [tables.get(source.table), trees.get(source.table)]
+  if (!before || !now || before.facts !== now.facts) return undefined
+  const steps = planSteps(before, now, (page) => isSame[page] === 1)
+  if (!hasPages(source, plan.settings.encoding) && steps?.some((step) => 'rows' in step)) return undefined
+  return steps?.map((step) => withKeys(step, (place) => keyLiterals(pages, place, source)))
+}
+
+function withKeys(step: Step, keyOf: (place: RowSpan['last']) => string[]): TableStep {
+  if ('kept' in step) return step
+  const { first, last, before, count } = step.rows
+  const rows: RowRange = { from: first && keyOf(first), before, count }
+  return { rows, path: step.path, lastKey: keyOf(last) }
+}
+
+/** What is to be remembered of a database, by the chunks of its tables. */
+export function knownDatabase(
+  { pages, scan, trees }: PageFacts,
+  chunks: ReadonlyMap<string, KnownTable['chunks']>,
+): KnownDatabase {
+  const tables: KnownDatabase['tables'] = new Map()
+  for (const [table, { facts, ...tree }] of trees) {
+    const found = chunks.get(table)
+    if (found) tables.set(table, { tree, facts, chunks: found })
+  }
+  return { pageSize: pages.pageSize, digests: scan.digests, tables }
+}

@@ -1,0 +1,43 @@
+/** Reads the key of a row off its page. */
+
+import { literal, type Value } from '../dump/literal.ts'
+import type { RowSource } from '../dump/plan.ts'
+import type { RowPlace } from '../dump/reuse.ts'
+import { cellPayload, cellRowid, headerStart, type Payload, pageType, recordValues } from './btree.ts'
+import type { Pages } from './pages.ts'
+
+/** The literals of the key of a source's row, whose text is UTF-8. */
+export function keyLiterals(pages: Pages, { page, cell }: RowPlace, source: RowSource): string[] {
+  const bytes = pages.read(page)
+  const start = headerStart(page)
+  if (bytes[start] === pageType.leafTable) return [literal(cellRowid(bytes, start, cell), 'UTF-8')]
+  const payload = cellPayload(bytes, start, cell, pages.usable)
+  const values = leadingValues(pages, payload, source.keyColumns)
+  return values.map((value, index) => literal(asRead(value, source, index), 'UTF-8'))
+}
+
+/** SQLite stores a REAL without a fraction as an integer, and reads it back as what it was. */
+function asRead(value: Value, { columns }: RowSource, index: number): Value {
+  const affinity = columns[index]?.column.affinity
+  return typeof value === 'bigint' && affinity?.endsWith('real') ? Number(value) : value
+}
+
+/** The first values of a record, of which no more is read than they need. */
+function leadingValues(pages: Pages, { size, local, overflow }: Payload, count: number): Value[] {
+  let record = local
+  let next = overflow
+  for (;;) {
+    try {
+      return recordValues(record, count)
+    } catch (error) {
+      if (!(error instanceof RangeError) || next === 0) throw error
+    }
+    const parts = [record]
+    for (let left = record.length; left > 0 && next !== 0; left -= pages.usable) {
+      const bytes = pages.read(next)
+      parts.push(bytes.subarray(4, pages.usable))
+      next = bytes.readUInt32BE(0)
+    }
+    record = Buffer.concat(parts).subarray(0, size)
+  }
+}

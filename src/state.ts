@@ -1,0 +1,115 @@
+/**
+ * What the last backup of a repository saw of its source: `rowback/state` in its git directory. It is a cache, which
+ * may be deleted at any time; whatever does not fit exactly is as if it were not there.
+ */
+
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { deserialize, serialize } from 'node:v8'
+import type { AssetFile } from './assets/scan.ts'
+import type { BackupOptions } from './backup.ts'
+import type { Store } from './git/store.ts'
+import { version } from './package.ts'
+import type { Source } from './source.ts'
+import type { KnownDatabase } from './sqlite/known.ts'
+import { databasePrint } from './sqlite/print.ts'
+import type { KnownAsset } from './write-tree.ts'
+
+/** What was seen, and the commit that holds it. */
+export interface State {
+  /** Everything but the source that a tree depends on; another one makes all of the state void. */
+  key: string
+  commit: string
+  tree: string
+  /** By path in the source. */
+  databases: Map<string, SeenDatabase>
+  assets: Map<string, KnownAsset>
+  /** All that is an asset without being a file, as a text. */
+  others: string
+  /** Of the whole commit: rows, assets that are files, files of the tree and their bytes. */
+  totals: { rows: number; files: number; entries: number; bytes: number }
+}
+
+/** A database of the source. */
+export interface SeenDatabase {
+  /** What `databasePrint` said of it before it was read; undefined where that was not sure. */
+  print: string | undefined
+  /** Undefined where its pages could not be read. */
+  pages: KnownDatabase | undefined
+}
+
+/** Everything but the source's content that a tree depends on. */
+export function stateKey({ kind, path }: Source, options: StateOptions): string {
+  const { excludeTables = [], fullText = 'logical', extensions = [] } = options
+  return JSON.stringify([stateVersion, version, kind, path, excludeTables, fullText, extensions])
+}
+
+/** Of the layout of `State`. */
+const stateVersion = 1
+
+type StateOptions = Pick<BackupOptions, 'excludeTables' | 'fullText' | 'extensions'>
+
+/** Whether nothing was written to any file of the source since, and none came or went. */
+export function isUntouched({ databases, assets }: Source, state: State): boolean {
+  const files = assets.filter(({ kind }) => kind === 'file')
+  return (
+    databases.length === state.databases.size &&
+    files.length === state.assets.size &&
+    otherAssets(assets) === state.others &&
+    files.every(({ path, print }) => print !== undefined && state.assets.get(path)?.print === print) &&
+    databases.every(({ path, file }) => {
+      const print = state.databases.get(path)?.print
+      return print !== undefined && databasePrint(file) === print
+    })
+  )
+}
+
+/** What `State.others` has of these assets. */
+export function otherAssets(assets: readonly AssetFile[]): string {
+  const others = assets.filter(({ kind }) => kind !== 'file')
+  return JSON.stringify(others.map(({ path, kind, mode, target }) => [path, kind, mode, target]))
+}
+
+const fileOf = ({ gitDir }: Store): string => join(gitDir, 'rowback', 'state')
+
+/** The state of that key and commit, or undefined. */
+export async function readState(
+  store: Store,
+  { key, commit }: Pick<State, 'key' | 'commit'>,
+): Promise<State | undefined> {
+  try {
+    const bytes = await readFile(fileOf(store))
+    const content = bytes.subarray(checksumBytes)
+    if (!checksum(content).equals(bytes.subarray(0, checksumBytes))) return undefined
+    const state = deserialize(content) as State
+    return state.key === key && state.commit === commit ? state : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Replaces the state; where that cannot be done the old one is removed, or does not fit the branch. */
+export async function writeState(store: Store, state: State): Promise<void> {
+  const content = serialize(state)
+  const file = fileOf(store)
+  const temporary = `${file}.tmp`
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await writeFile(temporary, Buffer.concat([checksum(content), content]), { mode: 0o600 })
+    await rename(temporary, file)
+  } catch {
+    await rm(temporary, { force: true }).catch(() => {})
+  }
+}
+
+/** Forgets the state, if it can be written at all. */
+export async function dropState(store: Store): Promise<void> {
+  await rm(fileOf(store), { force: true }).catch(() => {})
+}
+
+const checksumBytes = 20
+
+function checksum(content: Buffer): Buffer {
+  return createHash('sha1').update(content).digest()
+}
