@@ -114,6 +114,9 @@ describe('a database that is written to all the time', () => {
       await rowbackJson(['backup', source, '--repo', repository])
       expect(sourceFiles(data)).toEqual(before)
       expect(transactions(await restored(repository))).toBeGreaterThanOrEqual(counts.at(-1) as number)
+      // What was taken over from backup to backup is what there is.
+      const args = ['backup', source, '--full', '--repo', repository]
+      expect(await rowbackJson(args)).toMatchObject({ read: 'all', subject: 'nothing changed' })
     })
 
   for (const mode of ['WAL', 'DELETE'])

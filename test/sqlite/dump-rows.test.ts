@@ -10,10 +10,10 @@ it('A dump that lost rows of a table is refused.', () => {
     WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<100) INSERT INTO t SELECT i, 101-i FROM n`)
   const [source] = rowSources(planDump(db, { excludeTables: [], fullText: 'logical', extensions: [] }))
   if (!source) throw new Error('the table has no rows')
-  expect([...dumpRows(db, source, 'UTF-8')].map(({ rows }) => rows)).toEqual([100])
+  expect([...dumpRows(db, { source }, 'UTF-8')].map(({ rows }) => rows)).toEqual([100])
   // Pages in another order than that of the key that each begins behind.
   const disordered = { ...source, orderBy: [rowidTerm('v')] }
-  expect(() => [...dumpRows(db, disordered, 'UTF-8')]).toThrow(
+  expect(() => [...dumpRows(db, { source: disordered }, 'UTF-8')]).toThrow(
     /^dump table "t": \d+ rows came of 100; nothing was/,
   )
 })

@@ -1,0 +1,207 @@
+/** A backup reads what changed since the last one, and all where it cannot be sure. */
+
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import { describe, expect, test } from 'vitest'
+import { type BackupOptions, type BackupResult, backup } from '../../src/backup.ts'
+import { databaseFrom, openApplication } from '../support/database.ts'
+import { git } from '../support/git.ts'
+import { tempDir } from '../support/temp.ts'
+
+/** A few chunks of rows. */
+const schema = `CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT); CREATE TABLE other(a);
+  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<2000)
+  INSERT INTO note SELECT i, hex(randomblob(150)) FROM n; INSERT INTO other VALUES (1);`
+
+interface Place {
+  data: string
+  source: string
+  repository: string
+}
+
+function place(sql = schema): Place {
+  const dir = tempDir()
+  const data = join(dir, 'data')
+  mkdirSync(data)
+  return { data, source: databaseFrom(sql, join(data, 'app.db')), repository: join(dir, 'repo.git') }
+}
+
+function run({ data, repository }: Place, options: Partial<BackupOptions> = {}): Promise<BackupResult> {
+  return backup({ source: data, repository, hook: false, ...options })
+}
+
+function change(source: string, sql: string): void {
+  const db = new Database(source)
+  db.exec(sql)
+  db.close()
+}
+
+/** The tree that a repository without any memory makes of the source. */
+async function fullTree({ data }: Place): Promise<string> {
+  return (await run({ data, source: '', repository: join(tempDir(), 'other.git') })).tree
+}
+
+/** Longer than what counts as written just now. */
+const settle = () => sleep(2_600)
+
+const state = ({ repository }: Place): string => join(repository, 'rowback', 'state')
+
+describe('a source that nothing was written to', () => {
+  test('is not read again.', async () => {
+    const it = place()
+    writeFileSync(join(it.data, 'settings.json'), '{}')
+    await settle()
+    const first = await run(it)
+    expect(first.read).toBe('all')
+    const again = await run(it)
+    expect(again).toMatchObject({ read: 'nothing', latest: first.commit, tree: first.tree })
+    expect(again.commit).toBeUndefined()
+    const { files, bytes, summary } = again
+    expect(files).toEqual({ written: 0, reused: first.files.written })
+    expect(bytes).toEqual({ total: first.bytes.total, written: 0 })
+    expect(summary).toMatchObject({ rows: first.summary.rows, files: 1, schemaChanged: false })
+  })
+
+  test('is read if that was just now, when another write may leave the same time.', async () => {
+    const it = place()
+    await run(it)
+    expect((await run(it)).read).toBe('changes')
+    await settle()
+    expect((await run(it)).read).toBe('changes')
+    expect((await run(it)).read).toBe('nothing')
+  })
+
+  test('is not read again while the application has it open in WAL mode.', async () => {
+    const it = place(`PRAGMA journal_mode=WAL; ${schema}`)
+    await openApplication(it.source, `UPDATE note SET body='in the WAL' WHERE id=7`)
+    await settle()
+    const { read, tree } = await run(it)
+    expect(read).toBe('all')
+    expect(await run(it)).toMatchObject({ read: 'nothing', tree })
+    expect(tree).toBe(await fullTree(it))
+  })
+})
+
+describe('what was written is seen', () => {
+  for (const [what, write] of [
+    ['a row', ({ source }: Place) => change(source, `UPDATE other SET a=2`)],
+    [
+      'a row and the time set back',
+      ({ source }: Place) => setBack(source, () => change(source, `UPDATE other SET a=2`)),
+    ],
+    [
+      'another database of the same size and time',
+      ({ source }: Place) => setBack(source, () => replace(source)),
+    ],
+    ['a new asset', ({ data }: Place) => writeFileSync(join(data, 'new.txt'), 'new')],
+    [
+      'an asset of the same size and time',
+      ({ data }: Place) => setBack(join(data, 'a.txt'), () => writeFileSync(join(data, 'a.txt'), 'bbbb')),
+    ],
+    ['an asset that is gone', ({ data }: Place) => rmSync(join(data, 'a.txt'))],
+    ['an empty directory', ({ data }: Place) => mkdirSync(join(data, 'empty'))],
+  ] as const)
+    test(`${what}.`, async () => {
+      const it = place()
+      writeFileSync(join(it.data, 'a.txt'), 'aaaa')
+      await settle()
+      const first = await run(it)
+      expect((await run(it)).read).toBe('nothing')
+      write(it)
+      const second = await run(it)
+      expect(second.read).toBe('changes')
+      expect(second.commit).not.toBe(first.commit)
+      expect(second.tree).toBe(await fullTree(it))
+      expect(second.files.written).toBeLessThan(first.files.written)
+    })
+})
+
+function setBack(file: string, write: () => void): void {
+  const { atime, mtime } = statSync(file)
+  write()
+  utimesSync(file, atime, mtime)
+}
+
+function replace(source: string): void {
+  const copy = join(tempDir(), 'copy.db')
+  copyFileSync(source, copy)
+  change(copy, `UPDATE other SET a=3`)
+  copyFileSync(copy, source)
+}
+
+describe('only what changed is read', () => {
+  test('of rows: one chunk, and the summary is right.', async () => {
+    const it = place()
+    const first = await run(it)
+    change(it.source, `UPDATE note SET body=hex(randomblob(150)) WHERE id=1000; INSERT INTO other VALUES (5)`)
+    const second = await run(it)
+    expect(second.read).toBe('changes')
+    expect(second.subject).toBe('data: 1 row added, 1 changed')
+    // A chunk of each table, and the manifest with its count.
+    expect(second.files.written).toBe(3)
+    expect(second.bytes.total).toBeGreaterThan(first.bytes.total - 100)
+    expect(second.tree).toBe(await fullTree(it))
+  })
+})
+
+describe('all is read', () => {
+  for (const [what, spoil, options] of [
+    ['without a state', (it: Place) => rmSync(state(it)), {}],
+    ['with a damaged state', (it: Place) => writeFileSync(state(it), 'x'), {}],
+    [
+      'with a state that is cut short',
+      (it: Place) => truncateSync(state(it), statSync(state(it)).size - 9),
+      {},
+    ],
+    ['with a state that is changed', (it: Place) => flip(state(it)), {}],
+    ['where another commit is the last', (it: Place) => amend(it), {}],
+    ['with other settings', () => {}, { excludeTables: ['other'] as string[] }],
+    ['when it is asked for', () => {}, { full: true }],
+  ] as const)
+    test(`${what}.`, async () => {
+      const it = place()
+      await run(it)
+      change(it.source, `UPDATE note SET body='changed' WHERE id=1000`)
+      spoil(it)
+      const { read, tree } = await run(it, options)
+      expect(read).toBe('all')
+      if (!('excludeTables' in options)) expect(tree).toBe(await fullTree(it))
+      expect(existsSync(state(it))).toBe(true)
+    })
+
+  test('after a run that failed.', async () => {
+    const it = place()
+    await run(it)
+    copyFileSync(it.source, join(it.data, 'second.db'))
+    truncateSync(join(it.data, 'second.db'), 8192)
+    await expect(run(it)).rejects.toMatchObject({ code: 'source' })
+    rmSync(join(it.data, 'second.db'))
+    expect((await run(it)).read).toBe('all')
+  })
+})
+
+function flip(file: string): void {
+  const bytes = readFileSync(file)
+  const at = bytes.length - 100
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
+  writeFileSync(file, bytes)
+}
+
+function amend({ repository }: Place): void {
+  const branch = git(repository, ['symbolic-ref', 'HEAD'])
+  const tree = git(repository, ['rev-parse', `${branch}^{tree}`])
+  const author = ['-c', 'user.name=x', '-c', 'user.email=x@x']
+  git(repository, ['update-ref', branch, git(repository, [...author, 'commit-tree', tree, '-m', 'x'])])
+}
