@@ -8,7 +8,7 @@ import { lockRepository } from './git/lock.ts'
 import { checkRemoteUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { type OnProgress, Phases } from './progress.ts'
-import { type PushResult, pushStore } from './push.ts'
+import type { PushResult } from './push.ts'
 import { openOrCreateStore, sourceKey } from './repository.ts'
 import { readSource, type Source } from './source.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
@@ -86,7 +86,7 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
       await claimSource(store, source)
       const committed = await commitSource(store, source, options, phases)
       phases.begin('push')
-      const push = remote === undefined ? undefined : await pushStore(store, remote, options)
+      const push = remote === undefined ? undefined : await pushTo(store, remote, options)
       phases.end()
       return { ...committed, push, timesMs: phases.timesMs }
     } catch (error) {
@@ -98,6 +98,12 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   } finally {
     await store.close()
   }
+}
+
+/** Loads what pushes where there is a remote: it takes longer than a backup of what nobody has written to. */
+async function pushTo(store: Store, remote: string, options: BackupOptions): Promise<PushResult> {
+  const { pushStore } = await import('./push.ts')
+  return pushStore(store, remote, options)
 }
 
 /** A repository holds the backups of one source; its own configuration says which. */

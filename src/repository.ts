@@ -2,7 +2,6 @@
 
 import { readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { readCommitTree } from './commit-tree.ts'
 import { hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
@@ -53,7 +52,9 @@ async function openOwnStore(dir: string, branch: string | undefined): Promise<St
 /** Throws where the branch, or what is checked out while there is no such branch, is no backup. */
 async function refuseForeign(store: Store): Promise<void> {
   const commit = (await store.tip()) ?? (await headCommit(store))
-  if (commit !== undefined) await readCommitTree(store, commit)
+  if (commit === undefined) return
+  const { readCommitTree } = await import('./commit-tree.ts')
+  await readCommitTree(store, commit)
 }
 
 async function headCommit(store: Store): Promise<string | undefined> {

@@ -5,7 +5,7 @@ import { RowbackError } from '../errors.ts'
 import { tableLines } from '../summary.ts'
 import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId, size } from './output.ts'
-import { printPush } from './push.ts'
+import { printPush } from './push-line.ts'
 
 export interface BackupFlags extends CommonFlags {
   extension?: string[]

@@ -2,8 +2,8 @@
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { readSettings } from '../config/read-settings.ts'
-import { parseSettings, type Settings } from '../config/settings.ts'
+import { defaultSettings } from '../config/defaults.ts'
+import type { Settings } from '../config/settings.ts'
 import { RowbackError } from '../errors.ts'
 import { Output } from './output.ts'
 
@@ -34,9 +34,15 @@ export function makeOutput(flags: CommonFlags): Output {
 /** Reads the settings file: the one of --config, else `rowback.yaml` where there is one, else none. */
 export async function readContext(flags: CommonFlags, output: Output): Promise<Context> {
   const file = flags.config ?? (existsSync(defaultFile) ? defaultFile : undefined)
-  const settings = file === undefined ? parseSettings('', defaultFile) : await readSettings(file)
+  const settings = file === undefined ? defaultSettings : await readFrom(file)
   if (flags.config === undefined) refuseExtensions(settings)
   return { settings, output }
+}
+
+/** Loads what reads settings where there are any: it takes longer than a backup of what nobody has written to. */
+async function readFrom(file: string): Promise<Settings> {
+  const { readSettings } = await import('../config/read-settings.ts')
+  return readSettings(file)
 }
 
 /** The working directory may be a clone of what somebody else has written: only a file that the user names is trusted. */

@@ -1,17 +1,12 @@
 /** The command line: reads arguments, calls one flow, and turns what it throws into an exit code. */
 
 import { Command, CommanderError, Option } from 'commander'
-import { verifyModes } from '../config/settings-schema.ts'
+import { verifyModes } from '../config/defaults.ts'
 import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
 import { version } from '../package.ts'
-import { type BackupFlags, runBackup } from './backup.ts'
+import type { BackupFlags } from './backup.ts'
 import { type CommonFlags, type Context, makeOutput, readContext } from './context.ts'
-import { runDiff } from './diff.ts'
-import { runLog, runShow } from './log.ts'
-import { runPush } from './push.ts'
-import { runRestore } from './restore.ts'
-import { runVerify } from './verify.ts'
 
 /** Runs the program with those arguments and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -56,7 +51,7 @@ function usageError({ message }: CommanderError): RowbackError {
 const verifyHelp =
   'which commits are proved before the branch moves (default: schema, of a remote the first one and changes of the schema)'
 
-/** The verbs and their flags. */
+/** The verbs and their flags. A verb is loaded when it is run. */
 export function program(): Command {
   const root = new Command('rowback')
     .description('Puts a live SQLite database and its files under version control.')
@@ -77,23 +72,29 @@ export function program(): Command {
     .option('--no-hook', 'make a new repository without the pre-push hook')
     .option('--full', 'read and check all of the source, not only what changed since the last backup')
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
-    .action(run<BackupFlags>((context, flags, source) => runBackup(context, flags, source)))
+    .action(
+      run<BackupFlags>(async (context, flags, source) =>
+        (await import('./backup.ts')).runBackup(context, flags, source),
+      ),
+    )
   verb(root, 'log', 'list the commits, newest first')
     .option('-n, --number <count>', 'at most so many')
-    .action(run((context, flags) => runLog(context, flags)))
+    .action(run(async (context, flags) => (await import('./log.ts')).runLog(context, flags)))
   verb(root, 'show <rev>', 'show one commit in full').action(
-    run((context, flags, rev) => runShow(context, flags, rev)),
+    run(async (context, flags, rev) => (await import('./log.ts')).runShow(context, flags, rev)),
   )
   verb(root, 'diff <a> [b]', 'show what changed between two commits, row by row (b: the latest)')
     .option('--stat', 'only how many rows of each table')
     .addOption(new Option('--sql', 'as SQL that makes a into b').conflicts(['stat', 'json']))
-    .action(run((context, flags, a, b) => runDiff(context, flags, a, b)))
+    .action(run(async (context, flags, a, b) => (await import('./diff.ts')).runDiff(context, flags, a, b)))
   verb(root, 'restore <rev>', 'bring back the whole source, or one file of it')
     .option('--to <dir>', 'a directory that is missing or empty')
     .option('--file <path>', 'one database or asset')
     .option('--output <file>', 'where --file goes; it must not exist')
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
-    .action(run((context, flags, rev) => runRestore(context, flags, rev)))
+    .action(
+      run(async (context, flags, rev) => (await import('./restore.ts')).runRestore(context, flags, rev)),
+    )
   verb(
     root,
     'verify [rev...]',
@@ -102,11 +103,13 @@ export function program(): Command {
     .option('--all', 'every commit that REV reaches, each tree once; leaves out what was proved before')
     .option('--unless-proved', 'leave out what was proved in this repository before')
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
-    .action(run((context, flags, revs) => runVerify(context, flags, revs)))
+    .action(
+      run(async (context, flags, revs) => (await import('./verify.ts')).runVerify(context, flags, revs)),
+    )
   verb(root, 'push', 'push what is not pushed yet')
     .option('--remote <url>', 'where to (default: the remote of the last push)')
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
-    .action(run((context, flags) => runPush(context, flags)))
+    .action(run(async (context, flags) => (await import('./push.ts')).runPush(context, flags)))
   return root
 }
 

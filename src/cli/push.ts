@@ -1,9 +1,8 @@
 /** `rowback push` */
 
-import { type PushResult, push } from '../push.ts'
-import { counted } from '../summary.ts'
+import { push } from '../push.ts'
 import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
-import type { Output } from './output.ts'
+import { printPush } from './push-line.ts'
 
 export interface PushFlags extends CommonFlags {
   extension?: string[]
@@ -22,12 +21,4 @@ export async function runPush(context: Context, flags: PushFlags): Promise<void>
   printPush(output, result)
   output.times(result.timesMs)
   output.document(result)
-}
-
-export function printPush(output: Output, { remote, commits, verified }: PushResult): void {
-  if (commits === 0) output.line(`${remote} is up to date`)
-  else
-    output.line(
-      `pushed ${counted(commits, 'commit')} to ${remote}${verified > 0 ? `, ${verified} verified` : ''}`,
-    )
 }

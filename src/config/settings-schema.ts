@@ -1,6 +1,7 @@
 /** What a settings file may hold: its keys, their types and their defaults. Pure. */
 
 import { z } from 'zod'
+import { defaultSettings, verifyModes } from './defaults.ts'
 import {
   authorProblem,
   branchProblem,
@@ -18,9 +19,6 @@ function text(problem: (value: string) => string | undefined) {
   })
 }
 
-/** Which commits a backup proves before the branch moves to them. */
-export const verifyModes = ['always', 'schema', 'never'] as const
-
 /** SQLite keeps its busy timeout, in milliseconds, in 31 bits. */
 const longestTimeout = Math.floor((2 ** 31 - 1) / 1000)
 
@@ -29,8 +27,8 @@ const seconds = z.number().refine((value) => value >= 0 && value <= longestTimeo
 })
 
 const assets = z.strictObject({
-  include: z.array(text(globProblem)).default(['**']),
-  exclude: z.array(text(globProblem)).default([]),
+  include: z.array(text(globProblem)).default(defaultSettings.assets.include),
+  exclude: z.array(text(globProblem)).default(defaultSettings.assets.exclude),
 })
 
 const author = z.strictObject({ name: text(authorProblem), email: text(authorProblem) })
@@ -40,16 +38,16 @@ export const settingsFile = z.strictObject({
   source: text(pathProblem).optional(),
   repository: text(pathProblem).optional(),
   remote: text(remoteProblem).optional(),
-  branch: text(branchProblem).default('main'),
+  branch: text(branchProblem).default(defaultSettings.branch),
   name: text(lineProblem).optional(),
   assets: assets.prefault({}),
-  'exclude-tables': z.array(text(lineProblem)).default([]),
-  'full-text': z.enum(['logical', 'exact']).default('logical'),
-  extensions: z.array(text(pathProblem)).default([]),
+  'exclude-tables': z.array(text(lineProblem)).default(defaultSettings.excludeTables),
+  'full-text': z.enum(['logical', 'exact']).default(defaultSettings.fullText),
+  extensions: z.array(text(pathProblem)).default(defaultSettings.extensions),
   author: author.optional(),
-  verify: z.enum(verifyModes).default('schema'),
-  hook: z.boolean().default(true),
-  'busy-timeout': seconds.default(10),
+  verify: z.enum(verifyModes).default(defaultSettings.verify),
+  hook: z.boolean().default(defaultSettings.hook),
+  'busy-timeout': seconds.default(defaultSettings.busyTimeoutMs / 1000),
 })
 
 /** A settings file that passed, with its defaults. */

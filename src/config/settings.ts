@@ -5,6 +5,7 @@
 
 import { dirname, resolve } from 'node:path'
 import { RowbackError } from '../errors.ts'
+import type { verifyModes } from './defaults.ts'
 import { type Problem, problemLines } from './settings-problems.ts'
 import { type SettingsFile, settingsFile } from './settings-schema.ts'
 import { schemaProblems } from './settings-values.ts'
@@ -36,7 +37,7 @@ export interface Settings {
    * Which commits a backup proves before the branch moves to them: each, the first one and those that change the
    * schema (the default), or none.
    */
-  verify: 'always' | 'schema' | 'never'
+  verify: (typeof verifyModes)[number]
   /** Whether `hooks/pre-push` is installed into a new repository; default true. */
   hook: boolean
   /** How long a locked source is waited for, in milliseconds; default 10000. */

@@ -1,0 +1,180 @@
+/** Writes what a source holds as one commit, unless its tree is that of the last one. */
+
+import type { BackupOptions } from './backup.ts'
+import type { Committed } from './commit-source.ts'
+import { readCommitTree } from './commit-tree.ts'
+import { formatVersion, type Manifest } from './dump/manifest.ts'
+import { RowbackError } from './errors.ts'
+import type { Identity } from './git/commit.ts'
+import type { Store } from './git/store.ts'
+import { withWorkDir } from './git/work-dir.ts'
+import { version } from './package.ts'
+import type { Phases } from './progress.ts'
+import { type Source, sourceName } from './source.ts'
+import { knownDatabase } from './sqlite/known.ts'
+import { databasePrint } from './sqlite/print.ts'
+import { openSnapshot, sourceError } from './sqlite/snapshot.ts'
+import { startDump } from './sqlite/start-dump.ts'
+import { otherAssets, type SeenDatabase, type State } from './state.ts'
+import { commitMessage, type Summary, summarize, type VerifyPolicy } from './summary.ts'
+import { TreeBuilder } from './tree-builder.ts'
+import { isFailedProof, verifyCommit } from './verify.ts'
+import { writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
+
+interface CommitOptions extends BackupOptions {
+  /** What the last backup saw. */
+  known: State | undefined
+  /** The last commit. */
+  parent: string | undefined
+}
+
+/** Commits the source, and tells what is to be remembered of it. Throws RowbackError; the branch has not moved then. */
+export async function commitTree(
+  store: Store,
+  source: Source,
+  options: CommitOptions,
+  phases: Phases,
+): Promise<{ committed: Committed; state: SeenState }> {
+  const before = options.parent === undefined ? undefined : await readCommitTree(store, options.parent)
+  const writer = store.begin()
+  try {
+    const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
+    const { manifest, ...seen } = await writeSource(tree, store, source, options, phases)
+    phases.begin('summary')
+    const after = { manifest, entries: tree.entries }
+    const summary = await summarize(before, after, (oid) => writer.readBlob(oid))
+    const { files, bytes } = tree
+    const state = {
+      ...seen,
+      totals: { rows: summary.rows, files: summary.files, entries: tree.entries.size, bytes: bytes.total },
+    }
+    const read = options.known ? ('changes' as const) : ('all' as const)
+    const result = { tree: tree.oid(), summary, files, bytes, warnings: source.warnings, read }
+    if (before && before.commit.tree === result.tree) {
+      const subject = 'nothing changed'
+      const committed = { ...result, commit: undefined, latest: before.commit.oid, subject, verified: false }
+      return { committed, state }
+    }
+    phases.begin('commit')
+    const first = before === undefined
+    const verify = verifyPolicy(options, first, summary)
+    const message = commitMessage(summary, {
+      name: options.name ?? sourceName(source.path),
+      sourceFile: source.kind === 'file' ? source.databases[0]?.path : undefined,
+      first,
+      version,
+      format: formatVersion,
+      verify,
+    })
+    const commit = await writer.commit(
+      { parent: options.parent, ...tree.changes(), message, ...signature(options) },
+      verify.applies ? (oid) => verifyNewCommit(store, oid, options, phases) : undefined,
+    )
+    const subject = message.slice(0, message.indexOf('\n'))
+    return { committed: { ...result, commit, latest: commit, subject, verified: verify.applies }, state }
+  } finally {
+    await writer.abort()
+  }
+}
+
+/** `schema` is about what is pushed: without a remote, a proof takes longer than all the rest and holds nothing back. */
+function verifyPolicy(
+  { verify: mode = 'schema', remote }: BackupOptions,
+  first: boolean,
+  { schemaChanged }: Summary,
+): VerifyPolicy {
+  const isDue = mode === 'schema' && remote !== undefined && (first || schemaChanged)
+  return { mode, applies: mode === 'always' || isDue }
+}
+
+/** Proves a commit that the branch has not moved to. One that does not verify is kept on a ref of its own. */
+async function verifyNewCommit(
+  store: Store,
+  oid: string,
+  { extensions, onProgress }: BackupOptions,
+  phases: Phases,
+): Promise<void> {
+  phases.begin('verify')
+  try {
+    await withWorkDir(store.gitDir, (scratch) =>
+      verifyCommit(store, oid, { unlessProved: true, scratch, extensions, onProgress }),
+    )
+  } catch (error) {
+    if (!isFailedProof(error)) throw error
+    const ref = `refs/rowback/failed/${oid.slice(0, 12)}`
+    await store.setRef(ref, oid)
+    throw new RowbackError(
+      'difference',
+      `${error.message}; the commit is kept as ${ref}, branch ${store.branch} did not move, nothing was pushed`,
+      {
+        hint: `rowback verify ${ref}, and please report what it says`,
+        cause: error,
+        result: { failed: { commit: oid, ref } },
+      },
+    )
+  }
+}
+
+function signature({ author, time }: BackupOptions): { author: Identity; time: number } {
+  return {
+    author: author ?? { name: 'Rowback', email: 'rowback@localhost' },
+    time: time ?? Math.floor(Date.now() / 1000),
+  }
+}
+
+type SeenState = Omit<State, 'key' | 'commit' | 'tree'>
+
+/** Dumps each database and copies the assets; returns the manifest of it all, and what is to be remembered. */
+async function writeSource(
+  tree: TreeBuilder,
+  store: Store,
+  source: Source,
+  options: CommitOptions,
+  phases: Phases,
+): Promise<{ manifest: Manifest } & Pick<State, 'databases' | 'assets' | 'others'>> {
+  return withWorkDir(store.gitDir, async (workDir) => {
+    const entries: Manifest['databases'] = []
+    const databases: State['databases'] = new Map()
+    for (const database of source.databases) {
+      const { entry, seen } = await dumpSource(tree, source, database, { ...options, workDir }, phases)
+      entries.push(entry)
+      databases.set(database.path, seen)
+    }
+    phases.begin('assets')
+    const { assets, seen } = await writeAssets(tree, source, options.known?.assets, workDir)
+    const manifest = await writeManifest(tree, source.kind, entries, assets)
+    return { manifest, databases, assets: seen, others: otherAssets(source.assets) }
+  })
+}
+
+/** Dumps one database. */
+async function dumpSource(
+  tree: TreeBuilder,
+  { kind }: Source,
+  { name, path, file }: Source['databases'][number],
+  options: CommitOptions & { workDir: string },
+  phases: Phases,
+): Promise<{ entry: Manifest['databases'][number]; seen: SeenDatabase }> {
+  const { known, workDir, busyTimeoutMs = 10_000, extensions = [] } = options
+  const { excludeTables = [], fullText = 'logical' } = options
+  phases.begin('snapshot')
+  // Of the moment before: what is written from here on makes it differ.
+  const print = databasePrint(file)
+  const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs, extensions })
+  try {
+    phases.begin('dump')
+    const dumpOptions = { excludeTables, fullText, extensions }
+    const dump = await startDump(snapshot, file, dumpOptions, known?.databases.get(path)?.pages)
+    try {
+      const named = { name, path: kind === 'directory' ? path : undefined }
+      const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)
+      return { entry, seen: { print, pages: dump.facts && knownDatabase(dump.facts, chunks) } }
+    } finally {
+      await dump.stop()
+    }
+  } catch (error) {
+    throw sourceError(file, error)
+  } finally {
+    await snapshot.close()
+  }
+}

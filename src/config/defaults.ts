@@ -1,0 +1,17 @@
+/** The settings where nobody says anything else; apart from the schema, whose library takes long to load. */
+
+import type { Settings } from './settings.ts'
+
+/** Which commits a backup proves before the branch moves to them. */
+export const verifyModes = ['always', 'schema', 'never'] as const
+
+export const defaultSettings = {
+  branch: 'main',
+  assets: { include: ['**'], exclude: [] },
+  excludeTables: [],
+  fullText: 'logical',
+  extensions: [],
+  verify: 'schema',
+  hook: true,
+  busyTimeoutMs: 10_000,
+} satisfies Settings
