@@ -1,6 +1,7 @@
 /** Brings the branch to the state of a source: reads what may have changed, and commits it. */
 
 import type { BackupOptions, BackupResult } from './backup.ts'
+import { RowbackError } from './errors.ts'
 import type { Store } from './git/store.ts'
 import type { Phases } from './progress.ts'
 import type { Source } from './source.ts'
@@ -21,13 +22,21 @@ export async function commitSource(
   const known =
     parent === undefined || options.full ? undefined : await readState(store, { key, commit: parent })
   if (known && isUntouched(source, known)) return unchanged(source, known)
-  // A run that fails with this state in its hands must not meet it again.
-  await dropState(store)
   // SQLite is loaded where there is something to read: that takes as long as to see that there is nothing.
   const { commitTree } = await import('./commit-new.ts')
-  const { committed, state } = await commitTree(store, source, { ...options, known, parent }, phases)
+  const { committed, state } = await commitTree(store, source, { ...options, known, parent }, phases).catch(
+    async (error) => {
+      if (mayBeOfState(error)) await dropState(store)
+      throw error
+    },
+  )
   await writeState(store, { ...state, key, commit: committed.latest, tree: committed.tree })
   return committed
+}
+
+/** Whether a fault of Rowback, which may be one of what it remembers, has shown: the next run must not meet it again. */
+function mayBeOfState(error: unknown): boolean {
+  return !(error instanceof RowbackError) || error.code === 'fault' || error.code === 'difference'
 }
 
 function unchanged({ warnings }: Source, { commit, tree, totals }: State): Committed {

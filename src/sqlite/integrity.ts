@@ -17,7 +17,15 @@ const ruleFinding =
  * tables, but rows that a unique index must keep apart are.
  */
 export function checkIntegrity(db: Database, path: string): void {
-  const finding = firstDamage(db, 'quick_check') ?? firstDuplicate(db)
+  refuseFinding(path, firstDamage(db, 'quick_check') ?? firstDuplicate(db, tableNames(db)))
+}
+
+/** Throws the same error where rows of those tables are equal in a unique index. */
+export function checkDuplicates(db: Database, path: string, tables: readonly string[]): void {
+  refuseFinding(path, firstDuplicate(db, tables))
+}
+
+function refuseFinding(path: string, finding: string | undefined): void {
   if (finding === undefined) return
   throw new RowbackError('source', `read ${path}: it is corrupt: ${finding}; nothing was committed`, {
     hint: `sqlite3 ${JSON.stringify(path)} 'PRAGMA integrity_check'`,
@@ -72,8 +80,8 @@ function tableNames(db: Database): string[] {
 }
 
 /** The first unique index, in words, that two rows have no room in together; NULLs differ from each other. */
-function firstDuplicate(db: Database): string | undefined {
-  for (const table of tableNames(db)) {
+function firstDuplicate(db: Database, tables: readonly string[]): string | undefined {
+  for (const table of tables) {
     const indexes = db.pragma(`main.index_list(${identifier(table)})`) as IndexRow[]
     const [{ wr }] = db.pragma(`main.table_list(${identifier(table)})`) as [{ wr: number }]
     const key = wr === 1 ? indexes.find(({ origin }) => origin === 'pk') : undefined

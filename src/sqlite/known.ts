@@ -2,7 +2,15 @@
 
 import { type KnownTable, planSteps, type RowSpan, type Step, type TreePages } from '../dump/reuse.ts'
 import type { TableStep, TableWork } from './dump-rows.ts'
-import { OddPages, type PageScan, samePages, scanPages, TreeWalker } from './page-scan.ts'
+import {
+  OddPages,
+  type PageScan,
+  refuseDisorder,
+  refuseFreePages,
+  samePages,
+  scanPages,
+  TreeWalker,
+} from './page-scan.ts'
 import type { Pages } from './pages.ts'
 import { type PlannedDump, rowSources } from './plan-dump.ts'
 import { hasPages, type RowRange } from './render.ts'
@@ -24,7 +32,7 @@ export interface PageFacts {
   /** Which pages belong to a tree. */
   seen: Uint8Array
   /** By the name of the table that is dumped. */
-  trees: Map<string, TreePages & { facts: string }>
+  trees: Map<string, TreePages & { facts: string; isTable: boolean }>
 }
 
 /** Reads the pages that the rows of a planned dump lie in; undefined if they are not what the format describes. */
@@ -40,7 +48,8 @@ export async function readPageFacts(pages: Pages, planned: PlannedDump): Promise
       // A virtual table has no pages; what it gives may depend on anything.
       if (!object || object.rootPage === 0) continue
       const facts = JSON.stringify([planned.plan.settings.encoding, source, object.sql])
-      trees.set(source.table, { ...walker.walk(object.rootPage), facts })
+      const isTable = source.key !== 'literals'
+      trees.set(source.table, { ...walker.walk(object.rootPage), facts, isTable })
     }
     return { pages, scan, seen: walker.seen, trees }
   } catch (error) {
@@ -49,20 +58,27 @@ export async function readPageFacts(pages: Pages, planned: PlannedDump): Promise
   }
 }
 
-/** What is to be done for each table, as far as it is known from the last backup. */
+/**
+ * What is to be done for each table, as it is known from the last backup; undefined where all is to be read and
+ * checked: nothing is known, or changed pages are not what SQLite makes of them.
+ */
 export function tableWorks(
   planned: PlannedDump,
   facts: PageFacts | undefined,
   known: KnownDatabase | undefined,
-): TableWork[] {
-  const sources = rowSources(planned)
-  if (!facts || !known || known.pageSize !== facts.pages.pageSize)
-    return sources.map((source) => ({ source }))
+): TableWork[] | undefined {
+  if (!facts || !known || known.pageSize !== facts.pages.pageSize) return undefined
   try {
     const isSame = samePages(facts.scan, known.digests, facts.seen)
-    return sources.map((source) => ({ source, steps: stepsOf(source, planned, facts, known, isSame) }))
+    refuseFreePages(facts.pages, facts.seen)
+    for (const tree of facts.trees.values())
+      if (tree.isTable) refuseDisorder(facts.pages, tree, (page) => isSame[page] === 1)
+    return rowSources(planned).map((source) => ({
+      source,
+      steps: stepsOf(source, planned, facts, known, isSame),
+    }))
   } catch (error) {
-    if (error instanceof OddPages || error instanceof RangeError) return sources.map((source) => ({ source }))
+    if (error instanceof OddPages || error instanceof RangeError) return undefined
     throw error
   }
 }
@@ -94,7 +110,7 @@ export function knownDatabase(
   chunks: ReadonlyMap<string, KnownTable['chunks']>,
 ): KnownDatabase {
   const tables: KnownDatabase['tables'] = new Map()
-  for (const [table, { facts, ...tree }] of trees) {
+  for (const [table, { facts, isTable: _, ...tree }] of trees) {
     const found = chunks.get(table)
     if (found) tables.set(table, { tree, facts, chunks: found })
   }

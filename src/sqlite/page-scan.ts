@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { type TreePages, wholeLeaf } from '../dump/reuse.ts'
-import { cellCount, children, headerStart, overflowHeads, pageType } from './btree.ts'
+import { cellCount, cellRowid, children, headerStart, overflowHeads, pageType } from './btree.ts'
 import type { Pages } from './pages.ts'
 
 /** Facts by page number; the first element stands for no page. */
@@ -111,6 +111,43 @@ export class TreeWalker {
       found.rows.push(1)
       found.cells.push(cell)
     })
+  }
+}
+
+/** Throws OddPages if a page of a tree is said to be free. */
+export function refuseFreePages(pages: Pages, seen: Uint8Array): void {
+  let trunk = pages.read(1).readUInt32BE(32)
+  for (let steps = 0; trunk !== 0; steps++) {
+    if (trunk > pages.count || steps > pages.count) throw new OddPages('the list of free pages has no end')
+    const bytes = pages.read(trunk)
+    const leaves = bytes.readUInt32BE(4)
+    for (let index = -1; index < leaves; index++) {
+      const page = index < 0 ? trunk : bytes.readUInt32BE(8 + 4 * index)
+      if (seen[page] !== 0) throw new OddPages(`page ${page} is free and in use`)
+    }
+    trunk = bytes.readUInt32BE(0)
+  }
+}
+
+/**
+ * Throws OddPages if the rowids of a table do not grow over the changed pages of its tree, and from them to their
+ * neighbours.
+ */
+export function refuseDisorder(pages: Pages, tree: TreePages, isSame: (page: number) => boolean): void {
+  let checked = -1
+  let last: bigint | undefined
+  for (let index = 0; index < tree.pages.length; index++) {
+    const near = [index - 1, index, index + 1].filter((at) => at >= 0 && at < tree.pages.length)
+    if (near.every((at) => isSame(tree.pages[at] as number))) continue
+    if (checked !== index - 1) last = undefined
+    const bytes = pages.read(tree.pages[index] as number)
+    const start = headerStart(tree.pages[index] as number)
+    for (let cell = 0; cell < (tree.rows[index] as number); cell++) {
+      const rowid = cellRowid(bytes, start, cell)
+      if (last !== undefined && rowid <= last) throw new OddPages(`rowid ${rowid} is out of order`)
+      last = rowid
+    }
+    checked = index
   }
 }
 

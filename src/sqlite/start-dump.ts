@@ -9,9 +9,9 @@ import { packageRoot } from '../package.ts'
 import { dumpPlanned, dumpScripts } from './dump.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import type { DumpedTable, DumpFile, KeptFile, TableWork } from './dump-rows.ts'
-import { checkIntegrity } from './integrity.ts'
+import { checkDuplicates, checkIntegrity } from './integrity.ts'
 import { type KnownDatabase, type PageFacts, readPageFacts, tableWorks } from './known.ts'
-import { type DumpOptions, planDump } from './plan-dump.ts'
+import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** A dump that is under way. */
@@ -44,9 +44,11 @@ export async function startDump(
   if (!known && !isLarge) checkIntegrity(db, file)
   const planned = planDump(db, options, originals)
   const facts = pages && (await readPageFacts(pages, planned))
-  const works = tableWorks(planned, facts, known)
-  const isChecked = !known || !facts
-  if (known && isChecked && !isLarge) checkIntegrity(db, file)
+  const changes = tableWorks(planned, facts, known)
+  const works = changes ?? rowSources(planned).map((source) => ({ source }))
+  const isChecked = !changes
+  if (changes) checkDuplicates(db, file, changedTables(changes))
+  else if (known && !isLarge) checkIntegrity(db, file)
   if (!isLarge || (!isChecked && rowsToRender(works, facts) < threadRows)) {
     return { files: dumpPlanned(db, planned, works), facts, stop: async () => {} }
   }
@@ -67,6 +69,11 @@ export async function startDump(
       await Promise.all(threads.map((thread) => thread.stop()))
     },
   }
+}
+
+function changedTables(works: readonly TableWork[]): string[] {
+  const changed = works.filter(({ steps }) => !steps || steps.some((step) => 'rows' in step))
+  return changed.map(({ source }) => source.readFrom)
 }
 
 function rowsToRender(works: readonly TableWork[], facts: PageFacts | undefined): number {

@@ -180,16 +180,19 @@ describe('all is read', () => {
       if (!('excludeTables' in options)) expect(tree).toBe(await fullTree(it))
       expect(existsSync(state(it))).toBe(true)
     })
+})
 
-  test('after a run that failed.', async () => {
-    const it = place()
-    await run(it)
-    copyFileSync(it.source, join(it.data, 'second.db'))
-    truncateSync(join(it.data, 'second.db'), 8192)
-    await expect(run(it)).rejects.toMatchObject({ code: 'source' })
-    rmSync(join(it.data, 'second.db'))
-    expect((await run(it)).read).toBe('all')
-  })
+test('A run that fails leaves what is remembered as it was.', async () => {
+  const it = place()
+  await run(it)
+  const before = readFileSync(state(it))
+  change(it.source, `UPDATE note SET body='changed' WHERE id=1000`)
+  copyFileSync(it.source, join(it.data, 'second.db'))
+  truncateSync(join(it.data, 'second.db'), 8192)
+  await expect(run(it)).rejects.toMatchObject({ code: 'source' })
+  expect(readFileSync(state(it)).equals(before)).toBe(true)
+  rmSync(join(it.data, 'second.db'))
+  expect(await run(it)).toMatchObject({ read: 'changes', tree: await fullTree(it) })
 })
 
 function flip(file: string): void {
