@@ -25,7 +25,7 @@ describe('createBenchDatabase', () => {
       const classes = (sql: string) => db.prepare(sql).pluck().all()
       expect(classes('SELECT DISTINCT typeof(tag_id) FROM article_tag')).toEqual(['integer'])
       expect(classes('SELECT DISTINCT typeof(run_time_ticks) FROM media_item')).toEqual(['integer'])
-      expect(classes('SELECT DISTINCT typeof(raw) FROM measurement')).toEqual(['real'])
+      expect(classes('SELECT DISTINCT typeof(level) FROM measurement')).toEqual(['real'])
       expect(classes('SELECT DISTINCT typeof(image) FROM thumbnail')).toEqual(['blob'])
     })
   })
