@@ -195,7 +195,18 @@ export function changeBenchDatabase(file: string, kind: BenchChange, seed = 2): 
   const change = { small: changeFewRows, percent: changeOnePercent, column: addColumn }[kind]
   const db = new Database(file, { fileMustExist: true })
   try {
+    db.pragma('synchronous = OFF')
     db.transaction(change)(db, random)
+  } finally {
+    db.close()
+  }
+}
+
+/** How many rows each table of a database that createBenchDatabase made has. */
+export function rowCounts(file: string): Record<string, number> {
+  const db = new Database(file, { fileMustExist: true })
+  try {
+    return Object.fromEntries(TABLES.map(({ name }) => [name, rowCount(db, name)]))
   } finally {
     db.close()
   }
