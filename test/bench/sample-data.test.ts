@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type BenchChange, changeBenchDatabase, createBenchDatabase } from '../../bench/sample-data.ts'
-import { databaseContent, query, rowCounts, temporaryDir } from './content.ts'
+import { databaseContent, query, rowCounts, temporaryDir } from '../demo/content.ts'
 
 const TABLES = ['article_tag', 'article', 'media_item', 'measurement', 'thumbnail', 'preference']
 
