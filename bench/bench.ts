@@ -131,10 +131,12 @@ async function main({ sizes, rounds, without, dir, output }: Options): Promise<v
   mkdirSync(dir, { recursive: true })
   const runDir = mkdtempSync(join(dir, 'run-'))
   const removeRunDir = (): void => rmSync(runDir, { recursive: true, force: true })
-  process.once('SIGINT', () => {
-    removeRunDir()
-    process.exit(130)
-  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      removeRunDir()
+      process.exit(130)
+    })
+  }
   try {
     const date = new Date().toISOString().slice(0, 10)
     const report = { ...taking, date, machine: describeMachine(taking.contestants, runDir) }

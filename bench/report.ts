@@ -64,6 +64,8 @@ one, the median of what each round gives; below 1 Rowback takes less.
   kernel drops when it needs them.
 - **added**: by which the files of the repository grew; for the dump, of its \`.git\`.
 - **pushed**: what \`git push\` sends for that commit. restic and borg write their repository where it is, so they send what they add.
+
+What is pushed, and the upkeep of the repository (\`git gc\` in a copy of it), is measured in the first round only.
 `
 }
 

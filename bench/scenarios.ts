@@ -57,7 +57,7 @@ async function prepare(round: Round): Promise<void> {
 /** Those that can do a work; each round another one begins. */
 function inTurn({ contestants, number }: Round, work: Work): Contestant[] {
   const able = contestants.filter(({ scripts }) => scripts[work] !== undefined)
-  // What a git gc leaves behind is the same in each round, and it takes longer than all else.
+  // What upkeep leaves behind is the same in each round, too, and it takes long.
   if (work === 'upkeep' && number > 1) return []
   const first = number % Math.max(able.length, 1)
   return [...able.slice(first), ...able.slice(0, first)]
@@ -80,8 +80,11 @@ async function backUp(contestant: Contestant, work: Work, round: Round): Promise
   const before = folderBytes(folder)
   const figures = await measured(contestant, work, round)
   const addedBytes = folderBytes(folder) - before
-  const pushedBytes = contestant.push ? sentBytes(await shell(round, contestant.push)) : addedBytes
-  if (contestant.scripts.upkeep && work === 'first' && round.number === 1) await keepUp(contestant, round)
+  if (contestant.push === undefined) return { ...figures, addedBytes, pushedBytes: addedBytes }
+  // What a push sends is the same in each round, and packing a large dump for it takes longer than to back it up.
+  if (round.number > 1) return { ...figures, addedBytes }
+  const pushedBytes = sentBytes(await shell(round, contestant.push))
+  if (contestant.scripts.upkeep && work === 'first') await keepUp(contestant, round)
   return { ...figures, addedBytes, pushedBytes }
 }
 
