@@ -1,169 +1,164 @@
 /**
- * Rowback beside what it replaces, `sqlite3 .dump` and `git add` and `git commit`, on the same data in the same run,
- * in turn. Prints medians and ratios. Usage: npm run bench [-- MEGABYTES [RUNS]]
+ * Rowback beside what a user would take instead: the same data, the same run, in turns. Prints the results, and writes
+ * bench/RESULTS.md if there are rounds enough. Usage: npm run bench [-- MEGABYTES... [OPTIONS]], see `usage`.
  */
 
-import { spawn, spawnSync } from 'node:child_process'
 import {
-  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { changeBenchDatabase, createBenchDatabase } from './sample-data.ts'
+import { parseArgs } from 'node:util'
+import { type Contestant, contestants, works } from './contestants.ts'
+import type { SizeResult } from './goals.ts'
+import { describeMachine, isInstalled } from './machine.ts'
+import { type Report, reportText, resultsFile } from './report.ts'
+import { createBenchDatabase, rowCounts } from './sample-data.ts'
+import { runRound, type Sample } from './scenarios.ts'
 
-interface Run {
-  seconds: number
-  /** Largest resident set of all processes of the command at one time, in megabytes. */
-  peakMegabytes: number
+const usage = `npm run bench [-- MEGABYTES... [OPTIONS]]
+  MEGABYTES       sizes of the database (default: 300); the goals speak of 300 and 3000
+  --runs N        rounds for each size (default: 5)
+  --without NAME  leaves a contestant out; may be given again
+  --dir DIR       where the data of the run lies until its end (default: bench-data)
+  --output FILE   where results go (default: bench/RESULTS.md for 5 rounds and more)
+`
+
+/** Fewer rounds are for trying things; their figures are not kept. */
+const ROUNDS_TO_KEEP = 5
+
+/** Room that a round takes, in sizes of its database: measured, with a fifth to spare. */
+const ROOM = 16
+
+const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
+
+interface Options {
+  sizes: number[]
+  rounds: number
+  without: string[]
+  dir: string
+  output: string | undefined
 }
 
-const program = fileURLToPath(new URL('../../bin/rowback.js', import.meta.url))
-const rowback = `${process.execPath} ${program}`
-
-/** Runs a shell command and watches the memory of all its processes. */
-async function measure(command: string, cwd: string): Promise<Run> {
-  const started = performance.now()
-  const child = spawn('bash', ['-ec', command], {
-    cwd,
-    stdio: ['ignore', 'ignore', 'inherit'],
-    detached: true,
+function readOptions(args: string[]): Options {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      runs: { type: 'string', default: String(ROUNDS_TO_KEEP) },
+      without: { type: 'string', multiple: true, default: [] },
+      dir: { type: 'string', default: 'bench-data' },
+      output: { type: 'string' },
+    },
   })
-  let peakMegabytes = 0
-  const timer = setInterval(() => {
-    peakMegabytes = Math.max(peakMegabytes, groupMemory(child.pid as number))
-  }, 25)
-  const code = await new Promise((done) => child.on('exit', done))
-  clearInterval(timer)
-  if (code !== 0) throw new Error(`${command} ended with ${code}`)
-  return { seconds: (performance.now() - started) / 1000, peakMegabytes }
+  const rounds = Number(values.runs)
+  const sizes = (positionals.length === 0 ? ['300'] : positionals).map(Number)
+  if (![rounds, ...sizes].every((value) => Number.isInteger(value) && value > 0))
+    throw new Error('sizes and --runs are whole numbers above 0')
+  const kept = rounds >= ROUNDS_TO_KEEP ? join(projectRoot, 'bench', 'RESULTS.md') : undefined
+  return { sizes, rounds, without: values.without, dir: resolve(values.dir), output: values.output ?? kept }
 }
 
-/** Proportional memory (Pss) of a process group: pages that processes share count once. */
-function groupMemory(group: number): number {
-  let kilobytes = 0
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-      if (Number(stat.slice(stat.lastIndexOf(')')).split(' ')[3]) !== group) continue
-      kilobytes += Number(
-        /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0,
-      )
-    } catch {
-      // The process has ended meanwhile.
-    }
-  }
-  return kilobytes / 1024
-}
-
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number
-}
-
-interface Task {
-  name: string
-  /** Commands of Rowback and of the scripts that it replaces, run in `dir`. */
-  ours: string
-  theirs: string
-  /** Run before both commands, not measured. */
-  prepare: (dir: string) => void
-}
-
-function tasks(database: string): Task[] {
-  const fresh = (dir: string): void => {
-    for (const name of ['ours.git', 'theirs', 'out', 'out.db'])
-      rmSync(join(dir, name), { recursive: true, force: true })
-    copyFileSync(database, join(dir, 'app.db'))
-    run(
-      'git init -q theirs && git -C theirs config user.name a && git -C theirs config user.email a@localhost',
-      dir,
+/** Those that can take part, and a note on each that cannot. */
+function present(without: readonly string[]): Pick<Report, 'contestants' | 'notes'> {
+  const all = contestants(`${process.execPath} ${join(projectRoot, 'bin', 'rowback.js')}`)
+  const unknown = without.filter((left) => !all.some(({ name }) => name === left))
+  if (unknown.length > 0)
+    throw new Error(
+      `nobody is called ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join('; ')}`,
     )
-  }
-  const committed = (dir: string): void => {
-    fresh(dir)
-    run(`${backup} && ${dump}`, dir)
-  }
-  const dump =
-    'sqlite3 app.db .dump > theirs/app.sql && git -C theirs add app.sql && git -C theirs commit -qm backup'
-  const backup = `${rowback} backup app.db --repo ours.git --no-hook --quiet`
-  return [
-    { name: 'first backup', ours: backup, theirs: dump, prepare: fresh },
-    {
-      name: 'first backup, verified : dump, add, commit',
-      ours: `${backup} --verify always`,
-      theirs: dump,
-      prepare: fresh,
-    },
-    {
-      name: 'nothing changed',
-      ours: backup,
-      theirs: `${dump.replace('git -C theirs commit -qm backup', 'true')}`,
-      prepare: committed,
-    },
-    {
-      name: '100 updates, 200 rows added',
-      ours: backup,
-      theirs: dump,
-      prepare: (dir) => {
-        committed(dir)
-        changeBenchDatabase(join(dir, 'app.db'), 'small')
-      },
-    },
-    {
-      name: 'restore',
-      ours: `${rowback} restore latest --to out --repo ours.git --quiet`,
-      theirs: 'git -C theirs show HEAD:app.sql | sqlite3 out.db',
-      prepare: committed,
-    },
-    {
-      name: 'verify : dump, add, commit',
-      ours: `${rowback} verify --repo ours.git --quiet`,
-      theirs: dump,
-      prepare: (dir) => {
-        committed(dir)
-        run(
-          'rm -rf theirs && git init -q theirs && git -C theirs config user.name a && git -C theirs config user.email a@localhost',
-          dir,
-        )
-      },
-    },
-  ]
+  const notes: string[] = []
+  const able = all.filter(({ name, programs }) => {
+    const missing = programs.filter((program) => !isInstalled(program))
+    if (without.includes(name)) notes.push(`${name} was left out.`)
+    else if (missing.length > 0) notes.push(`${name} was skipped: ${missing.join(' and ')} is not installed.`)
+    else return true
+    return false
+  })
+  return { contestants: able, notes }
 }
 
-function run(command: string, cwd: string): void {
-  const { status, stderr } = spawnSync('bash', ['-ec', command], { cwd })
-  if (status !== 0) throw new Error(`${command}: ${stderr}`)
+/** All rounds on a database of one size; `dir` is empty, and stays so. */
+async function runSize(
+  megabytes: number,
+  rounds: number,
+  taking: readonly Contestant[],
+  dir: string,
+): Promise<SizeResult> {
+  const base = join(dir, 'base.db')
+  say(`${megabytes} MB: making the database`)
+  createBenchDatabase(base, megabytes)
+  const { size: fileBytes } = statSync(base)
+  checkRoom(dir, fileBytes)
+  const samples: Sample[] = []
+  for (let number = 1; number <= rounds; number++) {
+    const roundDir = join(dir, 'round')
+    mkdirSync(roundDir)
+    const onSample = ({ work, by, figures }: Sample): void =>
+      say(
+        `${megabytes} MB, round ${number} of ${rounds}: ${works[work]}: ${by} ${figures.seconds?.toFixed(2)} s`,
+      )
+    samples.push(...(await runRound({ number, dir: roundDir, contestants: taking, onSample })))
+    rmSync(roundDir, { recursive: true })
+  }
+  const rows = rowCounts(base)
+  rmSync(base)
+  return { megabytes, fileBytes, rows, rounds, samples }
 }
 
-const megabytes = Number(process.argv[2] ?? 300)
-const runs = Number(process.argv[3] ?? 5)
-const folder = resolve('bench-data')
-mkdirSync(folder, { recursive: true })
-const database = join(folder, `bench-${megabytes}.db`)
-if (!existsSync(database)) createBenchDatabase(database, megabytes)
-process.stdout.write(`${(statSync(database).size / 1e6).toFixed(0)} MB, ${runs} runs each, medians\n`)
-process.stdout.write(
-  '| work | Rowback | script | ratio | peak memory of Rowback |\n| --- | --- | --- | --- | --- |\n',
-)
-for (const { name, ours, theirs, prepare } of tasks(database)) {
-  const [left, right]: [Run[], Run[]] = [[], []]
-  for (let index = 0; index < runs; index++) {
-    const dir = mkdtempSync(join(folder, 'run-'))
-    prepare(dir)
-    left.push(await measure(ours, dir))
-    right.push(await measure(theirs, dir))
-    rmSync(dir, { recursive: true, force: true })
+function checkRoom(dir: string, fileBytes: number): void {
+  const { bavail, bsize } = statfsSync(dir)
+  if (bavail * bsize < fileBytes * ROOM)
+    throw new Error(
+      `${dir} has room for ${Math.round((bavail * bsize) / 1e9)} GB, and a round takes ${ROOM} times the database`,
+    )
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+async function main({ sizes, rounds, without, dir, output }: Options): Promise<void> {
+  const taking = present(without)
+  for (const note of taking.notes) say(note)
+  mkdirSync(dir, { recursive: true })
+  const runDir = mkdtempSync(join(dir, 'run-'))
+  const removeRunDir = (): void => rmSync(runDir, { recursive: true, force: true })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      removeRunDir()
+      process.exit(130)
+    })
   }
-  const [a, b] = [left, right].map((list) => median(list.map(({ seconds }) => seconds))) as [number, number]
-  const ratio = median(left.map(({ seconds }, index) => seconds / (right[index] as Run).seconds))
-  const peak = Math.max(...left.map(({ peakMegabytes }) => peakMegabytes))
-  process.stdout.write(
-    `| ${name} | ${a.toFixed(2)} s | ${b.toFixed(2)} s | ${ratio.toFixed(2)} | ${peak.toFixed(0)} MB |\n`,
-  )
+  try {
+    const date = new Date().toISOString().slice(0, 10)
+    const report = { ...taking, date, machine: describeMachine(taking.contestants, runDir) }
+    const results: SizeResult[] = []
+    for (const megabytes of sizes) {
+      results.push(await runSize(megabytes, rounds, taking.contestants, runDir))
+      // After each size: the next one may take hours.
+      if (output !== undefined) writeResults({ ...report, results }, output)
+    }
+    process.stdout.write(reportText({ ...report, results }))
+  } finally {
+    removeRunDir()
+  }
+}
+
+function writeResults(report: Report, file: string): void {
+  writeFileSync(file, resultsFile(report, existsSync(file) ? readFileSync(file, 'utf8') : ''))
+}
+
+try {
+  await main(readOptions(process.argv.slice(2)))
+} catch (error) {
+  say(`${error instanceof Error ? error.message : String(error)}\n${usage}`)
+  process.exitCode = 1
 }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type BenchChange, changeBenchDatabase, createBenchDatabase } from '../../bench/sample-data.ts'
-import { databaseContent, query, rowCounts, temporaryDir } from './content.ts'
+import { databaseContent, query, rowCounts, temporaryDir } from '../demo/content.ts'
 
 const TABLES = ['article_tag', 'article', 'media_item', 'measurement', 'thumbnail', 'preference']
 
@@ -25,7 +25,7 @@ describe('createBenchDatabase', () => {
       const classes = (sql: string) => db.prepare(sql).pluck().all()
       expect(classes('SELECT DISTINCT typeof(tag_id) FROM article_tag')).toEqual(['integer'])
       expect(classes('SELECT DISTINCT typeof(run_time_ticks) FROM media_item')).toEqual(['integer'])
-      expect(classes('SELECT DISTINCT typeof(raw) FROM measurement')).toEqual(['real'])
+      expect(classes('SELECT DISTINCT typeof(level) FROM measurement')).toEqual(['real'])
       expect(classes('SELECT DISTINCT typeof(image) FROM thumbnail')).toEqual(['blob'])
     })
   })

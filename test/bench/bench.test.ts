@@ -1,0 +1,106 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { works } from '../../bench/contestants.ts'
+import { outcomes, type SizeResult } from '../../bench/goals.ts'
+import { measure } from '../../bench/measure.ts'
+import { type Sample, sentBytes } from '../../bench/scenarios.ts'
+import { program, projectRoot } from '../support/cli.ts'
+import { tempDir } from '../support/temp.ts'
+
+describe('npm run bench', () => {
+  it('measures every work on a small database and writes what it found', async () => {
+    const dir = tempDir()
+    const results = join(dir, 'RESULTS.md')
+    writeFileSync(results, 'old figures\n\n## Limits\n\nThe disk is the limit.\n')
+    const { code, stdout, stderr } = await bench('1', '--runs', '1', '--dir', dir, '--output', results)
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+    for (const work of Object.values(works)) expect(stdout).toContain(`\n| ${work} |`)
+    expect(stdout).toMatch(/\| first backup : dump \+ add \+ commit \| 0\.5 \| \d/)
+    expect(stdout).toContain('restic was left out.')
+    expect(readFileSync(results, 'utf8')).toBe(`${stdout}\n## Limits\n\nThe disk is the limit.\n`)
+  })
+
+  it('refuses numbers and names that are none, and says how it is used', async () => {
+    for (const wrong of [['small'], ['--runs', '0'], ['--without', 'tar']]) {
+      const { code, stderr } = await bench(...wrong)
+      expect(code).toBe(1)
+      expect(stderr).toContain('npm run bench [-- MEGABYTES...')
+    }
+  })
+})
+
+describe('measure', () => {
+  it('counts the time and memory of all processes of a command', async () => {
+    const half = `node -e 'const held = Buffer.alloc(50e6, 1); const end = Date.now() + 1000; while (Date.now() < end);'`
+    const figures = await measure({ script: `${half} & ${half} & wait`, cwd: tempDir(), env: process.env })
+    expect(figures.seconds).toBeGreaterThan(1)
+    expect(figures.cpuSeconds).toBeGreaterThan(0.1)
+    expect(figures.ownBytes).toBeGreaterThan(100e6)
+    expect(figures.peakBytes).toBeGreaterThan(figures.ownBytes as number)
+  })
+
+  it('waits for what a command leaves behind, but does not count it', async () => {
+    const script = 'setsid sleep 1 > /dev/null 2>&1 3>&1 & true'
+    const figures = await measure({ script, cwd: tempDir(), env: process.env })
+    expect(figures.seconds).toBeLessThan(0.8)
+    expect(figures.lingerSeconds).toBeGreaterThan(0.1)
+  })
+
+  it('throws what a command said that fails, also within a pipe', async () => {
+    const failing = { script: '{ echo no such page >&2; exit 3; } | cat', cwd: tempDir(), env: process.env }
+    await expect(measure(failing)).rejects.toThrow(/ended with 3: no such page/)
+  })
+})
+
+describe('sentBytes', () => {
+  it('reads what pushes say at their end', () => {
+    const first =
+      'Writing objects: 100% (9/9), 3.50 MiB | 6.99 MiB/s\rWriting objects: 100% (9/9), 4.00 MiB | 6.99 MiB/s, done.\n'
+    expect(sentBytes(first)).toBe(4 * 2 ** 20)
+    expect(sentBytes(`${first}Writing objects: 100% (3/3), 254 bytes | 254.00 KiB/s, done.\n`)).toBe(
+      4 * 2 ** 20 + 254,
+    )
+    expect(sentBytes('Everything up-to-date\n')).toBe(0)
+  })
+})
+
+describe('outcomes', () => {
+  it('compares within each round, and takes the median of that', () => {
+    const [first] = outcomes([result(300, { Rowback: [1, 9, 2], 'dump, add, commit': [2, 90, 8] })])
+    expect(first?.measured.get(300)).toEqual({ median: 0.25, low: 0.1, high: 0.5 })
+    expect(first?.met).toBe(true)
+  })
+
+  it('leaves goals open whose size was not measured', () => {
+    const [first] = outcomes([result(30, { Rowback: [1], 'dump, add, commit': [2] })])
+    expect(first?.measured.get(30)?.median).toBe(0.5)
+    expect(first?.met).toBeUndefined()
+  })
+
+  it('asks 3 GB for memory that does not grow', () => {
+    const memory = (large: number) =>
+      outcomes([result(300, { Rowback: [1] }, 100e6), result(3000, { Rowback: [1] }, large)])
+        .filter(({ goal }) => goal.startsWith('highest peak memory'))
+        .map(({ met }) => met)
+    expect(memory(119e6)).toEqual([true, true])
+    expect(memory(121e6)).toEqual([false, true])
+    expect(memory(301e6)).toEqual([false, false])
+  })
+})
+
+/** Without the peers that take a second for each command. */
+function bench(...args: string[]) {
+  const script = join(projectRoot, 'dist', 'bench', 'bench.js')
+  return program(process.execPath, [script, ...args, '--without', 'restic', '--without', 'borg'])
+}
+
+/** First backups that took so many seconds in each round. */
+function result(megabytes: number, seconds: Record<string, number[]>, peakBytes = 50e6): SizeResult {
+  const samples = Object.entries(seconds).flatMap(([by, rounds]) =>
+    rounds.map((value, index): Sample => {
+      return { work: 'first', by, round: index + 1, figures: { seconds: value, peakBytes } }
+    }),
+  )
+  return { megabytes, fileBytes: megabytes * 1e6, rows: {}, rounds: 3, samples }
+}
