@@ -32,17 +32,15 @@ const pageValues = 512
 /** A replay reads a row file as one string, of which V8 holds 512 MiB. */
 const longestLineBytes = 500_000_000
 
-/** Yields the rows of a source in key order. Throws a `source` error for a row that no string can hold. */
+/** Yields the rows of a source in key order. Throws a `source` error for a row that no string or no INSERT can hold. */
 export function* renderRows(db: Database, source: RowSource, encoding: Encoding): Generator<RowBatch> {
   try {
     yield* renderPages(db, source, encoding)
   } catch (error) {
-    if (!isTooLong(error)) throw error
+    const cause = isTooLong(error) ? 'a row of it takes more than 500 MB of SQL' : halfUnit(error)
+    if (cause === undefined) throw error
     const table = JSON.stringify(source.table)
-    throw new RowbackError(
-      'source',
-      `dump table ${table}: a row of it takes more than 500 MB of SQL; nothing was committed`,
-    )
+    throw new RowbackError('source', `dump table ${table}: ${cause}; nothing was committed`)
   }
 }
 
@@ -50,6 +48,14 @@ function isTooLong(error: unknown): boolean {
   return (
     error instanceof RangeError || (error instanceof SQLite.SqliteError && error.code === 'SQLITE_TOOBIG')
   )
+}
+
+class HalfUnit extends Error {}
+
+function halfUnit(error: unknown): string | undefined {
+  return error instanceof HalfUnit
+    ? 'a text of it ends in half a unit of UTF-16, which no INSERT brings back'
+    : undefined
 }
 
 function* renderPages(db: Database, source: RowSource, encoding: Encoding): Generator<RowBatch> {
@@ -196,6 +202,10 @@ function toValue(raw: RawValue): Value {
   return typeof raw === 'string' ? Buffer.from(raw, 'hex') : raw
 }
 
+function endsInHalfUnit(value: Value): boolean {
+  return value !== null && typeof value === 'object' && 'text' in value && value.text.length % 2 === 1
+}
+
 class BatchBuilder {
   length = 0
   private readonly lines: Buffer[] = []
@@ -211,6 +221,7 @@ class BatchBuilder {
 
   add(row: readonly RawValue[]): void {
     const values = row.map(toValue)
+    if (this.encoding !== 'UTF-8' && values.some(endsInHalfUnit)) throw new HalfUnit()
     if (values.some((value, index) => !isRegular(value, this.columns[index] as Column))) this.irregular += 1
     const line = Buffer.from(`,(${values.map((value) => literal(value, this.encoding)).join(',')})\n`)
     if (line.length > longestLineBytes) throw new RangeError('a row is too long')
