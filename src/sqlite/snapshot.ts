@@ -51,7 +51,8 @@ export async function openSnapshot(file: string, options: SnapshotOptions): Prom
   const path = await resolveFile(file)
   const { wal } = await readHeader(path)
   try {
-    if (!wal) return await copyRolledBack(path, options)
+    // SQLite reads a WAL that is there whatever the header says of the mode.
+    if (!wal && !(await statOrNone(`${path}-wal`))) return await copyRolledBack(path, options)
     if (await isInUse(path)) return await openLive(path, options)
     return (await copyUnlocked(path, options)) ?? (await openLive(path, options))
   } catch (error) {

@@ -236,6 +236,24 @@ describe('a database in WAL mode', () => {
     }
   })
 
+  for (const [name, drop] of Object.entries({ with: false, without: true }))
+    test(`that was put back from before, ${name} the shared memory, is backed up with the WAL that SQLite finds.`, async () => {
+      const { data, source, repository } = place(notes)
+      const old = readFileSync(source)
+      await (await openApplication(source, `PRAGMA journal_mode=WAL; ${change}`)).kill()
+      writeFileSync(source, old)
+      if (drop) rmSync(join(data, 'app.db-shm'))
+      const before = sourceFiles(data)
+      await rowbackJson(['backup', source, '--repo', repository])
+      expect(sourceFiles(data)).toEqual(before)
+      expect(existsSync(join(data, 'app.db-shm'))).toBe(!drop)
+      // While the WAL is there the mode is WAL, though the header says otherwise.
+      const withoutMode = (lines: string[]) => lines.filter((line) => !line.startsWith('journal_mode'))
+      const found = withoutMode(facts(await restored(repository)))
+      expect(found).toEqual(withoutMode(committedFacts(data)))
+      expect(found.join()).toContain(Buffer.from('not yet checkpointed').toString('hex'))
+    })
+
   test('that an application keeps for itself alone is backed up with its WAL.', async () => {
     const { data, source, repository } = place(`PRAGMA journal_mode=WAL; ${notes}`)
     await openApplication(source, `PRAGMA locking_mode=EXCLUSIVE; ${change}`)
