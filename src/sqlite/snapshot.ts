@@ -14,6 +14,7 @@ import { cutShortError, refuseCutShort } from './cut-short.ts'
 import { loadExtensions } from './extensions.ts'
 import { needsWritableCheck } from './foreign-content.ts'
 import { hasLegibleSchema, makeLegible } from './make-legible.ts'
+import { refuseTornJournal } from './torn-journal.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
 export interface Snapshot {
@@ -257,7 +258,11 @@ async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Sna
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw copyError(path, error)
     }
-    if (same(before, await fingerprint(path))) return openCopy(path, join(folder, basename(path)), options)
+    if (same(before, await fingerprint(path))) {
+      const copy = join(folder, basename(path))
+      if (before.has('-journal')) refuseTornJournal(path, `${copy}-journal`)
+      return openCopy(path, copy, options)
+    }
     await rm(folder, { recursive: true, force: true })
     await sleep(100)
   }

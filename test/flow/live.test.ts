@@ -334,6 +334,34 @@ describe('a database in rollback-journal mode', () => {
     expect(facts(copy)).toEqual(committedFacts(data))
   })
 
+  const damages: Record<string, (journal: Buffer) => Buffer> = {
+    'that ends early': (journal) => journal.subarray(0, 2000),
+    'that is no more than its header': (journal) => journal.subarray(0, 28),
+    'with a page that is damaged': (journal) => {
+      const damaged = Buffer.from(journal)
+      damaged.writeUInt8(journal.readUInt8(512 + 4 + 4096 - 200) ^ 1, 512 + 4 + 4096 - 200)
+      return damaged
+    },
+    'of pages that it does not have': (journal) => {
+      const damaged = Buffer.from(journal)
+      damaged.writeUInt32BE(1_000_000, 512)
+      return damaged
+    },
+  }
+  for (const [name, damage] of Object.entries(damages))
+    test(`with a hot journal ${name} is refused, and stays as it is.`, async () => {
+      const { data, source, repository } = place(bank)
+      await leaveHotJournal(data, source)
+      writeFileSync(`${source}-journal`, damage(readFileSync(`${source}-journal`)))
+      const before = contents(data)
+      const { code, stderr } = await rowback(['backup', source, '--repo', repository])
+      expect(stderr).toContain(
+        `read ${source}: the journal of an unfinished transaction is damaged, so that it cannot be rolled back; nothing`,
+      )
+      expect(code).toBe(10)
+      expect(contents(data)).toEqual(before)
+    })
+
   test('is backed up where the journal of the last transaction was kept.', async () => {
     const { data, source, repository } = place(`PRAGMA journal_mode=PERSIST; ${notes}`)
     const before = contents(data)
