@@ -12,6 +12,7 @@ import { isRegular } from '../dump/regular.ts'
 import { parseLiteral, rowLiterals } from '../dump/rows.ts'
 import type { Column } from '../dump/schema.ts'
 import { RowbackError } from '../errors.ts'
+import { openRowidView } from './hidden-rowids.ts'
 import { flagByte, linesQuery, realFunction, valuesQuery } from './row-query.ts'
 
 /** Row lines, each `,(…)` and a line feed. */
@@ -185,13 +186,31 @@ function* renderPass(db: Database, source: RowSource, encoding: Encoding, skip: 
     .raw()
     .safeIntegers()
   let batch = new BatchBuilder(source, encoding)
-  for (const row of query.iterate(skip) as IterableIterator<RawValue[]>) {
+  for (const row of withHiddenRowids(db, source, query.iterate(skip) as IterableIterator<RawValue[]>)) {
     batch.add(row)
     if (batch.length < pageBytes) continue
     yield batch.finish()
     batch = new BatchBuilder(source, encoding)
   }
   if (batch.length > 0) yield batch.finish()
+}
+
+/** The rows of a table, which come in the order of their rowids, each behind its rowid where that has no name. */
+function* withHiddenRowids(
+  db: Database,
+  { hiddenRowid }: RowSource,
+  rows: IterableIterator<RawValue[]>,
+): Generator<RawValue[]> {
+  if (hiddenRowid === undefined) return yield* rows
+  const view = openRowidView(db, hiddenRowid)
+  const rowids = db.prepare(`SELECT rowid FROM ${view.name} ORDER BY rowid`).pluck().safeIntegers()
+  const each = rowids.iterate() as IterableIterator<bigint>
+  try {
+    for (const row of rows) yield [each.next().value as bigint, ...row]
+  } finally {
+    each.return?.()
+    view.close()
+  }
 }
 
 /** A value as `valuesQuery` gives it. */

@@ -13,6 +13,7 @@ import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { cutShortError, refuseCutShort } from './cut-short.ts'
 import { loadExtensions } from './extensions.ts'
 import { needsWritableCheck } from './foreign-content.ts'
+import { mayHideRowids } from './hidden-rowids.ts'
 import { hasLegibleSchema, makeLegible } from './make-legible.ts'
 import { refuseTornJournal } from './torn-journal.ts'
 
@@ -134,7 +135,7 @@ async function statOrNone(path: string): Promise<Stats | undefined> {
 /** A read transaction on the source itself. */
 async function openLive(path: string, options: SnapshotOptions): Promise<Snapshot> {
   const db = await openReadOnly(path, options)
-  if (!hasLegibleSchema(db) || needsWritableCheck(db)) return copyLive(path, db, options)
+  if (!hasLegibleSchema(db) || needsWritableCheck(db) || mayHideRowids(db)) return copyLive(path, db, options)
   return {
     db,
     path,

@@ -36,12 +36,16 @@ export function startDump(
   if (!isPrivate || statSync(path).size < threadBytes)
     return { files: checkAndDump(db, file, options, originals), stop: async () => {} }
   const planned = planDump(db, options, originals)
+  const sources = rowSources(planned)
+  // Only a connection that can write reads them.
+  if (sources.some(({ hiddenRowid }) => hiddenRowid !== undefined))
+    return { files: checkAndDump(db, file, options, originals), stop: async () => {} }
   const order = {
     path,
     file,
     encoding: planned.plan.settings.encoding,
     extensions: options.extensions,
-    sources: rowSources(planned),
+    sources,
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }
   const threads = Array.from({ length: 2 }, () => new DumpThread(order))

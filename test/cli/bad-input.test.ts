@@ -228,6 +228,11 @@ const lostDefinitions: Record<string, { sql: string; spoil?: (file: string) => v
     sql: `CREATE TABLE t(${Array.from({ length: 2000 }, (_, index) => `c${index}`).join(',')}); INSERT INTO t(rowid,c0) VALUES (5,1);`,
     says: 'dump table "t": its 2000 columns leave no room for rowids that have gaps',
   },
+  'rowids that 2,000 columns hide, also by their names': {
+    sql: `CREATE TABLE t(rowid, oid, _rowid_, ${Array.from({ length: 1997 }, (_, index) => `c${index}`).join(',')});
+      INSERT INTO t(c0) VALUES (1),(2); DELETE FROM t WHERE c0=1;`,
+    says: 'dump table "t": its 2000 columns leave no room for rowids that have gaps',
+  },
   'a default that is not UTF-8 inside an expression': {
     sql: `CREATE TABLE t(v); ${rewrite('t', "CREATE TABLE t(v DEFAULT ('ø'||1))")} UPDATE sqlite_schema SET sql=replace(sql,'ø',CAST(x'e9' AS TEXT));`,
     says: 'dump table "t": the default of its column "v" is an expression that is not valid UTF-8',
