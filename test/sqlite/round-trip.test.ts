@@ -58,6 +58,14 @@ describe('a dump of exact virtual tables', () => {
   }
 })
 
+it('The next row gets the same id where a sequence table has several rows of its table.', async () => {
+  const source = databaseFrom(hazards['a sequence table with several rows of one name'] as string)
+  const files = dumpFile(source)
+  const insert = 'INSERT INTO d(v) VALUES (1); SELECT id FROM d'
+  for (const copy of [await replayed(files), replayedByStock(files), source])
+    expect(execFileSync('sqlite3', [copy, insert]).toString()).toBe('91\n')
+})
+
 it('Rowids that columns hide come back, of a private copy and of a database in use.', async () => {
   const sql = hazards['rowids that columns hide, with gaps'] as string
   const rowids = ['a 1', 'a 3', 'b -9223372036854775808', 'b -1', 'b 9223372036854775807']

@@ -46,6 +46,9 @@ export const hazards: Record<string, string> = {
   'a hand-edited sqlite_sequence': `
     CREATE TABLE d(id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO d VALUES (5,'x');
     INSERT INTO sqlite_sequence VALUES ('gone',7),(NULL,'text'),('d',3);`,
+  'a sequence table with several rows of one name': `
+    CREATE TABLE d(id INTEGER PRIMARY KEY AUTOINCREMENT, v); CREATE TABLE "d'"(id INTEGER PRIMARY KEY AUTOINCREMENT); DELETE FROM sqlite_sequence;
+    INSERT INTO sqlite_sequence VALUES ('d',90),('d''',5),('d',10),('d',700);`,
   'a sequence table without its table': `
     CREATE TABLE d(id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO d VALUES (5); DROP TABLE d;`,
   'WITHOUT ROWID with composite, collated, descending and blob keys': `
