@@ -3,7 +3,7 @@
 import type { Original } from './legible.ts'
 import { identifier } from './literal.ts'
 import type { Column, HeaderSettings, PrimaryKeyColumn, Schema, SchemaObject, Table } from './schema.ts'
-import { rowidName } from './schema.ts'
+import { rowidName, standInName } from './schema.ts'
 import type { VirtualTable } from './virtual.ts'
 
 /**
@@ -31,6 +31,8 @@ export interface RowSource {
   keyIndex?: string | undefined
   /** A rowid that no INSERT has room for: it is only kept where it counts the rows from 1. */
   countedRowid?: string | undefined
+  /** The root page of the table where its rowid, the key, has no name by which it could be read. */
+  hiddenRowid?: number | undefined
 }
 
 /** A term of ORDER BY, its parts as SQL. */
@@ -106,7 +108,7 @@ export function plan(schema: Schema, virtuals: VirtualTable[], excluded: Readonl
       (table) => table.object.name,
     ).map((table) => ({
       table,
-      form: table.columns.some((column) => column.generated) ? 'patched' : 'plain',
+      form: table.hidesRowid || table.columns.some((column) => column.generated) ? 'patched' : 'plain',
       rows: excluded.has(table.object.name) ? undefined : tableRows(table),
     })),
     virtuals: byName(virtuals, (virtual) => virtual.object.name).map((virtual) =>
@@ -126,7 +128,7 @@ export function plan(schema: Schema, virtuals: VirtualTable[], excluded: Readonl
 }
 
 /** SQLite's limit for the values of one INSERT, as stock sqlite3 is built. */
-const mostColumns = 2000
+export const mostColumns = 2000
 
 /** Where the rows of an ordinary table come from. */
 function tableRows(table: Table): RowSource {
@@ -151,7 +153,9 @@ function keyedRows({ primaryKey, keyIndex }: Table, stored: readonly Column[]): 
   }
 }
 
-function rowidRows({ columns, rowidColumn }: Table, stored: readonly Column[]): TableRows {
+function rowidRows(table: Table, stored: readonly Column[]): TableRows {
+  const { columns, rowidColumn, hidesRowid } = table
+  if (hidesRowid) return hiddenRows(table, stored)
   const alias = stored.find((column) => column.name === rowidColumn)
   const name = alias?.name ?? rowidName(columns)
   if (name === undefined || (!alias && stored.length === mostColumns)) {
@@ -166,6 +170,19 @@ function rowidRows({ columns, rowidColumn }: Table, stored: readonly Column[]): 
     keyColumns: 1,
     pages: true,
     orderBy: [rowidTerm(name)],
+  }
+}
+
+function hiddenRows(table: Table, stored: readonly Column[]): TableRows {
+  const key = { insert: 'rowid', read: 'rowid', column: integerKey('rowid') }
+  const rest = stored.map((column) => ({ ...asIs(column), insert: standInName(table, column) }))
+  return {
+    columns: [key, ...rest],
+    key: 'integer',
+    keyColumns: 1,
+    pages: false,
+    orderBy: [],
+    hiddenRowid: table.object.rootPage,
   }
 }
 

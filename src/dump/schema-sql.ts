@@ -3,7 +3,7 @@
 import { originalStatements } from './legible.ts'
 import { identifier, textLiteral } from './literal.ts'
 import { keyTerm, type Plan, type PlannedObject, type PlannedTable, termText } from './plan.ts'
-import type { HeaderSettings, Table } from './schema.ts'
+import { type Column, type HeaderSettings, standInName, type Table } from './schema.ts'
 import { tokens } from './tokens.ts'
 import type { VirtualTable } from './virtual.ts'
 
@@ -55,9 +55,10 @@ function sqlOf(planned: PlannedTable): string {
 /** A table that stores rows as the real one does, without types, constraints or generated columns. */
 export function standIn(table: Table): string {
   const stored = table.columns.filter((column) => column.generated !== 'virtual')
-  const columns = stored.map(({ name }) =>
-    name === table.rowidColumn ? `${identifier(name)} INTEGER PRIMARY KEY` : identifier(name),
-  )
+  const columns = stored.map((column) => {
+    const name = identifier(standInName(table, column))
+    return column.name === table.rowidColumn ? `${name} INTEGER PRIMARY KEY` : name
+  })
   const name = identifier(table.object.name)
   if (!table.withoutRowid) return `CREATE TABLE ${name}(${columns.join(',')})`
   const key = table.primaryKey.map(keyTerm).map(termText)
@@ -111,9 +112,8 @@ function inPatching(objects: PlannedObject[], statements: string[]): string[] {
 
 function tablePatch(table: Table): string[] {
   const name = table.object.name
-  const first = identifier(
-    (table.columns.find((column) => column.generated !== 'virtual') as { name: string }).name,
-  )
+  const stored = table.columns.find((column) => column.generated !== 'virtual') as Column
+  const first = identifier(standInName(table, stored))
   return [
     // Under the name itself it could meet the index of the stand-in's own PRIMARY KEY, of which no row tells.
     ...table.autoIndexes.flatMap((index) => [

@@ -46,6 +46,8 @@ export interface Table {
   strict: boolean
   /** The INTEGER PRIMARY KEY column that is the rowid. */
   rowidColumn: string | undefined
+  /** Whether columns hide all names of a rowid that does not just count the rows from 1. */
+  hidesRowid: boolean
   /** The key of a WITHOUT ROWID table, in its order. */
   primaryKey: PrimaryKeyColumn[]
   /** The index that a WITHOUT ROWID table is. */
@@ -82,6 +84,15 @@ export function columnAffinity(type: string, strict: boolean): Affinity {
   if (/CHAR|CLOB|TEXT/.test(name)) return 'text'
   if (name === '' || name.includes('BLOB')) return 'none'
   return /REAL|FLOA|DOUB/.test(name) ? 'real' : 'numeric'
+}
+
+/** The name of a column in the stand-in of its table: its own, or one that leaves a hidden rowid the name `rowid`. */
+export function standInName({ hidesRowid, columns }: Table, { name }: Column): string {
+  if (!hidesRowid || name.toLowerCase() !== 'rowid') return name
+  const taken = new Set(columns.map((column) => column.name.toLowerCase()))
+  let free = name
+  while (taken.has(free.toLowerCase())) free += '_'
+  return free
 }
 
 /** The name by which a table's rowid can be written, or undefined where columns hide all three. */

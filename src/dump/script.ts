@@ -124,8 +124,20 @@ function isSystemRows(sql: string, path: string): boolean {
 function isDefinition(statement: Statement): boolean {
   const [create, second, third] = statement.tokens
   if (!isWord(create, 'CREATE')) return false
-  const kind = isWord(second, 'UNIQUE') ? third : second
-  return ['INDEX', 'VIEW', 'TRIGGER'].some((word) => isWord(kind, word)) || isVirtualTable(statement)
+  const isUnique = isWord(second, 'UNIQUE')
+  const kind = isUnique ? third : second
+  if (!['INDEX', 'VIEW', 'TRIGGER'].some((word) => isWord(kind, word))) return isVirtualTable(statement)
+  return !isQualified(statement.tokens.slice(isUnique ? 3 : 2))
+}
+
+/**
+ * Whether a name, and what may stand before it, begins with that of a database. SQLite stores none, and finds a view or
+ * trigger of `temp` where a later statement means an object of the dump.
+ */
+function isQualified(parts: readonly Token[]): boolean {
+  const words = ['IF', 'NOT', 'EXISTS']
+  const at = words.every((word, index) => isWord(parts[index], word)) ? words.length : 0
+  return parts[at + 1]?.text.startsWith('.') ?? false
 }
 
 /** `CREATE TABLE name (`: no database name, no TEMP, no AS SELECT. */
@@ -148,7 +160,7 @@ const modules = new Set(['fts3', 'fts4', 'fts5', 'rtree', 'rtree_i32'])
 
 function isVirtualTable({ sql }: Pick<Statement, 'sql'>): boolean {
   const definition = parseVirtual(sql)
-  return definition !== undefined && modules.has(definition.module)
+  return definition !== undefined && modules.has(definition.module) && !isQualified(firstTokens(sql).slice(3))
 }
 
 const setSql = new RegExp(

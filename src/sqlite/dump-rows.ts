@@ -13,7 +13,7 @@ import {
 import { type Encoding, identifier } from '../dump/literal.ts'
 import type { TableKey } from '../dump/manifest.ts'
 import { pathPart } from '../dump/names.ts'
-import type { RowSource } from '../dump/plan.ts'
+import { mostColumns, type RowSource } from '../dump/plan.ts'
 import type { KnownChunk } from '../dump/reuse.ts'
 import { rowFile, rowHeader } from '../dump/rows.ts'
 import { RowbackError } from '../errors.ts'
@@ -92,7 +92,8 @@ export function* dumpRows(
 /** Yields the chunks of a whole table, whose rows SQLite counts in another way as well. */
 function* dumpAll(db: Database, source: RowSource, encoding: Encoding): Generator<DumpFile, DumpedTable> {
   const count = db.prepare(countQuery(source)).pluck().get() as number
-  if (source.countedRowid !== undefined) refuseUncounted(db, source.readFrom, source.countedRowid)
+  if (source.columns.length > mostColumns) throw noRoom(source)
+  if (source.countedRowid !== undefined) refuseUncounted(db, source, source.countedRowid)
   return dumpedTable(
     db,
     source,
@@ -188,10 +189,13 @@ function refuseNullKeys(db: Database, { table, key, keyColumns, columns }: RowSo
   )
 }
 
-function refuseUncounted(db: Database, table: string, rowid: string): void {
-  const counted = `SELECT ifnull(min(${rowid})=1 AND max(${rowid})=count(*), 1) FROM main.${identifier(table)}`
-  if (db.prepare(counted).pluck().get() === 1) return
-  throw new RowbackError(
+function refuseUncounted(db: Database, source: RowSource, rowid: string): void {
+  const counted = `SELECT ifnull(min(${rowid})=1 AND max(${rowid})=count(*), 1) FROM main.${identifier(source.readFrom)}`
+  if (db.prepare(counted).pluck().get() !== 1) throw noRoom(source)
+}
+
+function noRoom({ table }: RowSource): RowbackError {
+  return new RowbackError(
     'source',
     `dump table ${JSON.stringify(table)}: its 2000 columns leave no room for rowids that have gaps; nothing was committed`,
   )

@@ -3,7 +3,7 @@
 import type { Database } from 'better-sqlite3'
 import type { Original } from '../dump/legible.ts'
 import { freeColumn, type Plan, type RowSource } from '../dump/plan.ts'
-import { rowFile, rowHeader } from '../dump/rows.ts'
+import { rowFile, rowHeader, rowLiterals } from '../dump/rows.ts'
 import {
   closeStatements,
   openStatements,
@@ -82,7 +82,10 @@ function closeScript(db: Database, planned: Plan): string {
   ].join('')
 }
 
-/** The rows of a system table, sorted by their text: their rowids mean nothing. */
+/**
+ * The rows of a system table, sorted by their text: their rowids mean nothing. But of rows of `sqlite_sequence` with one
+ * name SQLite takes the first.
+ */
 function systemRows(db: Database, name: string, { settings }: Plan): string {
   const columns = (db.pragma(`main.table_info('${name}')`) as { name: string }[]).map((column) => column.name)
   const source: RowSource = {
@@ -102,5 +105,12 @@ function systemRows(db: Database, name: string, { settings }: Plan): string {
   }
   if (lines.length === 0) return ''
   const header = Buffer.from(rowHeader(name, columns))
-  return rowFile(header, lines.sort(Buffer.compare)).toString('utf8')
+  const order = name.toLowerCase() === 'sqlite_sequence' ? compareFirst : Buffer.compare
+  return rowFile(header, lines.sort(order)).toString('utf8')
+}
+
+/** Compares two rows by their first literal and the comma behind it. */
+function compareFirst(a: Buffer, b: Buffer): number {
+  const [first, second] = [a, b].map((line) => `${rowLiterals(line, 1, line.length, 1)[0]},`)
+  return Buffer.compare(Buffer.from(first as string), Buffer.from(second as string))
 }

@@ -12,6 +12,7 @@ import { isRegular } from '../dump/regular.ts'
 import { parseLiteral, rowLiterals } from '../dump/rows.ts'
 import type { Column } from '../dump/schema.ts'
 import { RowbackError } from '../errors.ts'
+import { openRowidView } from './hidden-rowids.ts'
 import { flagByte, linesQuery, realFunction, type Start, valuesQuery } from './row-query.ts'
 
 /** Row lines, each `,(…)` and a line feed. */
@@ -45,7 +46,7 @@ const longestLineBytes = 500_000_000
 
 /**
  * Yields the rows of a source in key order; those of a range only where the source can be read in pages. Throws a
- * `source` error for a row that no string can hold.
+ * `source` error for a row that no string or no INSERT can hold.
  */
 export function* renderRows(
   db: Database,
@@ -56,12 +57,10 @@ export function* renderRows(
   try {
     yield* renderPages(db, source, encoding, range)
   } catch (error) {
-    if (!isTooLong(error)) throw error
+    const cause = isTooLong(error) ? 'a row of it takes more than 500 MB of SQL' : halfUnit(error)
+    if (cause === undefined) throw error
     const table = JSON.stringify(source.table)
-    throw new RowbackError(
-      'source',
-      `dump table ${table}: a row of it takes more than 500 MB of SQL; nothing was committed`,
-    )
+    throw new RowbackError('source', `dump table ${table}: ${cause}; nothing was committed`)
   }
 }
 
@@ -69,6 +68,14 @@ function isTooLong(error: unknown): boolean {
   return (
     error instanceof RangeError || (error instanceof SQLite.SqliteError && error.code === 'SQLITE_TOOBIG')
   )
+}
+
+class HalfUnit extends Error {}
+
+function halfUnit(error: unknown): string | undefined {
+  return error instanceof HalfUnit
+    ? 'a text of it ends in half a unit of UTF-16, which no INSERT brings back'
+    : undefined
 }
 
 function* renderPages(
@@ -219,7 +226,8 @@ function* renderPass(
     .safeIntegers()
   let batch = new BatchBuilder(source, encoding)
   const limit = Number.isFinite(count) ? count : -1
-  for (const row of query.iterate(limit, before) as IterableIterator<RawValue[]>) {
+  const rows = query.iterate(limit, before) as IterableIterator<RawValue[]>
+  for (const row of withHiddenRowids(db, source, rows)) {
     batch.add(row)
     if (batch.length < pageBytes) continue
     yield batch.finish()
@@ -228,12 +236,34 @@ function* renderPass(
   if (batch.length > 0) yield batch.finish()
 }
 
+/** The rows of a table, which come in the order of their rowids, each behind its rowid where that has no name. */
+function* withHiddenRowids(
+  db: Database,
+  { hiddenRowid }: RowSource,
+  rows: IterableIterator<RawValue[]>,
+): Generator<RawValue[]> {
+  if (hiddenRowid === undefined) return yield* rows
+  const view = openRowidView(db, hiddenRowid)
+  const rowids = db.prepare(`SELECT rowid FROM ${view.name} ORDER BY rowid`).pluck().safeIntegers()
+  const each = rowids.iterate() as IterableIterator<bigint>
+  try {
+    for (const row of rows) yield [each.next().value as bigint, ...row]
+  } finally {
+    each.return?.()
+    view.close()
+  }
+}
+
 /** A value as `valuesQuery` gives it. */
 type RawValue = null | bigint | number | string | Buffer
 
 function toValue(raw: RawValue): Value {
   if (Buffer.isBuffer(raw)) return { text: raw }
   return typeof raw === 'string' ? Buffer.from(raw, 'hex') : raw
+}
+
+function endsInHalfUnit(value: Value): boolean {
+  return value !== null && typeof value === 'object' && 'text' in value && value.text.length % 2 === 1
 }
 
 class BatchBuilder {
@@ -251,6 +281,7 @@ class BatchBuilder {
 
   add(row: readonly RawValue[]): void {
     const values = row.map(toValue)
+    if (this.encoding !== 'UTF-8' && values.some(endsInHalfUnit)) throw new HalfUnit()
     if (values.some((value, index) => !isRegular(value, this.columns[index] as Column))) this.irregular += 1
     const line = Buffer.from(`,(${values.map((value) => literal(value, this.encoding)).join(',')})\n`)
     if (line.length > longestLineBytes) throw new RangeError('a row is too long')

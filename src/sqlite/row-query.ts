@@ -44,11 +44,12 @@ export function linesQuery(source: RowSource, start: Start | undefined): string 
 
 /**
  * A query for the values of the rows from a start on: text as a blob of its bytes, a blob as a text of its
- * hexadecimal digits, so that JavaScript can tell every storage class.
+ * hexadecimal digits, so that JavaScript can tell every storage class. A rowid without a name is not among them.
  */
 export function valuesQuery(source: RowSource, start: Start | undefined): string {
-  const values = source.columns.map(({ read }) => {
-    const name = identifier(read)
+  const read = source.hiddenRowid === undefined ? source.columns : source.columns.slice(1)
+  const values = read.map((column) => {
+    const name = identifier(column.read)
     return `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) WHEN 'blob' THEN hex(${name}) ELSE ${name} END`
   })
   return `SELECT ${values.join(',')} ${rowsFrom(source, start)}`

@@ -7,11 +7,13 @@ import {
   type Column,
   columnAffinity,
   type PrimaryKeyColumn,
+  rowidName,
   type Schema,
   type SchemaObject,
   type Table,
 } from '../dump/schema.ts'
 import { RowbackError } from '../errors.ts'
+import { countsRows } from './hidden-rowids.ts'
 
 /**
  * Reads all of `sqlite_schema`, the columns of its tables and the settings of the header. `originals` is what
@@ -94,19 +96,22 @@ function readTable(
       'source',
       `dump table ${JSON.stringify(object.name)}: its definition cannot be read; nothing was committed`,
     )
-  const name = object.name
+  const { name, rootPage } = object
   const strict = kind.strict === 1
   const columns = readColumns(db, name, strict)
   const withoutRowid = kind.wr === 1
   const indexes = pragma(db, `main.index_list(${quoted(name)})`)
   const keyIndex = indexes.find((index) => index.origin === 'pk')
   const keyed = columns.filter((column) => column.keyPosition > 0)
+  const rowidColumn = !withoutRowid && !keyIndex && keyed.length === 1 ? (keyed[0] as Column).name : undefined
+  const isNamed = withoutRowid || rowidColumn !== undefined || rowidName(columns) !== undefined
   return {
     object,
     columns,
     withoutRowid,
     strict,
-    rowidColumn: !withoutRowid && !keyIndex && keyed.length === 1 ? (keyed[0] as Column).name : undefined,
+    rowidColumn,
+    hidesRowid: !isNamed && !countsRows(db, rootPage),
     primaryKey: withoutRowid && keyIndex ? readKey(db, keyIndex.name as string, columns) : [],
     keyIndex: withoutRowid ? (keyIndex?.name as string) : undefined,
     autoIndexes: objects

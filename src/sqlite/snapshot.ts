@@ -13,8 +13,10 @@ import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { cutShortError, refuseCutShort } from './cut-short.ts'
 import { loadExtensions } from './extensions.ts'
 import { needsWritableCheck } from './foreign-content.ts'
+import { mayHideRowids } from './hidden-rowids.ts'
 import { hasLegibleSchema, makeLegible } from './make-legible.ts'
 import { LiveFiles, type Pages, pagesOfCopy } from './pages.ts'
+import { refuseTornJournal } from './torn-journal.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
 export interface Snapshot {
@@ -54,7 +56,8 @@ export async function openSnapshot(file: string, options: SnapshotOptions): Prom
   const path = await resolveFile(file)
   const { wal } = await readHeader(path)
   try {
-    if (!wal) return await copyRolledBack(path, options)
+    // SQLite reads a WAL that is there whatever the header says of the mode.
+    if (!wal && !(await statOrNone(`${path}-wal`))) return await copyRolledBack(path, options)
     if (await isInUse(path)) return await openLive(path, options)
     return (await copyUnlocked(path, options)) ?? (await openLive(path, options))
   } catch (error) {
@@ -137,7 +140,7 @@ async function openLive(path: string, options: SnapshotOptions): Promise<Snapsho
   const files = LiveFiles.open(path)
   try {
     const db = await openReadOnly(path, options)
-    if (!hasLegibleSchema(db) || needsWritableCheck(db)) {
+    if (!hasLegibleSchema(db) || needsWritableCheck(db) || mayHideRowids(db)) {
       const copy = await copyLive(path, db, options)
       files?.close()
       return copy
@@ -279,7 +282,11 @@ async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Sna
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw copyError(path, error)
     }
-    if (same(before, await fingerprint(path))) return openCopy(path, join(folder, basename(path)), options)
+    if (same(before, await fingerprint(path))) {
+      const copy = join(folder, basename(path))
+      if (before.has('-journal')) refuseTornJournal(path, `${copy}-journal`)
+      return openCopy(path, copy, options)
+    }
     await rm(folder, { recursive: true, force: true })
     await sleep(100)
   }

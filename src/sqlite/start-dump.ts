@@ -39,26 +39,27 @@ export async function startDump(
   options: DumpOptions,
   known?: KnownDatabase,
 ): Promise<RunningDump> {
-  const isLarge = isPrivate && statSync(path).size >= threadBytes
+  const mayThread = isPrivate && statSync(path).size >= threadBytes
   // A damaged database must not be planned before it is checked: SQLite may say something less clear about it.
-  if (!known && !isLarge) checkIntegrity(db, file)
+  const isCheckedFirst = !known && !mayThread
+  if (isCheckedFirst) checkIntegrity(db, file)
   const planned = planDump(db, options, originals)
   const facts = pages && (await readPageFacts(pages, planned))
   const changes = tableWorks(planned, facts, known)
   const works = changes ?? rowSources(planned).map((source) => ({ source }))
-  const isChecked = !changes
+  // Rowids without a name are read by a connection that can write.
+  const canThread = mayThread && works.every(({ source }) => source.hiddenRowid === undefined)
+  const isThreaded = canThread && (!changes || rowsToRender(works, facts) >= threadRows)
   if (changes) checkDuplicates(db, file, changedTables(changes))
-  else if (known && !isLarge) checkIntegrity(db, file)
-  if (!isLarge || (!isChecked && rowsToRender(works, facts) < threadRows)) {
-    return { files: dumpPlanned(db, planned, works), facts, stop: async () => {} }
-  }
+  else if (!isCheckedFirst && !isThreaded) checkIntegrity(db, file)
+  if (!isThreaded) return { files: dumpPlanned(db, planned, works), facts, stop: async () => {} }
   const order = {
     path,
     file,
     encoding: planned.plan.settings.encoding,
     extensions: options.extensions,
     works,
-    isChecked,
+    isChecked: !changes,
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }
   const threads = Array.from({ length: 2 }, () => new DumpThread(order))

@@ -210,8 +210,8 @@ function rewrite(name: string, sql: string): string {
   return `PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='${sql.replaceAll("'", "''")}' WHERE name='${name}';`
 }
 
-/** Definitions that no replay brings back, and what is said of them. */
-const lostDefinitions: Record<string, { sql: string; says: string }> = {
+/** Definitions and values that no replay brings back, and what is said of them. */
+const lostDefinitions: Record<string, { sql: string; spoil?: (file: string) => void; says: string }> = {
   'an index under a collation that is not there': {
     sql: rewrite('note_title', 'CREATE INDEX note_title ON note(title COLLATE app_order)'),
     says: 'dump index "note_title": no such collation sequence: app_order',
@@ -228,6 +228,11 @@ const lostDefinitions: Record<string, { sql: string; says: string }> = {
     sql: `CREATE TABLE t(${Array.from({ length: 2000 }, (_, index) => `c${index}`).join(',')}); INSERT INTO t(rowid,c0) VALUES (5,1);`,
     says: 'dump table "t": its 2000 columns leave no room for rowids that have gaps',
   },
+  'rowids that 2,000 columns hide, also by their names': {
+    sql: `CREATE TABLE t(rowid, oid, _rowid_, ${Array.from({ length: 1997 }, (_, index) => `c${index}`).join(',')});
+      INSERT INTO t(c0) VALUES (1),(2); DELETE FROM t WHERE c0=1;`,
+    says: 'dump table "t": its 2000 columns leave no room for rowids that have gaps',
+  },
   'a default that is not UTF-8 inside an expression': {
     sql: `CREATE TABLE t(v); ${rewrite('t', "CREATE TABLE t(v DEFAULT ('ø'||1))")} UPDATE sqlite_schema SET sql=replace(sql,'ø',CAST(x'e9' AS TEXT));`,
     says: 'dump table "t": the default of its column "v" is an expression that is not valid UTF-8',
@@ -236,10 +241,21 @@ const lostDefinitions: Record<string, { sql: string; says: string }> = {
     sql: `PRAGMA encoding='UTF-16le'; PRAGMA writable_schema=ON; CREATE VIEW v AS SELECT 1; UPDATE sqlite_schema SET sql=CAST(x'${Buffer.from('CREATE VIEW v AS SELECT 1 --\ud800', 'utf16le').toString('hex')}' AS TEXT);`,
     says: 'dump view "v": its name or definition holds a NUL or is not valid UTF-16le',
   },
+  'a text that ends in half a unit of UTF-16': {
+    sql: `PRAGMA encoding='UTF-16le'; CREATE TABLE t(v TEXT, w); INSERT INTO t VALUES ('abcd', x'0102');`,
+    spoil: halveLastUnit,
+    says: 'dump table "t": a text of it ends in half a unit of UTF-16, which no INSERT brings back',
+  },
 }
 
-describe('a definition that no replay brings back is refused by its name:', () => {
-  for (const [name, { sql, says }] of Object.entries(lostDefinitions)) {
+/** Moves the border between the text `abcd` and the two bytes behind it (sqlite.org/fileformat2.html, section 2.1). */
+function halveLastUnit(file: string): void {
+  const at = readFileSync(file).indexOf(Buffer.from('abcd', 'utf16le'))
+  overwrite(file, at - 2, Buffer.from([13 + 2 * 7, 12 + 2 * 3]))
+}
+
+describe('what no replay brings back is refused by its name:', () => {
+  for (const [name, { sql, spoil, says }] of Object.entries(lostDefinitions)) {
     test(`${name}.`, async () => {
       const dir = tempDir()
       mkdirSync(join(dir, 'tmp'))
@@ -247,6 +263,7 @@ describe('a definition that no replay brings back is refused by its name:', () =
         sql.startsWith('PRAGMA encoding') ? sql : `${rows} ${sql}`,
         join(dir, 'app.db'),
       )
+      spoil?.(source)
       const message = new RegExp(`${says.replace(/[()]/g, '\\$&')}; nothing was committed`)
       await expectRefusal({ dir }, ['backup', source, '--repo', join(dir, 'repo.git')], {
         code: 'source',

@@ -207,6 +207,20 @@ const virtualAttacks: Attack[] = [
       `CREATE VIEW v AS SELECT 1 AS v;\nCREATE TRIGGER x INSTEAD OF INSERT ON v BEGIN DELETE FROM note; END;\nINSERT INTO "v"("v") VALUES('rebuild');\n`,
     ),
   ),
+  script('a view of another database in the way of a command', schema, (content) =>
+    content.replace(
+      'CREATE VIRTUAL TABLE ft',
+      `CREATE VIEW temp.ft AS SELECT 1 AS ft;\nCREATE TRIGGER temp.fires INSTEAD OF INSERT ON temp.ft BEGIN INSERT INTO plain VALUES (77); END;\n$&`,
+    ),
+  ),
+  ...[
+    'VIEW IF NOT EXISTS temp.x AS SELECT 1',
+    'VIEW temp . "x" AS SELECT 1',
+    'UNIQUE INDEX IF NOT EXISTS main.x ON note(title)',
+    'TRIGGER [temp].x AFTER INSERT ON note BEGIN SELECT 1; END',
+    'VIRTUAL TABLE IF NOT EXISTS temp.x USING fts5(a)',
+    'VIRTUAL TABLE temp/**/.x USING fts5(a)',
+  ].map((text) => script(`CREATE ${text}`, schema, last(`CREATE ${text};\n`))),
   script(
     'a setting of a view with a trigger',
     schema,

@@ -239,6 +239,24 @@ describe('a database in WAL mode', () => {
     }
   })
 
+  for (const [name, drop] of Object.entries({ with: false, without: true }))
+    test(`that was put back from before, ${name} the shared memory, is backed up with the WAL that SQLite finds.`, async () => {
+      const { data, source, repository } = place(notes)
+      const old = readFileSync(source)
+      await (await openApplication(source, `PRAGMA journal_mode=WAL; ${change}`)).kill()
+      writeFileSync(source, old)
+      if (drop) rmSync(join(data, 'app.db-shm'))
+      const before = sourceFiles(data)
+      await rowbackJson(['backup', source, '--repo', repository])
+      expect(sourceFiles(data)).toEqual(before)
+      expect(existsSync(join(data, 'app.db-shm'))).toBe(!drop)
+      // While the WAL is there the mode is WAL, though the header says otherwise.
+      const withoutMode = (lines: string[]) => lines.filter((line) => !line.startsWith('journal_mode'))
+      const found = withoutMode(facts(await restored(repository)))
+      expect(found).toEqual(withoutMode(committedFacts(data)))
+      expect(found.join()).toContain(Buffer.from('not yet checkpointed').toString('hex'))
+    })
+
   test('that an application keeps for itself alone is backed up with its WAL.', async () => {
     const { data, source, repository } = place(`PRAGMA journal_mode=WAL; ${notes}`)
     await openApplication(source, `PRAGMA locking_mode=EXCLUSIVE; ${change}`)
@@ -318,6 +336,34 @@ describe('a database in rollback-journal mode', () => {
     expect(facts(copy)).toEqual(committed)
     expect(facts(copy)).toEqual(committedFacts(data))
   })
+
+  const damages: Record<string, (journal: Buffer) => Buffer> = {
+    'that ends early': (journal) => journal.subarray(0, 2000),
+    'that is no more than its header': (journal) => journal.subarray(0, 28),
+    'with a page that is damaged': (journal) => {
+      const damaged = Buffer.from(journal)
+      damaged.writeUInt8(journal.readUInt8(512 + 4 + 4096 - 200) ^ 1, 512 + 4 + 4096 - 200)
+      return damaged
+    },
+    'of pages that it does not have': (journal) => {
+      const damaged = Buffer.from(journal)
+      damaged.writeUInt32BE(1_000_000, 512)
+      return damaged
+    },
+  }
+  for (const [name, damage] of Object.entries(damages))
+    test(`with a hot journal ${name} is refused, and stays as it is.`, async () => {
+      const { data, source, repository } = place(bank)
+      await leaveHotJournal(data, source)
+      writeFileSync(`${source}-journal`, damage(readFileSync(`${source}-journal`)))
+      const before = contents(data)
+      const { code, stderr } = await rowback(['backup', source, '--repo', repository])
+      expect(stderr).toContain(
+        `read ${source}: the journal of an unfinished transaction is damaged, so that it cannot be rolled back; nothing`,
+      )
+      expect(code).toBe(10)
+      expect(contents(data)).toEqual(before)
+    })
 
   test('is backed up where the journal of the last transaction was kept.', async () => {
     const { data, source, repository } = place(`PRAGMA journal_mode=PERSIST; ${notes}`)

@@ -15,8 +15,8 @@ INSERT INTO "d"("id","v") VALUES
 -- 90-close.sql
 DELETE FROM sqlite_sequence;
 INSERT INTO "sqlite_sequence"("name","seq") VALUES
- ('d',3)
-,('d',5)
+ ('d',5)
+,('d',3)
 ,('gone',7)
 ,(NULL,'text')
 ;

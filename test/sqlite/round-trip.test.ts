@@ -1,6 +1,20 @@
+import { execFileSync } from 'node:child_process'
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { allFacts, databaseFrom, dumpFile, facts, replayed, replayedByStock } from '../support/database.ts'
+import { backup } from '../../src/backup.ts'
+import { restore } from '../../src/restore.ts'
+import {
+  allFacts,
+  databaseFrom,
+  dumpFile,
+  facts,
+  openApplication,
+  replayed,
+  replayedByStock,
+} from '../support/database.ts'
 import { exactHazards, hazards } from '../support/hazards.ts'
+import { tempDir } from '../support/temp.ts'
 
 describe('a dump brings back every bit', () => {
   for (const [name, sql] of Object.entries({ ...hazards, ...exactHazards })) {
@@ -43,6 +57,44 @@ describe('a dump of exact virtual tables', () => {
     })
   }
 })
+
+it('The next row gets the same id where a sequence table has several rows of its table.', async () => {
+  const source = databaseFrom(hazards['a sequence table with several rows of one name'] as string)
+  const files = dumpFile(source)
+  const insert = 'INSERT INTO d(v) VALUES (1); SELECT id FROM d'
+  for (const copy of [await replayed(files), replayedByStock(files), source])
+    expect(execFileSync('sqlite3', [copy, insert]).toString()).toBe('91\n')
+})
+
+it('Rowids that columns hide come back, of a private copy and of a database in use.', async () => {
+  const sql = hazards['rowids that columns hide, with gaps'] as string
+  const rowids = ['a 1', 'a 3', 'b -9223372036854775808', 'b -1', 'b 9223372036854775807']
+  const source = databaseFrom(`PRAGMA journal_mode=WAL; ${sql}`)
+  expect(hiddenRowids(source)).toEqual(rowids)
+  const files = dumpFile(source)
+  expect(hiddenRowids(await replayed(files))).toEqual(rowids)
+  expect(hiddenRowids(replayedByStock(files))).toEqual(rowids)
+
+  await openApplication(source, 'CREATE TABLE more(v)')
+  const repository = join(tempDir(), 'repo.git')
+  await backup({ source, repository, verify: 'always' })
+  const target = join(tempDir(), 'restored')
+  await restore({ repository, rev: 'latest', target })
+  expect(hiddenRowids(join(target, 'source.db'))).toEqual(rowids)
+})
+
+/** The rowids of tables a and b, read in a copy under other definitions. */
+function hiddenRowids(file: string): string[] {
+  const copy = join(tempDir(), 'copy.db')
+  copyFileSync(file, copy)
+  databaseFrom(
+    `PRAGMA writable_schema=ON; DELETE FROM sqlite_schema WHERE type<>'table';
+     UPDATE sqlite_schema SET sql='CREATE TABLE '||name||'(u)';`,
+    copy,
+  )
+  const query = "SELECT 'a '||rowid FROM a UNION ALL SELECT 'b '||rowid FROM b"
+  return execFileSync('sqlite3', [copy, query]).toString().trimEnd().split('\n')
+}
 
 describe('a dump of a table whose key is called', () => {
   // Names that the queries of a dump use, or have used, for something else.

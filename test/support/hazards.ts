@@ -32,6 +32,11 @@ export const hazards: Record<string, string> = {
     CREATE TABLE a(rowid TEXT, v); INSERT INTO a(_rowid_,rowid,v) VALUES (5,'x',1),(9,'y',2);
     CREATE TABLE b(rowid, _rowid_); INSERT INTO b(oid,rowid,_rowid_) VALUES (3,1,2);
     CREATE TABLE c(rowid, oid, "_ROWID_"); INSERT INTO c VALUES (3,2,1),(1,2,3),(3,2,1);`,
+  'rowids that columns hide, with gaps': `
+    CREATE TABLE a(rowid, oid INT, "_ROWID_" UNIQUE, "rowid_" DEFAULT 5); INSERT INTO a VALUES (3,2,1,0),(1,2,3,4),(3,2,2,1.0); DELETE FROM a WHERE "_ROWID_"=3;
+    CREATE INDEX ai ON a(rowid,"rowid_"); CREATE VIEW av AS SELECT rowid FROM a; ALTER TABLE a ADD COLUMN late TEXT DEFAULT 'x';
+    CREATE TABLE b(x, y, z, g); INSERT INTO b(rowid,x,y,z,g) VALUES (-9223372036854775808,1,2,3,'4'),(-1,NULL,4,5,6),(9223372036854775807,7,8,9,0);
+    PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='CREATE TABLE b(RowId NOT NULL, _rowid_ INT, oid CHECK(oid>9), g AS (oid+1) STORED, v AS (oid))' WHERE name='b';`,
   'integer primary keys of every kind': `
     CREATE TABLE a(v, id INTEGER PRIMARY KEY); INSERT INTO a VALUES ('x',7),('y',-3);
     CREATE TABLE b(id INTEGER PRIMARY KEY DESC, v); INSERT INTO b(rowid,id,v) VALUES (1,10,'x'),(2,5,'y');
@@ -41,6 +46,9 @@ export const hazards: Record<string, string> = {
   'a hand-edited sqlite_sequence': `
     CREATE TABLE d(id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO d VALUES (5,'x');
     INSERT INTO sqlite_sequence VALUES ('gone',7),(NULL,'text'),('d',3);`,
+  'a sequence table with several rows of one name': `
+    CREATE TABLE d(id INTEGER PRIMARY KEY AUTOINCREMENT, v); CREATE TABLE "d'"(id INTEGER PRIMARY KEY AUTOINCREMENT); DELETE FROM sqlite_sequence;
+    INSERT INTO sqlite_sequence VALUES ('d',90),('d''',5),('d',10),('d',700);`,
   'a sequence table without its table': `
     CREATE TABLE d(id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO d VALUES (5); DROP TABLE d;`,
   'WITHOUT ROWID with composite, collated, descending and blob keys': `
