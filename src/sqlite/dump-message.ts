@@ -3,6 +3,7 @@
 import type { Encoding } from '../dump/literal.ts'
 import type { RowSource } from '../dump/plan.ts'
 import type { DumpedTable, DumpFile } from './dump-rows.ts'
+import type { PlainError } from './plain-error.ts'
 
 /** What a thread is started with. */
 export interface DumpOrder {
@@ -31,7 +32,7 @@ export type DumpMessage =
   | { kind: 'file'; file: DumpFile }
   | { kind: 'table'; table: DumpedTable }
   | { kind: 'done' }
-  | { kind: 'failed'; error: { code: string; message: string; hint: string | undefined; ofSqlite: boolean } }
+  | { kind: 'failed'; error: PlainError }
 
 /** The size of a file as `used` counts it. */
 export function kilobytes(file: DumpFile): number {

@@ -2,11 +2,11 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
-import { RowbackError } from '../errors.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import { type DumpFile, dumpRows } from './dump-rows.ts'
 import { loadExtensions } from './extensions.ts'
 import { checkIntegrity } from './integrity.ts'
+import { plainError } from './plain-error.ts'
 import { allowEverySchema } from './snapshot.ts'
 
 /** Kilobytes that may wait for the receiver. */
@@ -41,7 +41,7 @@ function run({ path, file, encoding, extensions, sources, taken, used }: DumpOrd
     }
     post({ kind: 'done' })
   } catch (error) {
-    post({ kind: 'failed', error: plain(error) })
+    post({ kind: 'failed', error: plainError(error) })
   } finally {
     db.close()
   }
@@ -64,12 +64,6 @@ function postFile(file: DumpFile): void {
 function waitFor(used: Int32Array, wanted: number): void {
   for (let seen = Atomics.load(used, 0); seen < wanted; seen = Atomics.load(used, 0))
     Atomics.wait(used, 0, seen)
-}
-
-function plain(error: unknown): Extract<DumpMessage, { kind: 'failed' }>['error'] {
-  const { message, code = '' } = error as { message: string; code?: string }
-  const hint = error instanceof RowbackError ? error.hint : undefined
-  return { code, message, hint, ofSqlite: error instanceof Database.SqliteError }
 }
 
 run(workerData as DumpOrder)

@@ -3,13 +3,13 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import Database from 'better-sqlite3'
-import { type ErrorCode, exitCodes, RowbackError } from '../errors.ts'
+import type { Database } from 'better-sqlite3'
 import { packageRoot } from '../package.ts'
 import { dumpDatabase, dumpScripts, tableRows } from './dump.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import type { DumpedTable, DumpFile, TableRows } from './dump-rows.ts'
 import { checkIntegrity } from './integrity.ts'
+import { revivedError } from './plain-error.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -24,17 +24,18 @@ export interface RunningDump {
 const threadBytes = 8 * 2 ** 20
 
 /**
- * Starts a dump and a check of the pages, whose error names `file`. Only a private copy is the same for every
- * connection: of a live source a second one would see a later state, rows that the first one's schema and sequences
- * do not know.
+ * Starts a dump and, unless that has been done, a check of the pages, whose error names `file`. Only a private copy is
+ * the same for every connection: of a live source a second one would see a later state, rows that the first one's
+ * schema and sequences do not know.
  */
 export function startDump(
-  { db, path, isPrivate, originals }: Snapshot,
+  { db, path, isPrivate, originals }: Omit<Snapshot, 'close'>,
   file: string,
   options: DumpOptions,
+  { isChecked = false } = {},
 ): RunningDump {
   if (!isPrivate || statSync(path).size < threadBytes)
-    return { files: checkAndDump(db, file, options, originals), stop: async () => {} }
+    return { files: checkAndDump(db, isChecked ? undefined : file, options, originals), stop: async () => {} }
   const planned = planDump(db, options, originals)
   const order = {
     path,
@@ -42,7 +43,7 @@ export function startDump(
     encoding: planned.plan.settings.encoding,
     extensions: options.extensions,
     sources: rowSources(planned),
-    taken: new Int32Array(new SharedArrayBuffer(4)),
+    taken: new Int32Array(new SharedArrayBuffer(4)).fill(isChecked ? 1 : 0),
   }
   const threads = Array.from({ length: 2 }, () => new DumpThread(order))
   return {
@@ -54,12 +55,12 @@ export function startDump(
 }
 
 function* checkAndDump(
-  db: Database.Database,
-  file: string,
+  db: Database,
+  file: string | undefined,
   options: DumpOptions,
   originals: Snapshot['originals'],
 ): Generator<DumpFile, TableRows[]> {
-  checkIntegrity(db, file)
+  if (file !== undefined) checkIntegrity(db, file)
   return yield* dumpDatabase(db, options, originals)
 }
 
@@ -72,7 +73,7 @@ async function* receive(
   const running = new Map(threads.map((thread) => [thread, thread.next()]))
   while (running.size > 0) {
     const { thread, message } = await Promise.race(running.values())
-    if (message.kind === 'failed') throw revived(message.error)
+    if (message.kind === 'failed') throw revivedError(message.error)
     if (message.kind === 'table') tables.push(message.table)
     if (message.kind === 'file') {
       yield message.file
@@ -136,14 +137,4 @@ class DumpThread {
 function asBuffer(message: Extract<DumpMessage, { kind: 'file' }>): DumpMessage {
   const { buffer, byteOffset, byteLength } = message.file.content
   return { ...message, file: { ...message.file, content: Buffer.from(buffer, byteOffset, byteLength) } }
-}
-
-function revived({
-  code,
-  message,
-  hint,
-  ofSqlite,
-}: Extract<DumpMessage, { kind: 'failed' }>['error']): Error {
-  if (ofSqlite) return new Database.SqliteError(message, code)
-  return code in exitCodes ? new RowbackError(code as ErrorCode, message, { hint }) : new Error(message)
 }
