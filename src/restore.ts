@@ -16,7 +16,8 @@ import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
-import { replayDatabase } from './replay.ts'
+import { type OnReplay, replayJob } from './replay-job.ts'
+import { withReplayProcess } from './replay-process.ts'
 
 export interface RestoreOptions {
   repository: string
@@ -52,17 +53,13 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
       await mkdir(draft)
       if (collision) await refuseFoldedNames(draft, collision)
       phases.begin('replay')
-      for (const { database, path } of databases) {
-        await mkdir(dirname(join(draft, path)), { recursive: true })
-        await replayDatabase(
-          store,
-          tree,
-          database,
-          join(draft, path),
-          options.extensions,
-          count(counts, phases),
-        )
-      }
+      await withReplayProcess(async (process) => {
+        for (const { database, path } of databases) {
+          const file = join(draft, path)
+          await mkdir(dirname(file), { recursive: true })
+          await process.run(replayJob(store, tree, database, file, options.extensions), count(counts, phases))
+        }
+      })
       phases.begin('assets')
       await restoreAssets(draft, assets, copier(store, tree))
       for (const asset of assets) phases.add(0, asset.kind === 'file' ? asset.size : 0)
@@ -92,7 +89,9 @@ export async function restoreFile(
       await mkdir(draft, { mode: 0o700 })
       phases.begin(database ? 'replay' : 'assets')
       if (database)
-        await replayDatabase(store, tree, database, file, options.extensions, count(counts, phases))
+        await withReplayProcess((process) =>
+          process.run(replayJob(store, tree, database, file, options.extensions), count(counts, phases)),
+        )
       else if (asset)
         await restoreAssets(draft, [{ ...asset, path: 'file' }], copier(store, tree, asset.path))
       // A link, unlike a rename, replaces nothing that has appeared meanwhile.
@@ -105,12 +104,13 @@ export async function restoreFile(
 
 type Counts = Pick<RestoreResult, 'databases' | 'rows' | 'files' | 'bytes'>
 
-function count(counts: Counts, phases: Phases): (rows: number, bytes: number) => void {
-  return (rows, bytes) => {
+function count(counts: Counts, phases: Phases): OnReplay {
+  const onRows = (rows: number, bytes: number): void => {
     counts.rows += rows
     counts.bytes += bytes
     phases.add(rows, bytes)
   }
+  return { onPhase: () => {}, onRows }
 }
 
 async function withCommit(

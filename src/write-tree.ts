@@ -14,7 +14,7 @@ import type { TreeBuilder } from './tree-builder.ts'
 
 /** Puts the files of a dump below `databases/<name>/` and returns the database's entry in the manifest. */
 export async function writeDatabase(
-  tree: TreeBuilder,
+  tree: Pick<TreeBuilder, 'add'>,
   files: RunningDump['files'],
   { name, path }: { name: string; path: string | undefined },
   options: DumpOptions,
@@ -56,7 +56,9 @@ export async function writeAssets(
 
 async function writeContent(tree: TreeBuilder, { entry, oid, content }: ReadAsset): Promise<void> {
   await tree.addKnown(assetTreeEntry(entry.path, oid), entry.size, (sink) =>
-    Buffer.isBuffer(content) ? sink.writeBlob(oid, content) : sink.writeFile(oid, content.file, content.size),
+    Buffer.isBuffer(content)
+      ? sink.writeBlob(oid, content, entry.path)
+      : sink.writeFile(oid, content.file, content.size),
   )
   if (!Buffer.isBuffer(content)) await content.dispose()
 }
