@@ -164,7 +164,7 @@ async function dumpSource(
   try {
     phases.begin('dump')
     const dumpOptions = { excludeTables, fullText, extensions }
-    const dump = await startDump(snapshot, file, dumpOptions, known?.databases.get(path)?.pages)
+    const dump = await startDump(snapshot, file, dumpOptions, { known: known?.databases.get(path)?.pages })
     try {
       const named = { name, path: kind === 'directory' ? path : undefined }
       const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)

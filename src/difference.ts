@@ -13,7 +13,7 @@ type Read = (entry: TreeEntry) => Promise<Buffer>
 
 /**
  * The first difference between the entries that a commit holds and those that came back, in words; undefined where
- * there is none. `stored` is in the order of paths, `made` in the order in which a dump gives them.
+ * there is none. `stored` is in the order of paths.
  */
 export async function differenceText(
   commit: CommitTree,
@@ -38,13 +38,25 @@ export async function differenceText(
 
 /** The path of the first entry that came back different, or of one before it that did not come back. */
 function firstDifference(stored: Entries, made: Entries): string | undefined {
-  const changed = [...made.values()].find(({ path, oid, mode }) => {
-    const old = stored.get(path)
-    return old?.oid !== oid || old.mode !== mode
-  })?.path
+  const changed = [...made.values()]
+    .filter(({ path, oid, mode }) => {
+      const old = stored.get(path)
+      return old?.oid !== oid || old.mode !== mode
+    })
+    .map(({ path }) => path)
+    .sort(compareDumped)[0]
   const missing = [...stored.keys()].find((path) => !made.has(path))
   const paths = [changed, missing].filter((path) => path !== undefined)
   return paths.sort(comparePaths)[0]
+}
+
+/** The order in which differences are told: rows before the scripts around them, else as paths are sorted. */
+export function compareDumped(a: string, b: string): number {
+  return Number(isScript(a)) - Number(isScript(b)) || comparePaths(a, b)
+}
+
+function isScript(path: string): boolean {
+  return /^databases\/[^/]+\/\d\d-[a-z]+\.sql$/.test(path)
 }
 
 /** `table "note" of database "app.db": ` or as much of it as the path of a file says. */

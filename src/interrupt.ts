@@ -8,8 +8,8 @@ export function onInterrupt(undo: () => void): () => void {
   return () => undoings.delete(undo)
 }
 
-/** Undoes everything that is registered. */
+/** Undoes everything that is registered, the latest first. */
 export function interrupt(): void {
-  for (const undo of undoings) undo()
+  for (const undo of [...undoings].reverse()) undo()
   undoings.clear()
 }

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { type CommitTree, pathInSource, readAssetEntries } from './commit-tree.ts'
-import { differenceText } from './difference.ts'
+import { compareDumped, differenceText } from './difference.ts'
 import type { Manifest, ManifestDatabase } from './dump/manifest.ts'
 import { errorText, RowbackError } from './errors.ts'
 import type { Store } from './git/store.ts'
@@ -12,14 +12,11 @@ import type { TreeEntry } from './git/tree.ts'
 import type { Phases } from './progress.ts'
 import { databaseClaim, type Proofs, treeClaim } from './proofs.ts'
 import { proveAssets } from './prove-assets.ts'
-import { databasesInSource, replayDatabase } from './restore.ts'
-import { dumpDatabase } from './sqlite/dump.ts'
-import { loadExtensions } from './sqlite/extensions.ts'
-import { foreignKeyViolations, integrityFinding } from './sqlite/integrity.ts'
-import { makeLegible } from './sqlite/make-legible.ts'
-import { allowEverySchema } from './sqlite/snapshot.ts'
+import { type OnReplay, type ReplayPhase, type ReplayProof, replayJob } from './replay-job.ts'
+import { type ReplayProcess, withReplayProcess } from './replay-process.ts'
+import { databasesInSource } from './restore.ts'
 import { TreeBuilder } from './tree-builder.ts'
-import { writeDatabase, writeManifest } from './write-tree.ts'
+import { writeManifest } from './write-tree.ts'
 
 /** What a commit holds, and how much of it had to be proved. */
 export interface Proof {
@@ -78,9 +75,12 @@ export async function proveCommit(
 /** Keeps the first file that is not as the commit has it: what the difference is told from. */
 class FirstDifferent {
   content: Buffer | undefined
+  private path = ''
 
-  async writeBlob(_oid: string, content: Buffer): Promise<void> {
-    this.content ??= content
+  async writeBlob(_oid: string, content: Buffer, path: string): Promise<void> {
+    if (this.content !== undefined && compareDumped(path, this.path) > 0) return
+    this.content = content
+    this.path = path
   }
 
   async writeFile(): Promise<void> {}
@@ -100,24 +100,33 @@ interface ProvedDatabases {
 
 /** Replays and compares each database, unless the same files were proved before. */
 async function proveDatabases(run: Run): Promise<ProvedDatabases> {
-  const { commit, proofs, rebuilt } = run
   const proved: ProvedDatabases = { entries: [], replayed: 0, foreignKeyViolations: 0 }
-  for (const database of commit.manifest.databases) {
-    const folder = `databases/${database.name}/`
-    const stored = below(commit.entries, folder)
-    if (proofs.has(databaseClaim(folder, stored.values(), database))) {
-      await addStored(run, [...stored.values()])
-      proved.entries.push(database)
-    } else {
-      const { entry, violations } = await replayAndDump(run, database)
-      await refuseDifference(run, stored, below(rebuilt.entries, folder))
-      await proofs.note(databaseClaim(folder, stored.values(), entry))
-      proved.entries.push(entry)
-      proved.replayed += 1
-      proved.foreignKeyViolations += violations
-    }
-  }
+  await withReplayProcess(async (process) => {
+    for (const database of run.commit.manifest.databases) await proveDatabase(run, process, database, proved)
+  })
   return proved
+}
+
+async function proveDatabase(
+  run: Run,
+  process: ReplayProcess,
+  database: ManifestDatabase,
+  proved: ProvedDatabases,
+): Promise<void> {
+  const { commit, proofs, rebuilt } = run
+  const folder = `databases/${database.name}/`
+  const stored = below(commit.entries, folder)
+  if (proofs.has(databaseClaim(folder, stored.values(), database))) {
+    await addStored(run, [...stored.values()])
+    proved.entries.push(database)
+    return
+  }
+  const { entry, violations } = await replayAndDump(run, process, database)
+  await refuseDifference(run, stored, below(rebuilt.entries, folder))
+  await proofs.note(databaseClaim(folder, stored.values(), entry))
+  proved.entries.push(entry)
+  proved.replayed += 1
+  proved.foreignKeyViolations += violations
 }
 
 function below(entries: ReadonlyMap<string, TreeEntry>, folder: string): Map<string, TreeEntry> {
@@ -133,39 +142,34 @@ async function addStored({ store, rebuilt }: Run, entries: TreeEntry[]): Promise
 /** Replays a database into the scratch folder, checks it, and dumps it again into the rebuilt tree. */
 async function replayAndDump(
   run: Run,
+  process: ReplayProcess,
   database: ManifestDatabase,
 ): Promise<{ entry: ManifestDatabase; violations: number }> {
-  const { store, commit, phases, rebuilt, scratch, extensions } = run
+  const { store, commit, phases, rebuilt, scratch, extensions, sink } = run
   const label = `database ${JSON.stringify(pathInSource(commit, database))}`
-  const file = join(scratch, 'replayed.db')
-  phases.begin('replay')
-  try {
-    await replayDatabase(store, commit, database, file, extensions, (rows, bytes) => phases.add(rows, bytes))
-  } catch (error) {
-    throw replayError(label, error)
+  const target = join(scratch, 'replayed.db')
+  let phase: ReplayPhase = 'replay'
+  const on: OnReplay = {
+    onPhase: (begun) => {
+      phase = begun
+      phases.begin(begun)
+    },
+    onRows: (rows, bytes) => phases.add(rows, bytes),
   }
-  const db = new Database(file)
   try {
-    allowEverySchema(db)
-    loadExtensions(db, extensions)
-    phases.begin('check')
-    const damage = integrityFinding(db)
-    if (damage !== undefined) {
-      throw new RowbackError('difference', `${label} is damaged after its replay: ${damage}`)
+    const job = { ...replayJob(store, commit, database, target, extensions), proof: database }
+    const proof = (await process.run(job, on)) as ReplayProof
+    const { different, entry, foreignKeyViolations: violations } = proof
+    if (different) await sink.writeBlob('', Buffer.from(different.content), different.path)
+    for (const { path, oid, bytes } of proof.files) {
+      const file = { path: `databases/${database.name}/${path}`, mode: '100644', oid } as const
+      await rebuilt.addKnown(file, bytes, async () => {})
     }
-    const violations = foreignKeyViolations(db)
-    const originals = makeLegible(db)
-    phases.begin('dump')
-    const options = { excludeTables: database.excludedTables, fullText: database.fullText, extensions }
-    const { name, path } = database
-    const files = dumpDatabase(db, options, originals)
-    const { entry } = await writeDatabase(rebuilt, files, { name, path }, options)
     return { entry, violations }
   } catch (error) {
-    throw asDifference(label, error)
+    throw phase === 'replay' ? replayError(label, error) : asDifference(label, error)
   } finally {
-    db.close()
-    await rm(file, { force: true })
+    await rm(target, { force: true })
   }
 }
 
@@ -178,7 +182,9 @@ function replayError(label: string, error: unknown): unknown {
 /** What the dump, which speaks of a source, or SQLite says of a replayed copy, as a finding about the commit. */
 function asDifference(label: string, error: unknown): unknown {
   const ofCopy =
-    error instanceof RowbackError ? error.code === 'source' : error instanceof Database.SqliteError
+    error instanceof RowbackError
+      ? error.code === 'source' || error.code === 'difference'
+      : error instanceof Database.SqliteError
   if (!ofCopy) return error
   const cause = errorText(error).replace('; nothing was committed', '')
   return new RowbackError('difference', `${label}: ${cause}`, { cause: error })

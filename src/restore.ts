@@ -16,7 +16,8 @@ import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
-import { type ReplayFile, replayDump } from './sqlite/replay.ts'
+import { type OnReplay, replayJob } from './replay-job.ts'
+import { withReplayProcess } from './replay-process.ts'
 
 export interface RestoreOptions {
   repository: string
@@ -52,17 +53,13 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
       await mkdir(draft)
       if (collision) await refuseFoldedNames(draft, collision)
       phases.begin('replay')
-      for (const { database, path } of databases) {
-        await mkdir(dirname(join(draft, path)), { recursive: true })
-        await replayDatabase(
-          store,
-          tree,
-          database,
-          join(draft, path),
-          options.extensions,
-          count(counts, phases),
-        )
-      }
+      await withReplayProcess(async (process) => {
+        for (const { database, path } of databases) {
+          const file = join(draft, path)
+          await mkdir(dirname(file), { recursive: true })
+          await process.run(replayJob(store, tree, database, file, options.extensions), count(counts, phases))
+        }
+      })
       phases.begin('assets')
       await restoreAssets(draft, assets, copier(store, tree))
       for (const asset of assets) phases.add(0, asset.kind === 'file' ? asset.size : 0)
@@ -92,7 +89,9 @@ export async function restoreFile(
       await mkdir(draft, { mode: 0o700 })
       phases.begin(database ? 'replay' : 'assets')
       if (database)
-        await replayDatabase(store, tree, database, file, options.extensions, count(counts, phases))
+        await withReplayProcess((process) =>
+          process.run(replayJob(store, tree, database, file, options.extensions), count(counts, phases)),
+        )
       else if (asset)
         await restoreAssets(draft, [{ ...asset, path: 'file' }], copier(store, tree, asset.path))
       // A link, unlike a rename, replaces nothing that has appeared meanwhile.
@@ -105,12 +104,13 @@ export async function restoreFile(
 
 type Counts = Pick<RestoreResult, 'databases' | 'rows' | 'files' | 'bytes'>
 
-function count(counts: Counts, phases: Phases): (rows: number, bytes: number) => void {
-  return (rows, bytes) => {
+function count(counts: Counts, phases: Phases): OnReplay {
+  const onRows = (rows: number, bytes: number): void => {
     counts.rows += rows
     counts.bytes += bytes
     phases.add(rows, bytes)
   }
+  return { onPhase: () => {}, onRows }
 }
 
 async function withCommit(
@@ -154,49 +154,6 @@ function databasePath(tree: CommitTree, database: ManifestDatabase): string {
     'dump',
     `restore database ${JSON.stringify(database.name)}: its path ${JSON.stringify(found)} leaves the target`,
   )
-}
-
-/** Replays one database of a commit into the new file `target`. */
-export async function replayDatabase(
-  store: Store,
-  { entries }: CommitTree,
-  { name }: ManifestDatabase,
-  target: string,
-  extensions: readonly string[] | undefined,
-  onRows: (rows: number, bytes: number) => void,
-): Promise<void> {
-  const folder = `databases/${name}/`
-  const files = [...entries.values()].filter(({ path }) => path.startsWith(folder))
-  await replayDump(readAhead(store, files, folder.length), target, extensions, onRows)
-}
-
-const readAheadFiles = 16
-const readAheadBytes = 2 ** 24
-
-/** Reads blobs in order, some ahead of the one that is being replayed; no two of them together where they are large. */
-async function* readAhead(
-  store: Store,
-  files: { path: string; oid: string }[],
-  prefix: number,
-): AsyncGenerator<ReplayFile> {
-  const sizes = await store.blobSizes(files.map(({ oid }) => oid))
-  const pending: Promise<Buffer>[] = []
-  let pendingBytes = 0
-  let next = 0
-  for (const { path } of files) {
-    for (; next < files.length && pending.length < readAheadFiles; next++) {
-      const { oid } = files[next] as { oid: string }
-      const size = sizes.get(oid) as number
-      if (pending.length > 0 && pendingBytes + size > readAheadBytes) break
-      const blob = store.readBlob(oid)
-      blob.catch(() => {})
-      pending.push(blob)
-      pendingBytes += size
-    }
-    const content = await (pending.shift() as Promise<Buffer>)
-    pendingBytes -= content.length
-    yield { path: path.slice(prefix), content }
-  }
 }
 
 async function findAsset(

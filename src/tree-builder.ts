@@ -5,7 +5,9 @@ import { blobOid, type TreeEntry, treeChanges, treeOid } from './git/tree.ts'
 import type { Phases } from './progress.ts'
 
 /** Where new blobs go; verify only wants their ids. */
-export type BlobSink = Pick<Writer, 'writeBlob' | 'writeFile'>
+export interface BlobSink extends Pick<Writer, 'writeFile'> {
+  writeBlob(oid: string, content: Buffer, path: string): Promise<void>
+}
 
 export class TreeBuilder {
   /** Every file so far, by path. */
@@ -29,7 +31,7 @@ export class TreeBuilder {
   async add(path: string, content: Buffer, rows = 0): Promise<string> {
     const oid = blobOid(content)
     if (this.count({ path, mode: '100644', oid }, content.length, rows))
-      await this.sink?.writeBlob(oid, content)
+      await this.sink?.writeBlob(oid, content, path)
     return oid
   }
 

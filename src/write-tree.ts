@@ -31,7 +31,7 @@ export interface WrittenDatabase {
 
 /** Puts the files of a dump below `databases/<name>/`. */
 export async function writeDatabase(
-  tree: TreeBuilder,
+  tree: Pick<TreeBuilder, 'add' | 'addKnown'>,
   files: RunningDump['files'],
   { name, path }: { name: string; path: string | undefined },
   options: DumpOptions,
@@ -65,7 +65,7 @@ export async function writeDatabase(
 
 /** Adds a file of the dump, or one that the repository holds. */
 async function addDumped(
-  tree: TreeBuilder,
+  tree: Pick<TreeBuilder, 'add' | 'addKnown'>,
   path: string,
   file: Omit<DumpFile, 'table'> | Omit<KeptFile, 'table'>,
 ): Promise<KnownChunk> {
@@ -129,7 +129,9 @@ function keptAsset(
 
 async function writeContent(tree: TreeBuilder, { entry, oid, content }: ReadAsset): Promise<void> {
   await tree.addKnown(assetTreeEntry(entry.path, oid), entry.size, (sink) =>
-    Buffer.isBuffer(content) ? sink.writeBlob(oid, content) : sink.writeFile(oid, content.file, content.size),
+    Buffer.isBuffer(content)
+      ? sink.writeBlob(oid, content, entry.path)
+      : sink.writeFile(oid, content.file, content.size),
   )
   if (!Buffer.isBuffer(content)) await content.dispose()
 }

@@ -2,6 +2,7 @@
 
 import type { Encoding } from '../dump/literal.ts'
 import type { DumpedTable, DumpFile, KeptFile, TableWork } from './dump-rows.ts'
+import type { PlainError } from './plain-error.ts'
 
 /** What a thread is started with. */
 export interface DumpOrder {
@@ -13,7 +14,7 @@ export interface DumpOrder {
   extensions: readonly string[]
   /** The tables to dump; each is taken by one thread. */
   works: TableWork[]
-  /** Whether the pages are checked. */
+  /** Whether the pages need no check. */
   isChecked: boolean
   /** Shared by all threads: how much of the work is taken, the check of the pages first, then the tables. */
   taken: Int32Array
@@ -32,7 +33,7 @@ export type DumpMessage =
   | { kind: 'file'; file: DumpFile | KeptFile }
   | { kind: 'table'; table: DumpedTable }
   | { kind: 'done' }
-  | { kind: 'failed'; error: { code: string; message: string; hint: string | undefined; ofSqlite: boolean } }
+  | { kind: 'failed'; error: PlainError }
 
 /** The size of a file as `used` counts it. */
 export function kilobytes(file: DumpFile | KeptFile): number {

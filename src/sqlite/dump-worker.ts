@@ -2,11 +2,11 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
-import { RowbackError } from '../errors.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import { type DumpFile, dumpRows, type KeptFile } from './dump-rows.ts'
 import { loadExtensions } from './extensions.ts'
 import { checkIntegrity } from './integrity.ts'
+import { plainError } from './plain-error.ts'
 import { allowEverySchema } from './snapshot.ts'
 
 /** Kilobytes that may wait for the receiver. */
@@ -24,7 +24,7 @@ function run({ path, file, encoding, extensions, works, isChecked, taken, used }
     for (let index = take(taken); index <= works.length; index = take(taken)) {
       if (Atomics.load(used, 0) === stopped) return
       if (index === 0) {
-        if (isChecked) checkIntegrity(db, file)
+        if (!isChecked) checkIntegrity(db, file)
         continue
       }
       const files = dumpRows(db, works[index - 1] as DumpOrder['works'][number], encoding)
@@ -41,7 +41,7 @@ function run({ path, file, encoding, extensions, works, isChecked, taken, used }
     }
     post({ kind: 'done' })
   } catch (error) {
-    post({ kind: 'failed', error: plain(error) })
+    post({ kind: 'failed', error: plainError(error) })
   } finally {
     db.close()
   }
@@ -65,12 +65,6 @@ function postFile(file: DumpFile | KeptFile): void {
 function waitFor(used: Int32Array, wanted: number): void {
   for (let seen = Atomics.load(used, 0); seen < wanted; seen = Atomics.load(used, 0))
     Atomics.wait(used, 0, seen)
-}
-
-function plain(error: unknown): Extract<DumpMessage, { kind: 'failed' }>['error'] {
-  const { message, code = '' } = error as { message: string; code?: string }
-  const hint = error instanceof RowbackError ? error.hint : undefined
-  return { code, message, hint, ofSqlite: error instanceof Database.SqliteError }
 }
 
 run(workerData as DumpOrder)

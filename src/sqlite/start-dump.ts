@@ -3,14 +3,13 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import Database from 'better-sqlite3'
-import { type ErrorCode, exitCodes, RowbackError } from '../errors.ts'
 import { packageRoot } from '../package.ts'
 import { dumpPlanned, dumpScripts } from './dump.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import type { DumpedTable, DumpFile, KeptFile, TableWork } from './dump-rows.ts'
 import { checkDuplicates, checkIntegrity } from './integrity.ts'
 import { type KnownDatabase, type PageFacts, readPageFacts, tableWorks } from './known.ts'
+import { revivedError } from './plain-error.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -29,20 +28,29 @@ const threadBytes = 8 * 2 ** 20
 const threadRows = 50_000
 
 /**
+/** What was done before. */
+export interface DoneBefore {
+  /** The pages were checked. */
+  isChecked?: boolean
+  /** What the last backup saw. */
+  known?: KnownDatabase | undefined
+}
+
+/**
  * Starts a dump, of what is not known only, and, where nothing is known, a check of the pages, whose error names
  * `file`. Only a private copy is the same for every connection: of a live source a second one would see a later state,
  * rows that the first one's schema and sequences do not know.
  */
 export async function startDump(
-  { db, path, isPrivate, originals, pages }: Snapshot,
+  { db, path, isPrivate, originals, pages }: Omit<Snapshot, 'close'>,
   file: string,
   options: DumpOptions,
-  known?: KnownDatabase,
+  { isChecked = false, known }: DoneBefore = {},
 ): Promise<RunningDump> {
   const mayThread = isPrivate && statSync(path).size >= threadBytes
   // A damaged database must not be planned before it is checked: SQLite may say something less clear about it.
-  const isCheckedFirst = !known && !mayThread
-  if (isCheckedFirst) checkIntegrity(db, file)
+  const isCheckedFirst = isChecked || (!known && !mayThread)
+  if (isCheckedFirst && !isChecked) checkIntegrity(db, file)
   const planned = planDump(db, options, originals)
   const facts = pages && (await readPageFacts(pages, planned))
   const changes = tableWorks(planned, facts, known)
@@ -59,7 +67,7 @@ export async function startDump(
     encoding: planned.plan.settings.encoding,
     extensions: options.extensions,
     works,
-    isChecked: !changes,
+    isChecked: isChecked || changes !== undefined,
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }
   const threads = Array.from({ length: 2 }, () => new DumpThread(order))
@@ -95,7 +103,7 @@ async function* receive(
   const running = new Map(threads.map((thread) => [thread, thread.next()]))
   while (running.size > 0) {
     const { thread, message } = await Promise.race(running.values())
-    if (message.kind === 'failed') throw revived(message.error)
+    if (message.kind === 'failed') throw revivedError(message.error)
     if (message.kind === 'table') tables.push(message.table)
     if (message.kind === 'file') {
       yield message.file
@@ -160,14 +168,4 @@ function asBuffer(message: Extract<DumpMessage, { kind: 'file' }>): DumpMessage 
   if ('oid' in message.file) return message
   const { buffer, byteOffset, byteLength } = message.file.content
   return { ...message, file: { ...message.file, content: Buffer.from(buffer, byteOffset, byteLength) } }
-}
-
-function revived({
-  code,
-  message,
-  hint,
-  ofSqlite,
-}: Extract<DumpMessage, { kind: 'failed' }>['error']): Error {
-  if (ofSqlite) return new Database.SqliteError(message, code)
-  return code in exitCodes ? new RowbackError(code as ErrorCode, message, { hint }) : new Error(message)
 }

@@ -25,7 +25,7 @@ async function dump(file: string, known?: KnownDatabase): Promise<Dumped> {
   const workDir = tempDir()
   const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs: 1000, extensions: [] })
   const options = { excludeTables: [], fullText: 'logical' as const, extensions: [] }
-  const running = await startDump(snapshot, file, options, known)
+  const running = await startDump(snapshot, file, options, { known })
   const dumped: Dumped = { files: new Map(), known: undefined, rendered: 0 }
   const chunks = new Map<string, KnownChunk[]>()
   try {

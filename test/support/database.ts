@@ -12,6 +12,7 @@ import type { DumpFile } from '../../src/sqlite/dump-rows.ts'
 import { makeLegible } from '../../src/sqlite/make-legible.ts'
 import type { DumpOptions } from '../../src/sqlite/plan-dump.ts'
 import { replayDump } from '../../src/sqlite/replay.ts'
+import { ReplayThread } from '../../src/sqlite/replay-thread.ts'
 import { tempDir } from './temp.ts'
 
 const defaults: DumpOptions = { excludeTables: [], fullText: 'logical', extensions: [] }
@@ -97,12 +98,15 @@ export function dumpText(file: string, options: Partial<DumpOptions> = {}): stri
 /** Replays a dump with our replay and returns the new file. */
 export async function replayed(files: DumpFile[]): Promise<string> {
   const target = join(tempDir(), 'replayed.db')
-  await replayDump(
-    (async function* () {
-      yield* files
-    })(),
-    target,
-  )
+  const copies = async function* () {
+    for (const { path, content } of files) yield { path, content: Buffer.from(content) }
+  }
+  const thread = new ReplayThread()
+  try {
+    await replayDump(thread, copies(), target)
+  } finally {
+    await thread.end()
+  }
   return target
 }
 

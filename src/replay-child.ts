@@ -1,0 +1,49 @@
+/** The process of `ReplayProcess`: its main thread reads and checks, so that it is there when its parent is gone. */
+
+import { NativeStore } from './git/native.ts'
+import { replayDatabase } from './replay.ts'
+import type { ReplayJob, ReplayNews } from './replay-job.ts'
+import { plainError } from './sqlite/plain-error.ts'
+
+/** What is told at once, in bytes. */
+const progressBytes = 2 ** 20
+
+function say(news: ReplayNews): void {
+  process.send?.(news)
+}
+
+async function carryOut(job: ReplayJob): Promise<void> {
+  const store = new NativeStore(job.dir, job.gitDir, '')
+  const done = { rows: 0, bytes: 0 }
+  const report = (): void => {
+    if (done.bytes > 0) say({ kind: 'progress', ...done })
+    done.rows = 0
+    done.bytes = 0
+  }
+  try {
+    const proof = await replayDatabase(store, job, {
+      onPhase: (phase) => {
+        report()
+        say({ kind: 'phase', phase })
+      },
+      onRows: (rows, bytes) => {
+        done.rows += rows
+        done.bytes += bytes
+        if (done.bytes >= progressBytes) report()
+      },
+    })
+    report()
+    say({ kind: 'done', proof })
+  } catch (error) {
+    say({ kind: 'failed', error: plainError(error) })
+  } finally {
+    await store.close()
+  }
+}
+
+// Ctrl-C and systemd tell every process of a group: the parent decides what becomes of this one.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+// However the parent has ended, and whatever SQLite is at.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+process.on('message', (job: ReplayJob) => void carryOut(job))

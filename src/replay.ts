@@ -1,0 +1,93 @@
+/** Replays a database of a commit, and proves it: the part of both flows that a replay process carries out. */
+
+import { setImmediate } from 'node:timers/promises'
+import { compareDumped } from './difference.ts'
+import type { ManifestDatabase } from './dump/manifest.ts'
+import { RowbackError } from './errors.ts'
+import type { Store } from './git/store.ts'
+import { blobOid } from './git/tree.ts'
+import type { DumpedAgain, OnReplay, ReplayJob, ReplayProof } from './replay-job.ts'
+import { dumpReplayed } from './sqlite/check-replayed.ts'
+import { type ReplayFile, replayDump } from './sqlite/replay.ts'
+import { ReplayThread } from './sqlite/replay-thread.ts'
+import { writeDatabase } from './write-tree.ts'
+
+/** Replays a database into the new file `job.target`; reads no other blobs. Throws as `replayDump` does. */
+export async function replayDatabase(
+  store: Pick<Store, 'blobSizes' | 'readBlob'>,
+  job: ReplayJob,
+  { onPhase, onRows }: OnReplay,
+): Promise<ReplayProof | undefined> {
+  const { files, target, extensions, proof: database } = job
+  const thread = new ReplayThread()
+  onPhase('replay')
+  await replayDump(thread, readAhead(store, files), target, extensions, onRows)
+  if (database) onPhase('check')
+  const foreignKeyViolations = database && (await check(thread, job))
+  await thread.end()
+  if (!database) return undefined
+  onPhase('dump')
+  return { ...(await dumpAgain(job, database, onRows)), foreignKeyViolations: foreignKeyViolations ?? 0 }
+}
+
+const readAheadFiles = 16
+const readAheadBytes = 2 ** 24
+
+/** Reads blobs in order, some ahead of the one that is being replayed; no two of them together where they are large. */
+async function* readAhead(
+  store: Pick<Store, 'blobSizes' | 'readBlob'>,
+  files: ReplayJob['files'],
+): AsyncGenerator<ReplayFile> {
+  const sizes = await store.blobSizes(files.map(({ oid }) => oid))
+  const pending: Promise<Buffer>[] = []
+  let pendingBytes = 0
+  let next = 0
+  for (const { path } of files) {
+    for (; next < files.length && pending.length < readAheadFiles; next++) {
+      const { oid } = files[next] as { oid: string }
+      const size = sizes.get(oid) as number
+      if (pending.length > 0 && pendingBytes + size > readAheadBytes) break
+      const blob = store.readBlob(oid)
+      blob.catch(() => {})
+      pending.push(blob)
+      pendingBytes += size
+    }
+    const content = await (pending.shift() as Promise<Buffer>)
+    pendingBytes -= content.length
+    yield { path, content }
+    // Lets git write on: what it has written is read between two turns only.
+    await setImmediate()
+  }
+}
+
+/** How many rows name a row that is not there; throws a `difference` error for a file that is damaged. */
+async function check(thread: ReplayThread, { target: file, extensions }: ReplayJob): Promise<number> {
+  const checked = await thread.ask({ kind: 'check', file, extensions })
+  if (checked.kind !== 'checked') throw new RowbackError('fault', `check replayed database: ${checked.kind}`)
+  if (checked.damage === undefined) return checked.foreignKeyViolations
+  throw new RowbackError('difference', `it is damaged after its replay: ${checked.damage}`)
+}
+
+async function dumpAgain(
+  { files: stored, target, extensions }: ReplayJob,
+  { name, path, fullText, excludedTables }: ManifestDatabase,
+  onRows: OnReplay['onRows'],
+): Promise<Omit<ReplayProof, 'foreignKeyViolations'>> {
+  const expected = new Map(stored.map((file) => [file.path, file.oid]))
+  const folder = `databases/${name}/`
+  const files: DumpedAgain[] = []
+  let different: ReplayProof['different']
+  const add = async (whole: string, content: Buffer, rows = 0): Promise<string> => {
+    const file = { path: whole.slice(folder.length), oid: blobOid(content), bytes: content.length, rows }
+    files.push(file)
+    onRows(rows, content.length)
+    const isFirst = !different || compareDumped(whole, different.path) < 0
+    if (isFirst && expected.get(file.path) !== file.oid) different = { path: whole, content }
+    return file.oid
+  }
+  const options = { excludeTables: excludedTables, fullText, extensions }
+  // Nothing is known of it, so all of it is dumped.
+  const tree = { add, addKnown: async () => {} }
+  const { entry } = await writeDatabase(tree, dumpReplayed(target, options), { name, path }, options)
+  return { entry, files, different }
+}
