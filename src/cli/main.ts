@@ -1,7 +1,7 @@
 /** The command line: reads arguments, calls one flow, and turns what it throws into an exit code. */
 
 import { Command, CommanderError, Option } from 'commander'
-import { verifyModes } from '../config/settings-schema.ts'
+import { upkeepModes, verifyModes } from '../config/settings-schema.ts'
 import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
 import { version } from '../package.ts'
@@ -56,6 +56,8 @@ function usageError({ message }: CommanderError): RowbackError {
 const verifyHelp =
   'which commits are proved before the branch moves (default: schema, of a remote the first one and changes of the schema)'
 
+const upkeepHelp = 'when packs are joined afterwards (default: auto, when they have become many or large)'
+
 /** The verbs and their flags. */
 export function program(): Command {
   const root = new Command('rowback')
@@ -75,6 +77,7 @@ export function program(): Command {
     .option('--time <time>', 'time of the commit: ISO 8601, or seconds since 1970')
     .addOption(new Option('--verify <mode>', verifyHelp).choices(verifyModes))
     .option('--no-hook', 'make a new repository without the pre-push hook')
+    .addOption(new Option('--upkeep <mode>', upkeepHelp).choices(upkeepModes))
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(run<BackupFlags>((context, flags, source) => runBackup(context, flags, source)))
   verb(root, 'log', 'list the commits, newest first')

@@ -21,6 +21,9 @@ function text(problem: (value: string) => string | undefined) {
 /** Which commits a backup proves before the branch moves to them. */
 export const verifyModes = ['always', 'schema', 'never'] as const
 
+/** When packs are joined after a backup. */
+export const upkeepModes = ['auto', 'always', 'never'] as const
+
 /** SQLite keeps its busy timeout, in milliseconds, in 31 bits. */
 const longestTimeout = Math.floor((2 ** 31 - 1) / 1000)
 
@@ -49,6 +52,7 @@ export const settingsFile = z.strictObject({
   author: author.optional(),
   verify: z.enum(verifyModes).default('schema'),
   hook: z.boolean().default(true),
+  upkeep: z.enum(upkeepModes).default('auto'),
   'busy-timeout': seconds.default(10),
 })
 

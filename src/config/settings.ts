@@ -39,6 +39,8 @@ export interface Settings {
   verify: 'always' | 'schema' | 'never'
   /** Whether `hooks/pre-push` is installed into a new repository; default true. */
   hook: boolean
+  /** When packs are joined after a backup: when they have become many or large (the default), each time, or never. */
+  upkeep: 'auto' | 'always' | 'never'
   /** How long a locked source is waited for, in milliseconds; default 10000. */
   busyTimeoutMs: number
 }
@@ -78,6 +80,7 @@ function settings(file: SettingsFile, directory: string): Settings {
     author: file.author,
     verify: file.verify,
     hook: file.hook,
+    upkeep: file.upkeep,
     busyTimeoutMs: Math.round(file['busy-timeout'] * 1000),
   }
 }
