@@ -24,10 +24,11 @@ export async function runPush(context: Context, flags: PushFlags): Promise<void>
   output.document(result)
 }
 
-export function printPush(output: Output, { remote, commits, verified }: PushResult): void {
+export function printPush(output: Output, { remote, commits, verified, parts }: PushResult): void {
   if (commits === 0) output.line(`${remote} is up to date`)
   else
     output.line(
-      `pushed ${counted(commits, 'commit')} to ${remote}${verified > 0 ? `, ${verified} verified` : ''}`,
+      `pushed ${counted(commits, 'commit')} to ${remote}${parts > 1 ? ` in ${parts} parts` : ''}` +
+        `${verified > 0 ? `, ${verified} verified` : ''}`,
     )
 }
