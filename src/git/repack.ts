@@ -18,6 +18,8 @@ const bounds = [
   'core.bigFileThreshold=16m',
   'core.packedGitWindowSize=1m',
   'core.packedGitLimit=64m',
+  // A limit of the repository's own would leave many packs, and all would be due again.
+  'pack.packSizeLimit=0',
 ].flatMap((setting) => ['-c', setting])
 
 /**

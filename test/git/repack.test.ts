@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -94,6 +95,19 @@ for (const kind of ['all', 'some'] as const)
     expect(await stockGit(store.dir, 'fsck', '--strict')).toBe('')
     expect(await stockGit(store.dir, 'rev-list', '--count', 'main')).toBe('13')
   })
+
+test('one pack comes out of it even where the repository has a limit of its own', async () => {
+  const { store } = await grown(3)
+  const writer = store.begin()
+  const content = randomBytes(3_000_000)
+  await writer.writeBlob(blobOid(content), content)
+  const add = [{ path: 'large', mode: '100644', oid: blobOid(content) }] as const
+  const parent = await store.tip()
+  await writer.commit({ parent, add, remove: [], message: 'x\n', author, time: 1_700_000_000 })
+  await stockGit(store.dir, 'config', 'pack.packSizeLimit', '1m')
+  await repack(store.gitDir, 'all')
+  expect(await listPacks(store.gitDir)).toHaveLength(1)
+})
 
 test('packs that somebody wants to keep stay', async () => {
   const { store } = await grown(3)
