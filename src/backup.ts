@@ -1,18 +1,20 @@
 /** The backup flow: source → snapshot → dump → store → push. */
 
-import { commitSource } from './commit-source.ts'
+import { type Committed, commitSource } from './commit-source.ts'
 import type { Settings } from './config/settings.ts'
 import { RowbackError } from './errors.ts'
 import type { Identity } from './git/commit.ts'
 import { lockRepository } from './git/lock.ts'
 import { checkRemoteUrl } from './git/remote-url.ts'
+import type { RepackPlan } from './git/repack-plan.ts'
 import type { Store } from './git/store.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import type { PushResult } from './push.ts'
-import { openOrCreateStore, sourceKey } from './repository.ts'
+import { type BackupStore, openOrCreateStore, sourceKey } from './repository.ts'
 import { readSource, type Source } from './source.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
 import type { Summary } from './summary.ts'
+import { prepareUpkeep, type UpkeepResult, upkeep } from './upkeep.ts'
 
 export interface BackupOptions {
   /** A SQLite file or a data directory. */
@@ -44,6 +46,8 @@ export interface BackupOptions {
   hook?: boolean | undefined
   /** Whether everything is read and checked, whatever is known from the last backup. */
   full?: boolean | undefined
+  /** Whether packs are joined afterwards: when they have become many or large (the default), each time, or never. */
+  upkeep?: Settings['upkeep'] | undefined
   busyTimeoutMs?: number | undefined
   onProgress?: OnProgress | undefined
 }
@@ -67,11 +71,14 @@ export interface BackupResult {
   warnings: string[]
   timesMs: Record<string, number>
   push: PushResult | undefined
+  /** What joining packs has come to; undefined where it was not due. */
+  upkeep: UpkeepResult | undefined
 }
 
 /**
- * Backs the source up as one commit and pushes it. Throws RowbackError; the last commit is intact then. A commit that
- * does not verify gives a `difference` error: it is kept under `refs/rowback/failed/`, and the branch does not move.
+ * Backs the source up as one commit, pushes it, and looks after the repository when that is due. Throws RowbackError;
+ * the last commit is intact then. A commit that does not verify gives a `difference` error: it is kept under
+ * `refs/rowback/failed/`, and the branch does not move.
  */
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const phases = new Phases(options.onProgress)
@@ -81,20 +88,10 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   const source = await readSource(options.source, { ...assets, repository })
   const { store, discard } = await openOrCreateStore(repository, options)
   try {
-    const unlock = await lockRepository(store.dir)
-    try {
-      await claimSource(store, source)
-      const committed = await commitSource(store, source, options, phases)
-      phases.begin('push')
-      const push = remote === undefined ? undefined : await pushTo(store, remote, options)
-      phases.end()
-      return { ...committed, push, timesMs: phases.timesMs }
-    } catch (error) {
-      if (!(error instanceof RowbackError && error.code === 'difference')) await discard()
-      throw error
-    } finally {
-      await unlock()
-    }
+    const { pushed, plan, ...committed } = await commitAndPush({ store, discard }, source, options, phases)
+    const kept = await upkeep(store, plan, phases)
+    if (pushed.status === 'rejected') throw pushed.reason
+    return { ...committed, push: pushed.value, upkeep: kept, timesMs: phases.timesMs }
   } finally {
     await store.close()
   }
@@ -104,6 +101,38 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
 async function pushTo(store: Store, remote: string, options: BackupOptions): Promise<PushResult> {
   const { pushStore } = await import('./push.ts')
   return pushStore(store, remote, options)
+}
+
+interface Pushed extends Committed {
+  pushed: PromiseSettledResult<PushResult | undefined>
+  plan: RepackPlan
+}
+
+/** What needs the lock of the repository. A remote that is away for months must not keep packs from being joined. */
+async function commitAndPush(
+  { store, discard }: BackupStore,
+  source: Source,
+  options: BackupOptions,
+  phases: Phases,
+): Promise<Pushed> {
+  const unlock = await lockRepository(store.dir)
+  try {
+    await claimSource(store, source)
+    const committed = await commitSource(store, source, options, phases)
+    const plan = await prepareUpkeep(store, options.upkeep ?? 'auto')
+    phases.begin('push')
+    const { remote } = options
+    const [pushed] = await Promise.allSettled([
+      remote === undefined ? undefined : pushTo(store, remote, options),
+    ])
+    phases.end()
+    return { ...committed, pushed, plan }
+  } catch (error) {
+    if (!(error instanceof RowbackError && error.code === 'difference')) await discard()
+    throw error
+  } finally {
+    await unlock()
+  }
 }
 
 /** A repository holds the backups of one source; its own configuration says which. */

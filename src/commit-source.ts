@@ -7,8 +7,8 @@ import type { Phases } from './progress.ts'
 import type { Source } from './source.ts'
 import { dropState, isUntouched, readState, type State, stateKey, writeState } from './state.ts'
 
-/** What a backup did, but for the push. */
-export type Committed = Omit<BackupResult, 'push' | 'timesMs'>
+/** What a backup did, but for the push and the upkeep. */
+export type Committed = Omit<BackupResult, 'push' | 'upkeep' | 'timesMs'>
 
 /** Commits the source. Throws RowbackError; the branch has not moved then. */
 export async function commitSource(

@@ -17,6 +17,7 @@ export { type PushOptions, type PushResult, push } from './push.ts'
 export { type RestoreOptions, type RestoreResult, restore, restoreFile } from './restore.ts'
 export type { RowChange } from './row-changes.ts'
 export type { AssetSummary, Summary, TableSummary } from './summary.ts'
+export type { UpkeepResult } from './upkeep.ts'
 export {
   type VerifyAllOptions,
   type VerifyAllResult,

@@ -2,7 +2,7 @@
 
 import { RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
-import { pushBranch, remoteTip } from './git/remote.ts'
+import { pushBranch, type RemoteState, remoteState } from './git/remote.ts'
 import { redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
@@ -16,6 +16,8 @@ export interface PushOptions {
   remote?: string | undefined
   /** Absolute paths of SQLite extensions that the databases need to be verified. */
   extensions?: readonly string[] | undefined
+  /** What is larger is sent in parts of at most this size, which the remote has no trace of afterwards; 1 GiB without it. */
+  partBytes?: number | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -25,6 +27,8 @@ export interface PushResult {
   commits: number
   /** How many of them were verified for this push. */
   verified: number
+  /** In how many parts they went. */
+  parts: number
   timesMs: Record<string, number>
 }
 
@@ -44,7 +48,7 @@ const remoteKey = 'rowback.remote'
 export async function pushStore(
   store: Store,
   remote: string | undefined,
-  options: Pick<PushOptions, 'extensions' | 'onProgress'> = {},
+  options: Pick<PushOptions, 'extensions' | 'partBytes' | 'onProgress'> = {},
 ): Promise<PushResult> {
   const phases = new Phases(options.onProgress)
   const url = remote ?? (await store.config(remoteKey))
@@ -54,21 +58,24 @@ export async function pushStore(
     })
   }
   phases.begin('remote')
-  const known = await readTip(store, url)
-  const commits = await commitsSince(store, known)
+  const known = await readState(store, url)
+  const commits = await commitsSince(store, known.tip)
   const own = await hasOwnHook(store.gitDir)
   phases.begin('verify')
   const verified = own ? await verifyUnproved(store, url, commits, options) : 0
   phases.begin('push')
-  if (commits.length > 0) await pushBranch(store, url, store.branch, { verifyHook: !own })
+  // Parts that are left were those of a push that was interrupted just before its end.
+  const isDone = commits.length === 0 && known.parts.length === 0
+  const bounds = { verifyHook: !own, partBytes: options.partBytes, known }
+  const parts = isDone ? 0 : await pushBranch(store, url, store.branch, bounds)
   await store.setConfig(remoteKey, url)
   phases.end()
-  return { remote: redactUrl(url), commits: commits.length, verified, timesMs: phases.timesMs }
+  return { remote: redactUrl(url), commits: commits.length, verified, parts, timesMs: phases.timesMs }
 }
 
-async function readTip(store: Store, url: string): Promise<string | undefined> {
+async function readState(store: Store, url: string): Promise<RemoteState> {
   try {
-    return await remoteTip(store, url, store.branch)
+    return await remoteState(store, url, store.branch)
   } catch (error) {
     if (!(error instanceof RowbackError) || error.code !== 'remote') throw error
     const { message, hint } = error

@@ -3,8 +3,9 @@
 import { type BackupOptions, type BackupResult, backup } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
 import { tableLines } from '../summary.ts'
+import type { UpkeepResult } from '../upkeep.ts'
 import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
-import { number, seconds, shortId, size } from './output.ts'
+import { number, type Output, seconds, shortId, size } from './output.ts'
 import { printPush } from './push-line.ts'
 
 export interface BackupFlags extends CommonFlags {
@@ -19,6 +20,7 @@ export interface BackupFlags extends CommonFlags {
   verify?: BackupOptions['verify']
   hook: boolean
   full?: boolean
+  upkeep?: BackupOptions['upkeep']
 }
 
 export async function runBackup(context: Context, flags: BackupFlags, source?: string): Promise<void> {
@@ -46,6 +48,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     verify: flags.verify ?? settings.verify,
     hook: flags.hook && settings.hook,
     full: flags.full,
+    upkeep: flags.upkeep ?? settings.upkeep,
     busyTimeoutMs: settings.busyTimeoutMs,
     onProgress: output.progress(),
   })
@@ -81,6 +84,19 @@ function printBackup({ output }: Context, result: BackupResult): void {
     )
   }
   if (result.push) printPush(output, result.push)
+  if (result.upkeep) printUpkeep(output, result.upkeep)
   output.times(result.timesMs)
   output.document(result)
+}
+
+/** A failure is no failure of the backup, yet it is told with --quiet, too: it may be a full disk or a damaged pack. */
+function printUpkeep(output: Output, { before, after, failure }: UpkeepResult): void {
+  if (failure !== undefined)
+    output.problem(
+      `join packs of the repository: ${failure}; the backup is complete, and the next one tries again`,
+    )
+  else
+    output.line(
+      `${before.packs} packs joined into ${after.packs}, ${size(before.bytes)} into ${size(after.bytes)}`,
+    )
 }

@@ -1,7 +1,7 @@
 /** The command line: reads arguments, calls one flow, and turns what it throws into an exit code. */
 
 import { Command, CommanderError, Option } from 'commander'
-import { verifyModes } from '../config/defaults.ts'
+import { upkeepModes, verifyModes } from '../config/defaults.ts'
 import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
 import { version } from '../package.ts'
@@ -51,6 +51,8 @@ function usageError({ message }: CommanderError): RowbackError {
 const verifyHelp =
   'which commits are proved before the branch moves (default: schema, of a remote the first one and changes of the schema)'
 
+const upkeepHelp = 'when packs are joined afterwards (default: auto, when they have become many or large)'
+
 /** The verbs and their flags. A verb is loaded when it is run. */
 export function program(): Command {
   const root = new Command('rowback')
@@ -71,6 +73,7 @@ export function program(): Command {
     .addOption(new Option('--verify <mode>', verifyHelp).choices(verifyModes))
     .option('--no-hook', 'make a new repository without the pre-push hook')
     .option('--full', 'read and check all of the source, not only what changed since the last backup')
+    .addOption(new Option('--upkeep <mode>', upkeepHelp).choices(upkeepModes))
     .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
     .action(
       run<BackupFlags>(async (context, flags, source) =>

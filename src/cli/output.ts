@@ -43,7 +43,11 @@ export class Output {
   }
 
   warn(text: string): void {
-    if (this.options.quiet) return
+    if (!this.options.quiet) this.problem(text)
+  }
+
+  /** A warning that is also printed with --quiet. */
+  problem(text: string): void {
     this.clearProgress()
     process.stderr.write(`rowback: ${visible(text)}\n`)
   }

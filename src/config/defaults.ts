@@ -5,6 +5,9 @@ import type { Settings } from './settings.ts'
 /** Which commits a backup proves before the branch moves to them. */
 export const verifyModes = ['always', 'schema', 'never'] as const
 
+/** When packs are joined after a backup. */
+export const upkeepModes = ['auto', 'always', 'never'] as const
+
 export const defaultSettings = {
   branch: 'main',
   assets: { include: ['**'], exclude: [] },
@@ -13,5 +16,6 @@ export const defaultSettings = {
   extensions: [],
   verify: 'schema',
   hook: true,
+  upkeep: 'auto',
   busyTimeoutMs: 10_000,
 } satisfies Settings

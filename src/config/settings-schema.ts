@@ -1,7 +1,7 @@
 /** What a settings file may hold: its keys, their types and their defaults. Pure. */
 
 import { z } from 'zod'
-import { defaultSettings, verifyModes } from './defaults.ts'
+import { defaultSettings, upkeepModes, verifyModes } from './defaults.ts'
 import {
   authorProblem,
   branchProblem,
@@ -47,6 +47,7 @@ export const settingsFile = z.strictObject({
   author: author.optional(),
   verify: z.enum(verifyModes).default(defaultSettings.verify),
   hook: z.boolean().default(defaultSettings.hook),
+  upkeep: z.enum(upkeepModes).default(defaultSettings.upkeep),
   'busy-timeout': seconds.default(defaultSettings.busyTimeoutMs / 1000),
 })
 

@@ -5,7 +5,7 @@
 
 import { dirname, resolve } from 'node:path'
 import { RowbackError } from '../errors.ts'
-import type { verifyModes } from './defaults.ts'
+import type { upkeepModes, verifyModes } from './defaults.ts'
 import { type Problem, problemLines } from './settings-problems.ts'
 import { type SettingsFile, settingsFile } from './settings-schema.ts'
 import { schemaProblems } from './settings-values.ts'
@@ -40,6 +40,8 @@ export interface Settings {
   verify: (typeof verifyModes)[number]
   /** Whether `hooks/pre-push` is installed into a new repository; default true. */
   hook: boolean
+  /** When packs are joined after a backup: when they have become many or large (the default), each time, or never. */
+  upkeep: (typeof upkeepModes)[number]
   /** How long a locked source is waited for, in milliseconds; default 10000. */
   busyTimeoutMs: number
 }
@@ -79,6 +81,7 @@ function settings(file: SettingsFile, directory: string): Settings {
     author: file.author,
     verify: file.verify,
     hook: file.hook,
+    upkeep: file.upkeep,
     busyTimeoutMs: Math.round(file['busy-timeout'] * 1000),
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The lock of a repository: one backup at a time. The lock is a file that names its owner; the lock of an owner that
- * died is taken over, and never by two.
+ * The locks of a repository: one backup at a time, and one upkeep. A lock is a file that names its owner; the lock of an
+ * owner that died is taken over, and never by two.
  */
 
 import { createHash, randomBytes } from 'node:crypto'
@@ -34,14 +34,28 @@ export async function lockRepository(dir: string): Promise<() => Promise<void>> 
   return () => rm(file, { force: true })
 }
 
+/** A lock for upkeep is taken over when it is so old: its owner may have died on a host that is gone for ever. */
+const longestUpkeepMs = 24 * 3_600_000
+
+/**
+ * Takes the lock for the upkeep of a git directory, removes what a dead one has left, and returns the function that
+ * gives the lock back; undefined if another process has it.
+ */
+export async function lockUpkeep(gitDir: string): Promise<(() => Promise<void>) | undefined> {
+  const file = join(gitDir, 'rowback', 'upkeep.lock')
+  if (await takeLock(file, longestUpkeepMs)) return undefined
+  await clearWorkDirs(gitDir, 'upkeep')
+  return () => rm(file, { force: true })
+}
+
 /** Whoever holds a lock: its text tells owners apart; without an `owner` that text is not whole yet. */
 interface Holder {
   text: string
   owner: LockOwner | undefined
 }
 
-/** Creates the lock file; returns its holder instead if that is alive. */
-async function takeLock(file: string): Promise<Holder | undefined> {
+/** Creates the lock file; returns its holder instead if that is alive and has had it for no longer than `longestMs`. */
+async function takeLock(file: string, longestMs = Number.POSITIVE_INFINITY): Promise<Holder | undefined> {
   const text = JSON.stringify(await ownOwner())
   try {
     await writeFile(file, text, { flag: 'wx', mode: 0o600 })
@@ -50,8 +64,8 @@ async function takeLock(file: string): Promise<Holder | undefined> {
     if (!hasErrno(error, 'EEXIST')) throw error
   }
   const holder = await readHolder(file)
-  if (!holder) return await takeLock(file)
-  return (await isDead(file, holder)) ? await takeOver(file, holder, text) : holder
+  if (!holder) return await takeLock(file, longestMs)
+  return (await isDead(file, holder, longestMs)) ? await takeOver(file, holder, text) : holder
 }
 
 /**
@@ -93,8 +107,8 @@ function parseOwner(text: string): LockOwner | undefined {
   }
 }
 
-async function isDead(file: string, { owner }: Holder): Promise<boolean> {
-  if (owner) return !(await isAlive(owner))
+async function isDead(file: string, { owner }: Holder, longestMs: number): Promise<boolean> {
+  if (owner) return Date.now() - Date.parse(owner.since) > longestMs || !(await isAlive(owner))
   const { mtimeMs } = await stat(file)
   return Date.now() - mtimeMs > unfinishedLockMs
 }

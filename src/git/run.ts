@@ -2,8 +2,10 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { RowbackError } from '../errors.ts'
+import { onInterrupt } from '../interrupt.ts'
 import { gitEnv } from './env.ts'
 
 /** How a git process ended; `code` is 128 when a signal ended it, and `stderr` then says which. */
@@ -20,6 +22,8 @@ export interface GitProcess {
   readonly ended: Promise<GitEnd>
   /** Ends git at once, giving it no time to write anything more. */
   kill(): void
+  /** Lets everything else on the machine go first; best called at once, as what git starts by then keeps its priority. */
+  giveWay(): void
 }
 
 /** git closed a pipe before the conversation was over; `ended` of its process says why. */
@@ -57,7 +61,14 @@ export function startGit(
     // An unread pipe would hold back the `close` event.
     child.stdout.destroy()
   }
-  return { stdin: child.stdin, stdout: child.stdout, ended, kill }
+  const giveWay = () => {
+    try {
+      if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
+    } catch {
+      // It has ended already, or may not be told.
+    }
+  }
+  return { stdin: child.stdin, stdout: child.stdout, ended, kill, giveWay }
 }
 
 function startError(gitDir: string, cause: Error): RowbackError {
@@ -74,12 +85,18 @@ function startError(gitDir: string, cause: Error): RowbackError {
 
 /**
  * Runs one git command on the git directory `gitDir` and returns its exit code and what it printed; a code other
- * than 0 is not thrown. Throws RowbackError('repository') if git could not be started.
+ * than 0 is not thrown. With `inBackground` git gives way to everything else, and ends with this process.
+ * Throws RowbackError('repository') if git could not be started.
  */
 export async function git(
   gitDir: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string | Buffer; limitBytes?: number } = {},
+  options: {
+    env?: NodeJS.ProcessEnv
+    input?: string | Buffer
+    limitBytes?: number
+    inBackground?: boolean
+  } = {},
 ): Promise<{ code: number; stdout: Buffer; stderr: string }> {
   const child = startGit(gitDir, args, options.env)
   const chunks: Buffer[] = []
@@ -89,8 +106,10 @@ export async function git(
     left -= chunk.length
     if (left < 0) child.kill()
   })
+  if (options.inBackground) child.giveWay()
+  const forget = options.inBackground ? onInterrupt(child.kill) : () => {}
   child.stdin.end(options.input)
-  const { code, stderr } = await child.ended
+  const { code, stderr } = await child.ended.finally(forget)
   return { code, stdout: Buffer.concat(chunks), stderr }
 }
 

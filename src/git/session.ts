@@ -1,13 +1,13 @@
 /**
- * The private repository that a writer works in. It borrows the objects of the real one, so a dropped session leaves
+ * The private repository that new packs are made in. It borrows the objects of the real one, so a dropped session leaves
  * nothing behind but its own folder, and no setting of the real one changes what is written.
  */
 
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeWorkDir } from './work-dir.ts'
+import { makeWorkDir, type WorkDirs } from './work-dir.ts'
 
-/** What fast-import is to do, and why. */
+/** What git is to do in it, and why. */
 const config = `[core]
 	repositoryFormatVersion = 0
 	bare = true
@@ -19,15 +19,15 @@ const config = `[core]
 # One pack moves in one step, loose objects do not.
 	unpackLimit = 0
 [pack]
-# Deltas are left to git gc.
+# Deltas are left to the upkeep.
 	depth = 0
 # One session, one pack.
 	packSizeLimit = 0
 `
 
 /** Makes a session's repository for the real one at `gitDir`, and returns its git directory. */
-export async function makeSession(gitDir: string): Promise<string> {
-  const session = await makeWorkDir(gitDir)
+export async function makeSession(gitDir: string, whose: WorkDirs = 'tmp'): Promise<string> {
+  const session = await makeWorkDir(gitDir, whose)
   await mkdir(join(session, 'refs'))
   await mkdir(join(session, 'objects', 'info'), { recursive: true })
   await mkdir(packFolder(session))

@@ -1,22 +1,25 @@
-/** Private temporary directories inside a repository, for the holder of its lock. */
+/** Private temporary directories inside a repository, for the holder of one of its locks. */
 
 import { randomBytes } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
+/** Whose directories: those of the holder of the repository's lock, or of the one for its upkeep. */
+export type WorkDirs = 'tmp' | 'upkeep'
+
 /**
  * Makes `<gitDir>/rowback/tmp/<random>`, mode 0700, and returns its path; the caller removes it. Only for the holder
- * of the repository's lock: whoever takes the lock next removes what is left there.
+ * of the lock: whoever takes that next removes what is left there.
  */
-export async function makeWorkDir(gitDir: string): Promise<string> {
-  const dir = join(gitDir, 'rowback', 'tmp', randomBytes(8).toString('hex'))
+export async function makeWorkDir(gitDir: string, whose: WorkDirs = 'tmp'): Promise<string> {
+  const dir = join(gitDir, 'rowback', whose, randomBytes(8).toString('hex'))
   await mkdir(dir, { recursive: true, mode: 0o700 })
   return dir
 }
 
 /** Removes what runs that died have left; only right after the lock was taken. */
-export async function clearWorkDirs(gitDir: string): Promise<void> {
-  await rm(join(gitDir, 'rowback', 'tmp'), { recursive: true, force: true })
+export async function clearWorkDirs(gitDir: string, whose: WorkDirs = 'tmp'): Promise<void> {
+  await rm(join(gitDir, 'rowback', whose), { recursive: true, force: true })
 }
 
 /** Runs `use` with a directory of `makeWorkDir` and removes it. */

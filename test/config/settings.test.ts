@@ -32,6 +32,7 @@ describe('parseSettings', () => {
       extensions: [],
       verify: 'schema',
       hook: true,
+      upkeep: 'auto',
       busyTimeoutMs: 10_000,
     }
     for (const text of ['', '\n# nothing yet\n', '---\n', '{}', '\ufeff']) {
@@ -56,6 +57,7 @@ extensions: [./vec0.so, /usr/lib/mod_x.so]
 author: { name: Backup, email: backup@example.org }
 verify: always
 hook: false
+upkeep: never
 busy-timeout: 2.5
 `
     expect(parseSettings(text, file)).toEqual({
@@ -71,6 +73,7 @@ busy-timeout: 2.5
       author: { name: 'Backup', email: 'backup@example.org' },
       verify: 'always',
       hook: false,
+      upkeep: 'never',
       busyTimeoutMs: 2500,
     })
   })

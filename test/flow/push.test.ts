@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { push } from '../../src/push.ts'
 import { type Ended, program, rowback, rowbackJson } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { bareRepository, craftCommit, foreignRepository, git } from '../support/git.ts'
@@ -186,6 +187,31 @@ rowback: try: git ls-remote ${remote}
       'the remote has commits that this repository lacks; the commit is safe in',
     )
     expect(commits(remote)).toEqual(theirs)
+  })
+})
+
+describe('a push that is larger than a part', () => {
+  test('goes in parts that the remote accepts, and leaves nothing but the branch.', async () => {
+    const found = place()
+    const { dir, source, repository, remote } = found
+    git(remote, ['config', 'receive.maxInputSize', '300k'])
+    execFileSync('sqlite3', [
+      source,
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<2000)
+       INSERT INTO note(text) SELECT hex(randomblob(1000)) FROM n`,
+    ])
+    const refused = await backup(found, '--remote', remote)
+    expect(refused).toMatchObject({ code: 12, stdout: '' })
+    expect(refused.stderr).toContain('pack exceeds maximum allowed size')
+    expect(commits(remote)).toEqual([])
+
+    const { parts } = await push({ repository, remote, partBytes: 250_000 })
+    expect(parts).toBeGreaterThan(5)
+    expect(commits(remote)).toEqual(commits(repository))
+    expect(git(remote, ['for-each-ref', '--format=%(refname)'])).toBe('refs/heads/main')
+    git(dir, ['clone', '--quiet', '--bare', remote, 'clone.git'])
+    await rowbackJson(['verify', '--repo', 'clone.git'], found.options)
+    expect(await push({ repository, remote, partBytes: 250_000 })).toMatchObject({ commits: 0, parts: 0 })
   })
 })
 

@@ -3,11 +3,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { pushBranch, remoteTip } from '../../src/git/remote.ts'
+import { pushBranch, remoteState } from '../../src/git/remote.ts'
 import type { Store } from '../../src/git/store.ts'
 import { commitFiles, setEnv, stockGit, testdir, testStore } from './testdir.ts'
 
 const verified = { verifyHook: true }
+
+async function remoteTip(store: Store, url: string, branch: string): Promise<string | undefined> {
+  return (await remoteState(store, url, branch)).tip
+}
 
 /** A store with one commit, and an empty bare repository to push to. */
 async function pair(): Promise<{ store: Store; remote: string; first: string }> {
