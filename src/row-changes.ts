@@ -2,6 +2,7 @@
  * Which rows differ between two trees: reads only the chunks that differ and matches their rows by key.
  */
 
+import { withoutCommonRows } from './dump/common-rows.ts'
 import { literalEnd } from './dump/cut.ts'
 import type { Manifest, ManifestTable, TableKey } from './dump/manifest.ts'
 import { pathPart } from './dump/names.ts'
@@ -131,15 +132,43 @@ interface Row {
 }
 
 async function* rowChanges(chunks: Chunks, key: TableKey, read: ReadBlob): AsyncGenerator<RowChange> {
-  const before = readRows(chunks.before, key, read)
-  const after = readRows(chunks.after, key, read)
+  const differing = readDiffering(chunks, read)
+  const before = readRows(chunks.before, key, differing.before)
+  const after = readRows(chunks.after, key, differing.after)
   if (key === 'rowid') yield* mergeByKey(before, after)
   else yield* matchByKey(before, after)
 }
 
-async function* readRows(chunks: TreeEntry[], key: TableKey, read: ReadBlob): AsyncGenerator<Row> {
+type ReadChunk = (chunk: TreeEntry) => Promise<Buffer>
+
+/**
+ * Reads chunks without the rows that the chunk of the same path on the other side has, too: to match those by their
+ * keys would take most of the time. Each chunk is to be read once.
+ */
+function readDiffering({ before, after }: Chunks, read: ReadBlob): { before: ReadChunk; after: ReadChunk } {
+  const reader = (others: TreeEntry[], own: Map<string, Buffer>, its: Map<string, Buffer>): ReadChunk => {
+    const byPath = new Map(others.map((chunk) => [chunk.path, chunk]))
+    return async ({ path, oid }) => {
+      const found = own.get(path)
+      if (found) {
+        own.delete(path)
+        return found
+      }
+      const other = byPath.get(path)
+      if (!other) return read(oid)
+      const [content, rest] = withoutCommonRows(await read(oid), await read(other.oid))
+      its.set(path, rest)
+      return content
+    }
+  }
+  const [ofBefore, ofAfter] = [new Map<string, Buffer>(), new Map<string, Buffer>()]
+  return { before: reader(after, ofBefore, ofAfter), after: reader(before, ofAfter, ofBefore) }
+}
+
+async function* readRows(chunks: TreeEntry[], key: TableKey, read: ReadChunk): AsyncGenerator<Row> {
   for (const chunk of chunks) {
-    const content = await read(chunk.oid)
+    const content = await read(chunk)
+    if (content.length === 0) continue
     const header = parseRowHeader(content, chunk.path)
     const rows: Row[] = []
     checkRows(content, header, chunk.path, (start, end) => {
