@@ -74,29 +74,34 @@ function printBackup({ output }: Context, result: BackupResult): void {
   for (const warning of result.warnings) output.warn(warning)
   if (result.commit === undefined) output.line(`nothing changed since ${shortId(result.latest)}`)
   else {
+    const { upkeep: _, ...own } = result.timesMs
     output.line(`${shortId(result.commit)} ${result.subject}`)
     for (const line of tableLines(result.summary)) output.line(`  ${line}`)
     const { files, bytes } = result
     output.line(
       `  ${number(files.written)} of ${number(files.written + files.reused)} files written, ` +
         `${size(bytes.written)} of ${size(bytes.total)}, ${result.verified ? 'verified, ' : ''}` +
-        `in ${seconds(result.timesMs)}`,
+        `in ${seconds(own)}`,
     )
   }
   if (result.push) printPush(output, result.push)
-  if (result.upkeep) printUpkeep(output, result.upkeep)
+  if (result.upkeep) printUpkeep(output, result.upkeep, result.timesMs)
   output.times(result.timesMs)
   output.document(result)
 }
 
 /** A failure is no failure of the backup, yet it is told with --quiet, too: it may be a full disk or a damaged pack. */
-function printUpkeep(output: Output, { before, after, failure }: UpkeepResult): void {
+function printUpkeep(
+  output: Output,
+  { before, after, failure }: UpkeepResult,
+  { upkeep = 0 }: Record<string, number>,
+): void {
   if (failure !== undefined)
     output.problem(
       `join packs of the repository: ${failure}; the backup is complete, and the next one tries again`,
     )
   else
     output.line(
-      `${before.packs} packs joined into ${after.packs}, ${size(before.bytes)} into ${size(after.bytes)}`,
+      `${before.packs} packs joined into ${after.packs}, ${size(before.bytes)} into ${size(after.bytes)}, in ${seconds({ upkeep })}`,
     )
 }

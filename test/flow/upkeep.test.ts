@@ -92,7 +92,7 @@ test('the command line joins packs always or never if it is told so, and says wh
   writeFileSync(join(dir, 'rowback.yaml'), 'upkeep: always\n')
   const options = { cwd: dir }
   const first = await rowback(['backup', source, '--repo', repository, '--verbose'], options)
-  expect(first.stdout).toMatch(/\n2 packs joined into 1, [\d.]+ [kM]B into [\d.]+ [kM]B\n$/)
+  expect(first.stdout).toMatch(/\n2 packs joined into 1, [\d.]+ [kM]B into [\d.]+ [kM]B, in [\d.]+ s\n$/)
   expect(first.stderr).toMatch(/, upkeep [\d.]+ s/)
   change(found)
   const second = await rowbackJson(['backup', source, '--repo', repository, '--upkeep', 'never'], options)
