@@ -33,11 +33,12 @@ async function carryOut(job: ReplayJob): Promise<void> {
       },
     })
     report()
+    // This process may be ended with its last word: git has to be gone by then.
+    await store.close()
     say({ kind: 'done', proof })
   } catch (error) {
-    say({ kind: 'failed', error: plainError(error) })
-  } finally {
     await store.close()
+    say({ kind: 'failed', error: plainError(error) })
   }
 }
 
