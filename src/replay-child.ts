@@ -1,7 +1,7 @@
 /** The process of `ReplayProcess`: its main thread reads and checks, so that it is there when its parent is gone. */
 
-import { NativeStore } from './git/native.ts'
-import { replayDatabase } from './replay.ts'
+import { CatFile } from './git/cat-file.ts'
+import { type BlobReader, replayDatabase } from './replay.ts'
 import type { ReplayJob, ReplayNews } from './replay-job.ts'
 import { plainError } from './sqlite/plain-error.ts'
 
@@ -13,7 +13,11 @@ function say(news: ReplayNews): void {
 }
 
 async function carryOut(job: ReplayJob): Promise<void> {
-  const store = new NativeStore(job.dir, job.gitDir, '')
+  const objects = new CatFile(job.gitDir)
+  const store: BlobReader = {
+    blobSizes: (oids) => objects.sizes(oids),
+    readBlob: (oid) => objects.read(oid, 'blob'),
+  }
   const done = { rows: 0, bytes: 0 }
   const report = (): void => {
     if (done.bytes > 0) say({ kind: 'progress', ...done })
@@ -34,10 +38,10 @@ async function carryOut(job: ReplayJob): Promise<void> {
     })
     report()
     // This process may be ended with its last word: git has to be gone by then.
-    await store.close()
+    await objects.close()
     say({ kind: 'done', proof })
   } catch (error) {
-    await store.close()
+    await objects.close()
     say({ kind: 'failed', error: plainError(error) })
   }
 }

@@ -8,8 +8,7 @@ import type { PlainError } from './sqlite/plain-error.ts'
 
 /** A database of a commit that is to be replayed. */
 export interface ReplayJob {
-  /** The repository: its name for messages, and its git directory. */
-  dir: string
+  /** The git directory of the repository. */
   gitDir: string
   /** The files of the dump; their paths are relative to the database's folder. */
   files: Pick<TreeEntry, 'path' | 'oid'>[]
@@ -23,7 +22,7 @@ export interface ReplayJob {
 
 /** The job of replaying a database of a commit into the new file `target`. */
 export function replayJob(
-  { dir, gitDir }: Store,
+  { gitDir }: Store,
   { entries }: CommitTree,
   { name }: ManifestDatabase,
   target: string,
@@ -33,7 +32,7 @@ export function replayJob(
   const files = [...entries.values()]
     .filter(({ path }) => path.startsWith(folder))
     .map(({ path, oid }) => ({ path: path.slice(folder.length), oid }))
-  return { dir, gitDir, files, target, extensions }
+  return { gitDir, files, target, extensions }
 }
 
 /** A file that was dumped again. */

@@ -1,20 +1,18 @@
 /** Replays a database of a commit, and proves it: the part of both flows that a replay process carries out. */
 
 import { setImmediate } from 'node:timers/promises'
-import { compareDumped } from './difference.ts'
-import type { ManifestDatabase } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Store } from './git/store.ts'
-import { blobOid } from './git/tree.ts'
-import type { DumpedAgain, OnReplay, ReplayJob, ReplayProof } from './replay-job.ts'
-import { dumpReplayed } from './sqlite/check-replayed.ts'
+import type { OnReplay, ReplayJob, ReplayProof } from './replay-job.ts'
 import { type ReplayFile, replayDump } from './sqlite/replay.ts'
 import { ReplayThread } from './sqlite/replay-thread.ts'
-import { writeDatabase } from './write-tree.ts'
+
+/** What is read of a repository. */
+export type BlobReader = Pick<Store, 'blobSizes' | 'readBlob'>
 
 /** Replays a database into the new file `job.target`; reads no other blobs. Throws as `replayDump` does. */
 export async function replayDatabase(
-  store: Pick<Store, 'blobSizes' | 'readBlob'>,
+  store: BlobReader,
   job: ReplayJob,
   { onPhase, onRows }: OnReplay,
 ): Promise<ReplayProof | undefined> {
@@ -27,6 +25,8 @@ export async function replayDatabase(
   await thread.end()
   if (!database) return undefined
   onPhase('dump')
+  // Loading it takes as long as starting the process, and a restore does without.
+  const { dumpAgain } = await import('./dump-again.ts')
   return { ...(await dumpAgain(job, database, onRows)), foreignKeyViolations: foreignKeyViolations ?? 0 }
 }
 
@@ -34,10 +34,7 @@ const readAheadFiles = 16
 const readAheadBytes = 2 ** 24
 
 /** Reads blobs in order, some ahead of the one that is being replayed; no two of them together where they are large. */
-async function* readAhead(
-  store: Pick<Store, 'blobSizes' | 'readBlob'>,
-  files: ReplayJob['files'],
-): AsyncGenerator<ReplayFile> {
+async function* readAhead(store: BlobReader, files: ReplayJob['files']): AsyncGenerator<ReplayFile> {
   const sizes = await store.blobSizes(files.map(({ oid }) => oid))
   const pending: Promise<Buffer>[] = []
   let pendingBytes = 0
@@ -66,28 +63,4 @@ async function check(thread: ReplayThread, { target: file, extensions }: ReplayJ
   if (checked.kind !== 'checked') throw new RowbackError('fault', `check replayed database: ${checked.kind}`)
   if (checked.damage === undefined) return checked.foreignKeyViolations
   throw new RowbackError('difference', `it is damaged after its replay: ${checked.damage}`)
-}
-
-async function dumpAgain(
-  { files: stored, target, extensions }: ReplayJob,
-  { name, path, fullText, excludedTables }: ManifestDatabase,
-  onRows: OnReplay['onRows'],
-): Promise<Omit<ReplayProof, 'foreignKeyViolations'>> {
-  const expected = new Map(stored.map((file) => [file.path, file.oid]))
-  const folder = `databases/${name}/`
-  const files: DumpedAgain[] = []
-  let different: ReplayProof['different']
-  const add = async (whole: string, content: Buffer, rows = 0): Promise<string> => {
-    const file = { path: whole.slice(folder.length), oid: blobOid(content), bytes: content.length, rows }
-    files.push(file)
-    onRows(rows, content.length)
-    const isFirst = !different || compareDumped(whole, different.path) < 0
-    if (isFirst && expected.get(file.path) !== file.oid) different = { path: whole, content }
-    return file.oid
-  }
-  const options = { excludeTables: excludedTables, fullText, extensions }
-  // Nothing is known of it, so all of it is dumped.
-  const tree = { add, addKnown: async () => {} }
-  const { entry } = await writeDatabase(tree, dumpReplayed(target, options), { name, path }, options)
-  return { entry, files, different }
 }

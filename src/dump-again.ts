@@ -1,0 +1,32 @@
+/** Dumps a replayed database again for a proof, which needs the ids of its files and the first one that differs. */
+
+import { compareDumped } from './difference.ts'
+import type { ManifestDatabase } from './dump/manifest.ts'
+import { blobOid } from './git/tree.ts'
+import type { DumpedAgain, OnReplay, ReplayJob, ReplayProof } from './replay-job.ts'
+import { dumpReplayed } from './sqlite/dump-replayed.ts'
+import { writeDatabase } from './write-tree.ts'
+
+export async function dumpAgain(
+  { files: stored, target, extensions }: ReplayJob,
+  { name, path, fullText, excludedTables }: ManifestDatabase,
+  onRows: OnReplay['onRows'],
+): Promise<Omit<ReplayProof, 'foreignKeyViolations'>> {
+  const expected = new Map(stored.map((file) => [file.path, file.oid]))
+  const folder = `databases/${name}/`
+  const files: DumpedAgain[] = []
+  let different: ReplayProof['different']
+  const add = async (whole: string, content: Buffer, rows = 0): Promise<string> => {
+    const file = { path: whole.slice(folder.length), oid: blobOid(content), bytes: content.length, rows }
+    files.push(file)
+    onRows(rows, content.length)
+    const isFirst = !different || compareDumped(whole, different.path) < 0
+    if (isFirst && expected.get(file.path) !== file.oid) different = { path: whole, content }
+    return file.oid
+  }
+  const options = { excludeTables: excludedTables, fullText, extensions }
+  // Nothing is known of it, so all of it is dumped.
+  const tree = { add, addKnown: async () => {} }
+  const { entry } = await writeDatabase(tree, dumpReplayed(target, options), { name, path }, options)
+  return { entry, files, different }
+}
