@@ -38,8 +38,8 @@ export interface BackupOptions {
   /** Of the commit, in seconds since 1970; now without it. */
   time?: number | undefined
   /**
-   * Which commits are proved before the branch moves to them: each, the first one and those whose summary says
-   * `schemaChanged` (the default), or none.
+   * Which commits are proved before the branch moves to them: each; where a push follows, the first one and those
+   * whose summary says `schemaChanged` (the default); or none.
    */
   verify?: Settings['verify'] | undefined
   /** Whether a repository that is made gets the pre-push hook; it does without it. */

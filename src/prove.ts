@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { type CommitTree, pathInSource, readAssetEntries } from './commit-tree.ts'
 import { compareDumped, differenceText } from './difference.ts'
-import type { Manifest, ManifestDatabase } from './dump/manifest.ts'
+import { type Manifest, type ManifestDatabase, rowTotal } from './dump/manifest.ts'
 import { errorText, RowbackError } from './errors.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
@@ -87,8 +87,7 @@ class FirstDifferent {
 }
 
 function held({ databases, assets }: Manifest): Pick<Proof, 'databases' | 'rows' | 'files'> {
-  const rows = databases.flatMap(({ tables }) => tables).reduce((sum, table) => sum + table.rows, 0)
-  return { databases: databases.length, rows, files: assets.files }
+  return { databases: databases.length, rows: rowTotal({ databases }), files: assets.files }
 }
 
 interface ProvedDatabases {

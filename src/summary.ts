@@ -1,6 +1,7 @@
 /** What a commit changed, in numbers and in words: the commit message. */
 
 import type { Settings } from './config/settings.ts'
+import { rowTotal } from './dump/manifest.ts'
 import { type TreeEntry, treeChanges } from './git/tree.ts'
 import { type ReadBlob, type TableChange, type TreeSide, tableChanges } from './row-changes.ts'
 
@@ -38,15 +39,12 @@ export async function summarize(
   const { added, changed, removed } = treeChanges(old, after.entries)
   const count = (entries: TreeEntry[], pattern: RegExp): number =>
     entries.filter(({ path }) => pattern.test(path)).length
-  const rows = after.manifest.databases
-    .flatMap(({ tables }) => tables)
-    .reduce((sum, table) => sum + table.rows, 0)
   const tables = await summarizeTables(tableChanges(before, after, read))
   return {
     tables,
     assets: { added: count(added, asset), changed: count(changed, asset), removed: count(removed, asset) },
     schemaChanged: count([...added, ...changed, ...removed], tables.length > 0 ? definition : script) > 0,
-    rows,
+    rows: rowTotal(after.manifest),
     files: after.manifest.assets.files,
   }
 }

@@ -4,12 +4,11 @@ import { type BackupOptions, type BackupResult, backup } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
 import { tableLines } from '../summary.ts'
 import type { UpkeepResult } from '../upkeep.ts'
-import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
+import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
 import { number, type Output, seconds, shortId, size } from './output.ts'
 import { printPush } from './push-line.ts'
 
-export interface BackupFlags extends CommonFlags {
-  extension?: string[]
+export interface BackupFlags extends ExtensionFlags {
   remote?: string
   name?: string
   include?: string[]

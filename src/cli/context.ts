@@ -16,6 +16,11 @@ export interface CommonFlags {
   verbose?: boolean
 }
 
+/** Flags of verbs that open databases. */
+export interface ExtensionFlags extends CommonFlags {
+  extension?: string[]
+}
+
 export interface Context {
   settings: Settings
   output: Output
@@ -58,8 +63,8 @@ function refuseExtensions({ extensions }: Settings): void {
 }
 
 /** The extensions of the settings and of --extension, by absolute paths. */
-export function extensionsOf({ settings }: Context, flags: { extension?: string[] }): string[] {
-  return [...settings.extensions, ...(flags.extension ?? []).map((path) => resolve(path))]
+export function extensionsOf({ settings }: Context, { extension = [] }: ExtensionFlags): string[] {
+  return [...settings.extensions, ...extension.map((path) => resolve(path))]
 }
 
 /** The repository of --repo or the settings; throws a `usage` error without either. */

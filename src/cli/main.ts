@@ -49,7 +49,9 @@ function usageError({ message }: CommanderError): RowbackError {
 }
 
 const verifyHelp =
-  'which commits are proved before the branch moves (default: schema, of a remote the first one and changes of the schema)'
+  'which commits are proved before the branch moves (default: schema, where a push follows the first one and those that change the schema)'
+
+const extension = ['--extension <path>', 'a SQLite extension to load; may be given again', listed] as const
 
 const upkeepHelp = 'when packs are joined afterwards (default: auto, when they have become many or large)'
 
@@ -74,7 +76,7 @@ export function program(): Command {
     .option('--no-hook', 'make a new repository without the pre-push hook')
     .option('--full', 'read and check all of the source, not only what changed since the last backup')
     .addOption(new Option('--upkeep <mode>', upkeepHelp).choices(upkeepModes))
-    .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
+    .option(...extension)
     .action(
       run<BackupFlags>(async (context, flags, source) =>
         (await import('./backup.ts')).runBackup(context, flags, source),
@@ -94,7 +96,7 @@ export function program(): Command {
     .option('--to <dir>', 'a directory that is missing or empty')
     .option('--file <path>', 'one database or asset')
     .option('--output <file>', 'where --file goes; it must not exist')
-    .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
+    .option(...extension)
     .action(
       run(async (context, flags, rev) => (await import('./restore.ts')).runRestore(context, flags, rev)),
     )
@@ -105,13 +107,13 @@ export function program(): Command {
   )
     .option('--all', 'every commit that REV reaches, each tree once; leaves out what was proved before')
     .option('--unless-proved', 'leave out what was proved in this repository before')
-    .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
+    .option(...extension)
     .action(
       run(async (context, flags, revs) => (await import('./verify.ts')).runVerify(context, flags, revs)),
     )
   verb(root, 'push', 'push what is not pushed yet')
     .option('--remote <url>', 'where to (default: the remote of the last push)')
-    .option('--extension <path>', 'a SQLite extension to load; may be given again', listed)
+    .option(...extension)
     .action(run(async (context, flags) => (await import('./push.ts')).runPush(context, flags)))
   return root
 }

@@ -1,11 +1,10 @@
 /** `rowback push` */
 
 import { push } from '../push.ts'
-import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
+import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
 import { printPush } from './push-line.ts'
 
-export interface PushFlags extends CommonFlags {
-  extension?: string[]
+export interface PushFlags extends ExtensionFlags {
   remote?: string
 }
 

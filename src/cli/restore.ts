@@ -3,11 +3,10 @@
 import { RowbackError } from '../errors.ts'
 import { restore, restoreFile } from '../restore.ts'
 import { counted } from '../summary.ts'
-import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
+import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
-export interface RestoreFlags extends CommonFlags {
-  extension?: string[]
+export interface RestoreFlags extends ExtensionFlags {
   to?: string
   file?: string
   output?: string

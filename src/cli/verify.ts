@@ -3,11 +3,10 @@
 import { RowbackError } from '../errors.ts'
 import { counted } from '../summary.ts'
 import { type VerifyAllResult, type VerifyResult, verify, verifyAll } from '../verify.ts'
-import { type CommonFlags, type Context, extensionsOf, repositoryOf } from './context.ts'
+import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
-export interface VerifyFlags extends CommonFlags {
-  extension?: string[]
+export interface VerifyFlags extends ExtensionFlags {
   all?: boolean
   unlessProved?: boolean
 }

@@ -34,8 +34,8 @@ export interface Settings {
   /** Who commits. */
   author?: { name: string; email: string } | undefined
   /**
-   * Which commits a backup proves before the branch moves to them: each, the first one and those that change the
-   * schema (the default), or none.
+   * Which commits a backup proves before the branch moves to them: each; where a push follows, the first one and
+   * those that change the schema (the default); or none.
    */
   verify: (typeof verifyModes)[number]
   /** Whether `hooks/pre-push` is installed into a new repository; default true. */

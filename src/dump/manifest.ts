@@ -86,3 +86,8 @@ function nameProblem({ source, databases }: Manifest): string | undefined {
   if (new Set(databases.map(({ name }) => name)).size < databases.length) return 'two databases have one path'
   return undefined
 }
+
+/** The rows of all tables. */
+export function rowTotal({ databases }: Pick<Manifest, 'databases'>): number {
+  return databases.flatMap(({ tables }) => tables).reduce((sum, { rows }) => sum + rows, 0)
+}

@@ -1,4 +1,4 @@
-/** Objects in the form in which `git cat-file --batch` and fast-import's `cat-blob` reply. */
+/** Objects in the form in which `git cat-file --batch` replies. */
 
 import { constants } from 'node:buffer'
 import { writeSync } from 'node:fs'

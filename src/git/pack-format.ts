@@ -19,7 +19,10 @@ export function packHeader(objects: number): Buffer {
   return header
 }
 
-/** What stands before a blob: its type, 3, and the size before compression: its low 4 bits, then 7 bits a byte, the highest bit saying more. */
+/**
+ * What stands before a blob: its type, 3, and the size before compression: its low 4 bits, then 7 bits a byte, the
+ * highest bit saying more.
+ */
 export function blobHeader(size: number): Buffer {
   const bytes = [(3 << 4) | (size % 16)]
   for (let left = Math.floor(size / 16); left > 0; left = Math.floor(left / 128)) {
@@ -36,6 +39,7 @@ const largeOffset = 2 ** 31
 export function packIndex(entries: PackEntry[], checksum: Buffer): Buffer {
   entries.sort((a, b) => (a.oid < b.oid ? -1 : 1))
   const large = entries.filter(({ start }) => start >= largeOffset)
+  let largeBefore = 0
   const counts = new Array<number>(256).fill(0)
   for (const { oid } of entries) {
     for (let byte = Number.parseInt(oid.slice(0, 2), 16); byte < 256; byte++)
@@ -46,7 +50,7 @@ export function packIndex(entries: PackEntry[], checksum: Buffer): Buffer {
     words(256, (byte) => counts[byte] as number),
     Buffer.from(entries.map(({ oid }) => oid).join(''), 'hex'),
     words(entries.length, (at) => (entries[at] as PackEntry).crc),
-    words(entries.length, (at) => offsetWord(entries[at] as PackEntry, large)),
+    words(entries.length, (at) => offsetWord(entries[at] as PackEntry, () => largeBefore++)),
     ...large.map(({ start }) => words(2, (at) => (at === 0 ? Math.floor(start / 2 ** 32) : start % 2 ** 32))),
     checksum,
   ]
@@ -54,8 +58,9 @@ export function packIndex(entries: PackEntry[], checksum: Buffer): Buffer {
   return Buffer.concat([index, createHash('sha1').update(index).digest()])
 }
 
-function offsetWord(entry: PackEntry, large: readonly PackEntry[]): number {
-  return entry.start < largeOffset ? entry.start : largeOffset + large.indexOf(entry)
+/** An offset, or the place of a large one in their table. */
+function offsetWord({ start }: PackEntry, place: () => number): number {
+  return start < largeOffset ? start : largeOffset + place()
 }
 
 function words(count: number, wordAt: (at: number) => number): Buffer {

@@ -1,7 +1,7 @@
 /** Checks a replayed database, which is private. It is loaded with every replay, so it loads little itself. */
 
 import Database from 'better-sqlite3'
-import { loadExtensions } from './extensions.ts'
+import { allowSchema } from './connection.ts'
 import { foreignKeyViolations, integrityFinding } from './integrity.ts'
 
 /** The first damage, and how many rows name a row that is not there. */
@@ -21,8 +21,6 @@ export function checkReplayed(
 /** Opens it for a proof. */
 export function openReplayed(file: string, extensions: readonly string[]): Database.Database {
   const db = new Database(file, { fileMustExist: true })
-  // Else SQLite calls a schema with a trigger or index on a shadow table malformed.
-  db.unsafeMode(true)
-  loadExtensions(db, extensions)
+  allowSchema(db, extensions)
   return db
 }

@@ -2,12 +2,11 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
+import { allowSchema } from './connection.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import { type DumpFile, dumpRows, type KeptFile } from './dump-rows.ts'
-import { loadExtensions } from './extensions.ts'
 import { checkIntegrity } from './integrity.ts'
 import { plainError } from './plain-error.ts'
-import { allowEverySchema } from './snapshot.ts'
 
 /** Kilobytes that may wait for the receiver. */
 const aheadKilobytes = 4 * 1024
@@ -16,8 +15,7 @@ function run({ path, file, encoding, extensions, works, isChecked, taken, used }
   const db = new Database(path, { readonly: true, fileMustExist: true })
   let posted = 0
   try {
-    allowEverySchema(db)
-    loadExtensions(db, extensions)
+    allowSchema(db, extensions)
     // Each page is read once; SQLite's own cache would hold 16 MB of them.
     db.pragma('cache_size=-2000')
     db.exec('BEGIN')

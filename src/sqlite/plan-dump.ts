@@ -94,16 +94,14 @@ function isLegibleIn({ originals }: Schema, { object, content }: VirtualTable): 
 function isInStep(db: Database, { object, content }: VirtualTable): boolean {
   if (!content) return true
   const indexed = `main.${identifier(`${object.name}_docsize`)}`
-  const id = object.sql && /using\s+["'`[]?fts5/i.test(object.sql) ? 'id' : 'docid'
+  const module = moduleOverContent(object.sql ?? '')
+  const id = module === 'fts5' ? 'id' : 'docid'
   const stored = `main.${identifier(content.table)}`
   const rowid = content.rowid === 'rowid' ? 'rowid' : identifier(content.rowid)
   const same = `SELECT (SELECT count(*) FROM ${indexed}) = (SELECT count(*) FROM ${stored})
     AND NOT EXISTS (SELECT 1 FROM ${indexed} AS i WHERE NOT EXISTS (SELECT 1 FROM ${stored} AS c WHERE c.${rowid} = i.${id}))`
   try {
-    return (
-      db.prepare(same).pluck().get() === 1 &&
-      matchesContent(db, object.name, moduleOverContent(object.sql ?? ''))
-    )
+    return db.prepare(same).pluck().get() === 1 && matchesContent(db, object.name, module)
   } catch {
     return false
   }

@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import type { Original } from '../dump/legible.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { allowSchema } from './connection.ts'
 import { cutShortError, refuseCutShort } from './cut-short.ts'
-import { loadExtensions } from './extensions.ts'
 import { needsWritableCheck } from './foreign-content.ts'
 import { mayHideRowids } from './hidden-rowids.ts'
 import { hasLegibleSchema, makeLegible } from './make-legible.ts'
@@ -192,8 +192,7 @@ async function openReadOnly(
   let db: Database.Database | undefined
   try {
     db = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 })
-    allowEverySchema(db)
-    loadExtensions(db, extensions)
+    allowSchema(db, extensions)
     db.exec('BEGIN')
     while (!isReadable(db, performance.now() < givesUpAt)) await sleep(pollMs)
     refuseCutShort(path, db, path)
@@ -219,11 +218,6 @@ function isReadable(db: Database.Database, isPatient: boolean): boolean {
     if (isPatient && sqliteCode(error).startsWith('SQLITE_BUSY')) return false
     throw error
   }
-}
-
-/** In defensive mode SQLite calls a schema with a trigger or index on a shadow table malformed. */
-export function allowEverySchema(db: Database.Database): void {
-  db.unsafeMode(true)
 }
 
 /**
@@ -320,8 +314,7 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
   let pages: Pages
   try {
     db = new Database(copy, { fileMustExist: true })
-    allowEverySchema(db)
-    loadExtensions(db, extensions)
+    allowSchema(db, extensions)
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
     refuseCutShort(source, db, copy)
     originals = makeLegible(db)

@@ -403,6 +403,7 @@ test('a backup leaves nothing in the repository but its commit and its own few f
     'refs/heads/main',
     'refs/tags/',
     'rowback/',
+    'rowback/state',
     'rowback/tmp/',
   ])
   expect(statSync(join(dir, 'repo.git')).mode & 0o777).toBe(0o700)
