@@ -160,11 +160,13 @@ async function dumpSource(
   phases.begin('snapshot')
   // Of the moment before: what is written from here on makes it differ.
   const print = databasePrint(file)
-  const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs, extensions })
+  const pages = known?.databases.get(path)?.pages
+  const isReadWhole = pages === undefined
+  const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs, extensions, isReadWhole })
   try {
     phases.begin('dump')
     const dumpOptions = { excludeTables, fullText, extensions }
-    const dump = await startDump(snapshot, file, dumpOptions, { known: known?.databases.get(path)?.pages })
+    const dump = await startDump(snapshot, file, dumpOptions, { known: pages })
     try {
       const named = { name, path: kind === 'directory' ? path : undefined }
       const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)

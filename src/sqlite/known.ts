@@ -22,7 +22,13 @@ export interface KnownDatabase {
   /** XXH64 of each page; the first element stands for no page. */
   digests: BigUint64Array
   /** By name. */
-  tables: Map<string, KnownTable & { facts: string }>
+  tables: Map<string, KnownTable & Definition>
+}
+
+/** What the rows of a table, and whether they may be equal in an index, depend on beside its pages. */
+interface Definition {
+  facts: string
+  indexes: string
 }
 
 /** The pages of a snapshot that is being dumped. */
@@ -32,7 +38,7 @@ export interface PageFacts {
   /** Which pages belong to a tree. */
   seen: Uint8Array
   /** By the name of the table that is dumped. */
-  trees: Map<string, TreePages & { facts: string; isTable: boolean }>
+  trees: Map<string, TreePages & Definition & { isTable: boolean }>
 }
 
 /** Reads the pages that the rows of a planned dump lie in; undefined if they are not what the format describes. */
@@ -49,7 +55,12 @@ export async function readPageFacts(pages: Pages, planned: PlannedDump): Promise
       if (!object || object.rootPage === 0) continue
       const facts = JSON.stringify([planned.plan.settings.encoding, source, object.sql])
       const isTable = source.key !== 'literals'
-      trees.set(source.table, { ...walker.walk(object.rootPage), facts, isTable })
+      const indexes = JSON.stringify(
+        planned.schema.objects
+          .filter(({ type, tableName }) => type === 'index' && tableName === object.name)
+          .map(({ name, sql }) => [name, sql]),
+      )
+      trees.set(source.table, { ...walker.walk(object.rootPage), facts, indexes, isTable })
     }
     return { pages, scan, seen: walker.seen, trees }
   } catch (error) {
@@ -83,6 +94,14 @@ export function tableWorks(
   }
 }
 
+/** The tables that have another definition or other indexes than they had: others keep rows apart that must be. */
+export function redefinedTables({ trees }: PageFacts, { tables }: KnownDatabase): string[] {
+  return [...trees].flatMap(([table, now]) => {
+    const before = tables.get(table)
+    return before?.facts === now.facts && before.indexes === now.indexes ? [] : [table]
+  })
+}
+
 function stepsOf(
   source: TableWork['source'],
   { plan }: PlannedDump,
@@ -110,9 +129,9 @@ export function knownDatabase(
   chunks: ReadonlyMap<string, KnownTable['chunks']>,
 ): KnownDatabase {
   const tables: KnownDatabase['tables'] = new Map()
-  for (const [table, { facts, isTable: _, ...tree }] of trees) {
+  for (const [table, { facts, indexes, isTable: _, ...tree }] of trees) {
     const found = chunks.get(table)
-    if (found) tables.set(table, { tree, facts, chunks: found })
+    if (found) tables.set(table, { tree, facts, indexes, chunks: found })
   }
   return { pageSize: pages.pageSize, digests: scan.digests, tables }
 }

@@ -38,7 +38,12 @@ export interface SnapshotOptions {
   busyTimeoutMs: number
   /** Absolute paths of extensions that the schema needs. */
   extensions: readonly string[]
+  /** Whether all rows will be read: from a copy several threads can. */
+  isReadWhole?: boolean
 }
+
+/** Rendering the rows of so many bytes takes as long as starting a thread, and as copying them. */
+export const threadBytes = 8 * 2 ** 20
 
 /** The first bytes of every SQLite database (sqlite.org/fileformat2.html, section 1.2). */
 export const databaseMagic = Buffer.from('SQLite format 3\0', 'latin1')
@@ -137,6 +142,17 @@ async function statOrNone(path: string): Promise<Stats | undefined> {
 
 /** A read transaction on the source itself. */
 async function openLive(path: string, options: SnapshotOptions): Promise<Snapshot> {
+  return (options.isReadWhole && (await copyLarge(path, options))) || openInPlace(path, options)
+}
+
+/** A copy of what is read faster by several threads, if there is room for it. */
+async function copyLarge(path: string, options: SnapshotOptions): Promise<Snapshot | undefined> {
+  if (((await statOrNone(path))?.size ?? 0) < threadBytes) return undefined
+  const db = await openReadOnly(path, options)
+  return copyLive(path, db, options).catch(() => undefined)
+}
+
+async function openInPlace(path: string, options: SnapshotOptions): Promise<Snapshot> {
   const files = LiveFiles.open(path)
   try {
     const db = await openReadOnly(path, options)
@@ -172,11 +188,13 @@ function beginAgain(db: Database.Database): void {
 
 /** A copy of what a read transaction sees, which it ends. */
 async function copyLive(path: string, db: Database.Database, options: SnapshotOptions): Promise<Snapshot> {
+  const folder = await privateFolder(options)
   try {
-    const copy = join(await privateFolder(options), basename(path))
+    const copy = join(folder, basename(path))
     await db.backup(copy)
     return openCopy(path, copy, options)
   } catch (error) {
+    await rm(folder, { recursive: true, force: true })
     throw copyError(path, error)
   } finally {
     db.close()

@@ -8,10 +8,10 @@ import { dumpPlanned, dumpScripts } from './dump.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import type { DumpedTable, DumpFile, KeptFile, TableWork } from './dump-rows.ts'
 import { checkDuplicates, checkIntegrity } from './integrity.ts'
-import { type KnownDatabase, type PageFacts, readPageFacts, tableWorks } from './known.ts'
+import { type KnownDatabase, type PageFacts, readPageFacts, redefinedTables, tableWorks } from './known.ts'
 import { revivedError } from './plain-error.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
-import type { Snapshot } from './snapshot.ts'
+import { type Snapshot, threadBytes } from './snapshot.ts'
 
 /** A dump that is under way. */
 export interface RunningDump {
@@ -23,8 +23,7 @@ export interface RunningDump {
   stop(): Promise<void>
 }
 
-/** Rendering this much takes as long as starting a thread. */
-const threadBytes = 8 * 2 ** 20
+/** Rendering so many rows takes as long as starting a thread. */
 const threadRows = 50_000
 
 /**
@@ -58,7 +57,7 @@ export async function startDump(
   // Rowids without a name are read by a connection that can write.
   const canThread = mayThread && works.every(({ source }) => source.hiddenRowid === undefined)
   const isThreaded = canThread && (!changes || rowsToRender(works, facts) >= threadRows)
-  if (changes) checkDuplicates(db, file, changedTables(changes))
+  if (changes && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
   else if (!isCheckedFirst && !isThreaded) checkIntegrity(db, file)
   if (!isThreaded) return { files: dumpPlanned(db, planned, works), facts, stop: async () => {} }
   const order = {
@@ -78,11 +77,6 @@ export async function startDump(
       await Promise.all(threads.map((thread) => thread.stop()))
     },
   }
-}
-
-function changedTables(works: readonly TableWork[]): string[] {
-  const changed = works.filter(({ steps }) => !steps || steps.some((step) => 'rows' in step))
-  return changed.map(({ source }) => source.readFrom)
 }
 
 function rowsToRender(works: readonly TableWork[], facts: PageFacts | undefined): number {
