@@ -46,9 +46,9 @@ export const threadBytes = 8 * 2 ** 20
  * cut short, corrupt, or locked for longer than the timeout.
  *
  * In WAL mode with a live application (its -wal and -shm are there) the snapshot is a read transaction on the
- * source itself, which blocks nobody. Otherwise, or where the schema asks for writes, it is a private copy: made under a shared lock in
- * rollback-journal mode, where a reader would keep the writer from committing, and under a check that no file
- * changed where there is no application to lock against and a reader would have to make files beside the source.
+ * source itself, which blocks nobody. Otherwise, or where the schema asks for writes, it is a private copy: made under
+ * a shared lock in rollback-journal mode, where a reader would keep the writer from committing, and under a check that
+ * no file changed where there is no application to lock against and a reader would have to make files beside the source.
  */
 export async function openSnapshot(file: string, options: SnapshotOptions): Promise<Snapshot> {
   const path = await resolveFile(file)
