@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { restore } from '../../src/restore.ts'
@@ -113,4 +114,24 @@ describe('a dump of a table whose key is called', () => {
       expect(facts(replayedByStock(files))).toEqual(facts(source))
     })
   }
+})
+
+it('a geopoly table, whose module stock sqlite3 lacks, comes back with its shapes.', async () => {
+  const source = join(tempDir(), 'source.db')
+  const db = new Database(source)
+  db.exec(`CREATE VIRTUAL TABLE shape USING geopoly(name);
+    INSERT INTO shape(_shape, name) VALUES ('[[0,0],[4,0],[0,3],[0,0]]', 'triangle'), ('[[1,1],[2,1],[2,2],[1,2],[1,1]]', NULL);
+    DELETE FROM shape WHERE name='triangle'; INSERT INTO shape(_shape, name) VALUES ('[[0,0],[9,0],[0,9],[0,0]]', 'again')`)
+  db.close()
+  const copy = await replayed(dumpFile(source))
+  expect(facts(copy)).toEqual(facts(source))
+  const found = `SELECT rowid, name, geopoly_json(_shape) FROM shape WHERE geopoly_overlap(_shape, '[[0,0],[5,0],[0,5],[0,0]]')`
+  const rowsOf = (file: string): unknown[] => {
+    const opened = new Database(file, { readonly: true })
+    const rows = opened.prepare(found).all()
+    opened.close()
+    return rows
+  }
+  expect(rowsOf(copy)).toEqual(rowsOf(source))
+  expect(rowsOf(copy)).toHaveLength(2)
 })

@@ -1,0 +1,163 @@
+/** Private copies of a source, and snapshots of them. */
+
+import { constants } from 'node:fs'
+import { copyFile, mkdir, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import type { Original } from '../dump/legible.ts'
+import { hasErrno, RowbackError } from '../errors.ts'
+import { allowSchema } from './connection.ts'
+import { refuseCutShort } from './cut-short.ts'
+import { makeLegible } from './make-legible.ts'
+import { type Pages, pagesOfCopy } from './pages.ts'
+import { openReadOnly } from './read-transaction.ts'
+import type { Snapshot, SnapshotOptions } from './snapshot.ts'
+import { sourceError, sqliteCode } from './source-error.ts'
+import { statOrNone, unreadable } from './source-file.ts'
+import { refuseTornJournal } from './torn-journal.ts'
+
+/** A copy of what a read transaction sees, which it ends. */
+export async function copyLive(
+  path: string,
+  db: Database.Database,
+  options: SnapshotOptions,
+): Promise<Snapshot> {
+  const folder = await privateFolder(options)
+  try {
+    const copy = join(folder, basename(path))
+    await db.backup(copy)
+    return openCopy(path, copy, options)
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw copyError(path, error)
+  } finally {
+    db.close()
+  }
+}
+
+/**
+ * A copy in rollback-journal mode. A journal beside the file is no sign of anything: a writer at work has one, and in
+ * PERSIST mode it is always there. SQLite tells a hot one, which a dead writer has left, by the lack of a lock, and
+ * sees one by mistake where a writer begins at that very moment; it is rolled back in the copy.
+ */
+export async function copyRolledBack(path: string, options: SnapshotOptions): Promise<Snapshot> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await copyLocked(path, options)
+    } catch (error) {
+      if (sqliteCode(error) !== 'SQLITE_READONLY_ROLLBACK' || tried === copyTries) throw error
+      const copied = await copyUnlocked(path, options)
+      if (copied) return copied
+    }
+  }
+}
+
+/** A copy of the pages made while a shared lock keeps every writer from committing. */
+async function copyLocked(path: string, options: SnapshotOptions): Promise<Snapshot> {
+  const db = await openReadOnly(path, options)
+  try {
+    const copy = join(await privateFolder(options), basename(path))
+    // The lock of this process ends when any of its descriptors of the file is closed, so the copy comes last.
+    await copyFile(path, copy, constants.COPYFILE_FICLONE)
+    return openCopy(path, copy, options)
+  } catch (error) {
+    throw copyError(path, error)
+  } finally {
+    db.close()
+  }
+}
+
+const copyTries = 5
+
+/** Longer than any tick of a kernel's clock, within which a second change leaves the times of a file as they are. */
+const settleMs = 20
+
+/** A copy of files that nobody changes meanwhile, journal and WAL included; undefined where somebody does. */
+export async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Snapshot | undefined> {
+  for (let tried = 0; tried < copyTries; tried++) {
+    const folder = await privateFolder(options)
+    const before = await fingerprint(path)
+    await sleep(settleMs)
+    try {
+      for (const ending of before.keys()) {
+        await copyFile(path + ending, join(folder, basename(path) + ending), constants.COPYFILE_FICLONE)
+      }
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) throw copyError(path, error)
+    }
+    if (same(before, await fingerprint(path))) {
+      const copy = join(folder, basename(path))
+      if (before.has('-journal')) refuseTornJournal(path, `${copy}-journal`)
+      return openCopy(path, copy, options)
+    }
+    await rm(folder, { recursive: true, force: true })
+    await sleep(100)
+  }
+  return undefined
+}
+
+/** Size, time and inode of the database and of what belongs to it, by ending. */
+async function fingerprint(path: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const ending of ['', '-journal', '-wal']) {
+    const stats = await statOrNone(path + ending)
+    if (stats) found.set(ending, `${stats.size} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.ino}`)
+  }
+  return found
+}
+
+function same(a: Map<string, string>, b: Map<string, string>): boolean {
+  return a.size === b.size && [...a].every(([ending, print]) => b.get(ending) === print)
+}
+
+async function privateFolder({ workDir }: SnapshotOptions): Promise<string> {
+  const folder = join(workDir, `copy-${process.hrtime.bigint()}`)
+  await mkdir(folder, { mode: 0o700 })
+  return folder
+}
+
+/** Opens a private copy; SQLite may recover its journal or WAL there. */
+function openCopy(source: string, copy: string, { extensions }: SnapshotOptions): Snapshot {
+  let db: Database.Database | undefined
+  let originals: Original[]
+  let pages: Pages
+  try {
+    db = new Database(copy, { fileMustExist: true })
+    allowSchema(db, extensions)
+    db.prepare('SELECT count(*) FROM sqlite_schema').get()
+    refuseCutShort(source, db, copy)
+    originals = makeLegible(db)
+    pages = pagesOfCopy(db, copy)
+    db.pragma('query_only=ON')
+    db.exec('BEGIN')
+  } catch (error) {
+    db?.close()
+    throw sourceError(source, error)
+  }
+  const opened = db
+  return {
+    db: opened,
+    path: copy,
+    isPrivate: true,
+    pages: originals.length > 0 ? undefined : pages,
+    originals,
+    close: async () => {
+      opened.close()
+      pages.close()
+      await rm(join(copy, '..'), { recursive: true, force: true })
+    },
+  }
+}
+
+function copyError(path: string, error: unknown): unknown {
+  if (error instanceof RowbackError) return error
+  if (!hasErrno(error, 'ENOSPC')) return unreadable(path, error)
+  return new RowbackError(
+    'repository',
+    `copy ${path}: no room left beside the repository; nothing was committed`,
+    {
+      cause: error,
+    },
+  )
+}
