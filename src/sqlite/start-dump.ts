@@ -26,7 +26,6 @@ export interface RunningDump {
 /** Rendering so many rows takes as long as starting a thread. */
 const threadRows = 50_000
 
-/**
 /** What was done before. */
 export interface DoneBefore {
   /** The pages were checked. */
