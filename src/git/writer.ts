@@ -45,8 +45,8 @@ export class NativeWriter implements Writer {
   }
 
   async readBlob(oid: string): Promise<Buffer> {
-    const own = await this.#inOrder(async () => this.#blobs?.read(oid))
-    return own ?? (await this.#store.readBlob(oid))
+    const own = this.#written.has(oid) && (await this.#inOrder(async () => this.#blobs?.read(oid)))
+    return own || (await this.#store.readBlob(oid))
   }
 
   async commit(commit: NewCommit, accept?: (oid: string) => Promise<void>): Promise<string> {
