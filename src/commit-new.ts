@@ -40,7 +40,7 @@ export async function commitTree(
   const writer = store.begin()
   try {
     const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
-    const { manifest, ...seen } = await writeSource(tree, store, source, options, phases)
+    const { manifest, read, ...seen } = await writeSource(tree, store, source, options, phases)
     phases.begin('summary')
     const after = { manifest, entries: tree.entries }
     const summary = await summarize(before, after, (oid) => writer.readBlob(oid))
@@ -49,7 +49,6 @@ export async function commitTree(
       ...seen,
       totals: { rows: summary.rows, files: summary.files, entries: tree.entries.size, bytes: bytes.total },
     }
-    const read = options.known ? ('changes' as const) : ('all' as const)
     const result = { tree: tree.oid(), summary, files, bytes, warnings: source.warnings, read }
     if (before && before.commit.tree === result.tree) {
       const subject = 'nothing changed'
@@ -132,19 +131,27 @@ async function writeSource(
   source: Source,
   options: CommitOptions,
   phases: Phases,
-): Promise<{ manifest: Manifest } & Pick<State, 'databases' | 'assets' | 'others'>> {
+): Promise<{ manifest: Manifest; read: Committed['read'] } & Pick<State, 'databases' | 'assets' | 'others'>> {
   return withWorkDir(store.gitDir, async (workDir) => {
     const entries: Manifest['databases'] = []
     const databases: State['databases'] = new Map()
+    let read: Committed['read'] = 'all'
     for (const database of source.databases) {
-      const { entry, seen } = await dumpSource(tree, source, database, { ...options, workDir }, phases)
+      const { entry, seen, isWhole } = await dumpSource(
+        tree,
+        source,
+        database,
+        { ...options, workDir },
+        phases,
+      )
       entries.push(entry)
       databases.set(database.path, seen)
+      if (!isWhole) read = 'changes'
     }
     phases.begin('assets')
     const { assets, seen } = await writeAssets(tree, source, options.known?.assets, workDir)
     const manifest = await writeManifest(tree, source.kind, entries, assets)
-    return { manifest, databases, assets: seen, others: otherAssets(source.assets) }
+    return { manifest, read, databases, assets: seen, others: otherAssets(source.assets) }
   })
 }
 
@@ -155,7 +162,7 @@ async function dumpSource(
   { name, path, file }: Source['databases'][number],
   options: CommitOptions & { workDir: string },
   phases: Phases,
-): Promise<{ entry: Manifest['databases'][number]; seen: SeenDatabase }> {
+): Promise<{ entry: Manifest['databases'][number]; seen: SeenDatabase; isWhole: boolean }> {
   const { known, workDir, busyTimeoutMs = 10_000, extensions = [] } = options
   const { excludeTables = [], fullText = 'logical' } = options
   phases.begin('snapshot')
@@ -171,7 +178,8 @@ async function dumpSource(
     try {
       const named = { name, path: kind === 'directory' ? path : undefined }
       const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)
-      return { entry, seen: { print, pages: dump.facts && knownDatabase(dump.facts, chunks) } }
+      const seen = { print, pages: dump.facts && knownDatabase(dump.facts, chunks) }
+      return { entry, seen, isWhole: dump.isWhole }
     } finally {
       await dump.stop()
     }

@@ -17,6 +17,8 @@ import { type Snapshot, threadBytes } from './snapshot.ts'
 export interface RunningDump {
   /** Yields its files and returns its tables, as `dumpDatabase` does; `KeptFile` where a chunk is known. */
   files: AsyncGenerator<DumpFile | KeptFile, DumpedTable[]> | Generator<DumpFile | KeptFile, DumpedTable[]>
+  /** Whether all is read, as nothing fits that was known. */
+  isWhole: boolean
   /** The pages that it reads, where they can be remembered. */
   facts: PageFacts | undefined
   /** Ends it, done or not. */
@@ -58,19 +60,21 @@ export async function startDump(
   const isThreaded = canThread && (!changes || rowsToRender(works, facts) >= threadRows)
   if (changes && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
   else if (!isCheckedFirst && !isThreaded) checkIntegrity(db, file)
-  if (!isThreaded) return { files: dumpPlanned(db, planned, works), facts, stop: async () => {} }
+  const isWhole = changes === undefined
+  if (!isThreaded) return { files: dumpPlanned(db, planned, works), isWhole, facts, stop: async () => {} }
   const order = {
     path,
     file,
     encoding: planned.plan.settings.encoding,
     extensions: options.extensions,
     works,
-    isChecked: isChecked || changes !== undefined,
+    isChecked: isChecked || !isWhole,
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }
   const threads = Array.from({ length: 2 }, () => new DumpThread(order))
   return {
     files: receive(threads, (tables) => dumpScripts(db, planned, tables)),
+    isWhole,
     facts,
     stop: async () => {
       await Promise.all(threads.map((thread) => thread.stop()))
