@@ -169,8 +169,7 @@ async function dumpSource(
   // Of the moment before: what is written from here on makes it differ.
   const print = databasePrint(file)
   const pages = known?.databases.get(path)?.pages
-  const isReadWhole = pages === undefined
-  const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs, extensions, isReadWhole })
+  const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs, extensions })
   try {
     phases.begin('dump')
     const dumpOptions = { excludeTables, fullText, extensions }
