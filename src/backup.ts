@@ -1,5 +1,7 @@
 /** The backup flow: source → snapshot → dump → store → push. */
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Committed, commitSource } from './commit-source.ts'
 import type { Settings } from './config/settings.ts'
 import { RowbackError } from './errors.ts'
@@ -49,6 +51,8 @@ export interface BackupOptions {
   /** Whether packs are joined afterwards: when they have become many or large (the default), each time, or never. */
   upkeep?: Settings['upkeep'] | undefined
   busyTimeoutMs?: number | undefined
+  /** How long another backup of the repository is waited for; it is not without it. */
+  lockTimeoutMs?: number | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -83,12 +87,11 @@ export interface BackupResult {
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const phases = new Phases(options.onProgress)
   phases.begin('scan')
-  const { repository, remote, assets = { include: ['**'], exclude: [] } } = options
+  const { repository, remote } = options
   if (remote !== undefined) checkRemoteUrl(remote)
-  const source = await readSource(options.source, { ...assets, repository })
   const { store, discard } = await openOrCreateStore(repository, options)
   try {
-    const { pushed, plan, ...committed } = await commitAndPush({ store, discard }, source, options, phases)
+    const { pushed, plan, ...committed } = await commitAndPush({ store, discard }, options, phases)
     const kept = await upkeep(store, plan, phases)
     if (pushed.status === 'rejected') throw pushed.reason
     return { ...committed, push: pushed.value, upkeep: kept, timesMs: phases.timesMs }
@@ -111,12 +114,12 @@ interface Pushed extends Committed {
 /** What needs the lock of the repository. A remote that is away for months must not keep packs from being joined. */
 async function commitAndPush(
   { store, discard }: BackupStore,
-  source: Source,
   options: BackupOptions,
   phases: Phases,
 ): Promise<Pushed> {
-  const unlock = await lockRepository(store.dir)
+  const unlock = await lockRepository(store.dir, { waitMs: options.lockTimeoutMs })
   try {
+    const source = await readWholeSource(store, options)
     await claimSource(store, source)
     const committed = await commitSource(store, source, options, phases)
     const plan = await prepareUpkeep(store, options.upkeep ?? 'auto')
@@ -133,6 +136,16 @@ async function commitAndPush(
   } finally {
     await unlock()
   }
+}
+
+/** Reads the source with the lock, without which it may be about to be replaced. */
+async function readWholeSource(store: Store, options: BackupOptions): Promise<Source> {
+  const { repository, assets = { include: ['**'], exclude: [] } } = options
+  if (existsSync(join(store.gitDir, 'rowback', 'in-place.json'))) {
+    const { settleForBackup } = await import('./in-place/journal.ts')
+    await settleForBackup(store)
+  }
+  return readSource(options.source, { ...assets, repository })
 }
 
 /** A repository holds the backups of one source; its own configuration says which. */

@@ -27,6 +27,8 @@ interface CommitOptions extends BackupOptions {
   known: State | undefined
   /** The last commit. */
   parent: string | undefined
+  /** A ref that is pointed at the commit in place of the branch. */
+  ref?: string | undefined
 }
 
 /** Commits the source, and tells what is to be remembered of it. Throws RowbackError; the branch has not moved then. */
@@ -67,7 +69,7 @@ export async function commitTree(
       verify,
     })
     const commit = await writer.commit(
-      { parent: options.parent, ...tree.changes(), message, ...signature(options) },
+      { parent: options.parent, ref: options.ref, ...tree.changes(), message, ...signature(options) },
       verify.applies ? (oid) => verifyNewCommit(store, oid, options, phases) : undefined,
     )
     const subject = message.slice(0, message.indexOf('\n'))

@@ -11,6 +11,13 @@ export { readSettings } from './config/read-settings.ts'
 export { parseSettings, type Settings } from './config/settings.ts'
 export { type DiffItem, type DiffOptions, diff } from './diff.ts'
 export { type ErrorCode, exitCodes, RowbackError } from './errors.ts'
+export {
+  type InPlaceOptions,
+  type InPlaceResult,
+  restoreInPlace,
+  type UndoOptions,
+  undo,
+} from './in-place.ts'
 export { type LogEntry, type LogOptions, log, type ShowResult, show } from './log.ts'
 export type { OnProgress, Progress } from './progress.ts'
 export { type PushOptions, type PushResult, push } from './push.ts'

@@ -1,7 +1,7 @@
 /**
  * What was proved in a repository, so that it is not proved again: `rowback/proved` in its git directory, a claim a
  * line. It is a cache and may be deleted at any time. A claim is about ids, which name content, so it stays true for
- * ever; that git still holds that content intact is trusted here, and checked by `git fsck`.
+ * ever; that git still holds that content intact is trusted here, and checked by `src/sound.ts`.
  */
 
 import { createHash } from 'node:crypto'

@@ -102,9 +102,9 @@ export async function restoreFile(
   })
 }
 
-type Counts = Pick<RestoreResult, 'databases' | 'rows' | 'files' | 'bytes'>
+export type Counts = Pick<RestoreResult, 'databases' | 'rows' | 'files' | 'bytes'>
 
-function count(counts: Counts, phases: Phases): OnReplay {
+export function count(counts: Counts, phases: Phases): OnReplay {
   const onRows = (rows: number, bytes: number): void => {
     counts.rows += rows
     counts.bytes += bytes
@@ -173,7 +173,11 @@ async function findAsset(
 }
 
 /** Refuses contents that are missing or not of the size that the manifest says, before any of them is copied. */
-async function checkContents(store: Store, tree: CommitTree, assets: readonly AssetEntry[]): Promise<void> {
+export async function checkContents(
+  store: Store,
+  tree: CommitTree,
+  assets: readonly AssetEntry[],
+): Promise<void> {
   const files = assets.filter((asset) => asset.kind === 'file')
   const sizes = await store.blobSizes(files.map(({ path }) => contentOid(tree, path)))
   for (const { path, size } of files) {
@@ -187,7 +191,7 @@ async function checkContents(store: Store, tree: CommitTree, assets: readonly As
 }
 
 /** Copies contents out of the commit; all from `path` where that is given. */
-function copier(store: Store, tree: CommitTree, path?: string): CopyContent {
+export function copier(store: Store, tree: CommitTree, path?: string): CopyContent {
   return (asset, handle) => store.copyBlob(contentOid(tree, path ?? asset.path), handle.fd)
 }
 
@@ -265,7 +269,7 @@ async function replacing(target: string, rev: string, make: (draft: string) => P
 }
 
 /** Makes a rename durable where the platform lets a directory be opened. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r').catch(() => undefined)
   await directory?.sync().catch(() => {})
   await directory?.close()

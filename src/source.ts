@@ -31,6 +31,10 @@ export interface SourceOptions {
   repository: string
 }
 
+/** Folders in which a restore in place makes what it is about to put into a source: no part of that. */
+export const stagingName = '.rowback-restore-'
+export const stagingGlob = `/${stagingName}*/`
+
 /** The folder of the only database of a source that is one file, whatever that file is called. */
 export const fileDatabaseName = 'main'
 
@@ -38,7 +42,8 @@ export const fileDatabaseName = 'main'
 export async function readSource(path: string, options: SourceOptions): Promise<Source> {
   const absolute = resolve(path)
   if (!(await isDirectory(absolute))) return fileSource(absolute)
-  const scanned = await scanSource(absolute, { ...options, skip: [resolve(options.repository)] })
+  const exclude = [...options.exclude, stagingGlob]
+  const scanned = await scanSource(absolute, { ...options, exclude, skip: [resolve(options.repository)] })
   if (scanned.databases.length === 0) {
     throw new RowbackError('source', `read ${absolute}: no SQLite database is in it; nothing was committed`, {
       hint: 'name the data directory of the application, or the database file itself',

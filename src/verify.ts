@@ -12,6 +12,7 @@ import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { Proofs, treeClaim } from './proofs.ts'
 import { type Proof, proveCommit } from './prove.ts'
+import type { Healed } from './sound.ts'
 
 export interface VerifyOptions {
   repository: string
@@ -30,17 +31,33 @@ export interface VerifyResult extends Proof {
   tree: string
   /** Whether the tree was proved by an earlier run. */
   proved: 'now' | 'before'
+  /** Objects that were damaged or missing, and came back from a remote. */
+  healed?: Healed
   timesMs: Record<string, number>
 }
 
-/** Proves that a commit restores to what it was made from. Throws a `difference` error where it does not. */
+/**
+ * Proves that a commit restores to what it was made from. Throws a `difference` error where it does not. Unless told to leave
+ * out what was proved, it reads every object of the repository first, and heals what is damaged from the remote.
+ */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+  const healed = options.unlessProved ? undefined : await healObjects(options)
   const store = await openStore(options.repository, { branch: options.branch })
   try {
-    return await verifyCommit(store, await store.resolve(options.rev), options)
+    return { ...(await verifyCommit(store, await store.resolve(options.rev), options)), ...healed }
   } finally {
     await store.close()
   }
+}
+
+/** Reads every object before any is relied on. Throws a `repository` error for what is damaged and cannot be brought back. */
+async function healObjects({
+  repository,
+  branch,
+}: Pick<VerifyOptions, 'repository' | 'branch'>): Promise<{ healed: Healed } | undefined> {
+  const { healRepository } = await import('./sound.ts')
+  const healed = await healRepository(repository, branch)
+  return healed && { healed }
 }
 
 interface ProofOptions extends Pick<VerifyOptions, 'extensions' | 'onProgress'> {
@@ -138,21 +155,30 @@ export interface VerifyAllResult {
   hashed: number
   /** Commits that do not restore, newest first. */
   failures: VerifyFailure[]
+  /** Objects that were damaged or missing, and came back from a remote. */
+  healed?: Healed
   timesMs: Record<string, number>
 }
 
 /**
  * Proves every commit that `rev` reaches, newest first, each tree once; what was proved before counts. Goes on after
- * a commit that does not restore: those are in the result. Throws where the history itself cannot be read.
+ * a commit that does not restore: those are in the result. Throws where the history itself cannot be read, and where
+ * objects that no such commit needs are damaged.
  */
 export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
   const { repository, branch, rev = 'latest', extensions, onProgress } = options
+  const damage = await healObjects(options).catch((error: unknown) => {
+    if (isDamage(error)) return error
+    throw error
+  })
+  const healed = damage instanceof RowbackError ? undefined : damage
   const store = await openStore(repository, { branch })
   try {
     const phases = new Phases(onProgress)
     phases.begin('read')
     const commits = await commitsFrom(store, await store.resolve(rev))
-    const proofs = await Proofs.read(store, { trusted: true })
+    // What was proved before may be what is damaged now.
+    const proofs = await Proofs.read(store, { trusted: !(damage instanceof RowbackError) })
     phases.begin('verify')
     const outcomes = new Map<string, VerifyResult | RowbackError>()
     for (const [index, { oid, tree }] of commits.entries()) {
@@ -162,7 +188,9 @@ export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllRes
       outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, { extensions, onProgress: report })))
     }
     phases.end()
-    return { ...tally(commits, outcomes), timesMs: phases.timesMs }
+    const result = { ...tally(commits, outcomes), ...healed, timesMs: phases.timesMs }
+    if (damage instanceof RowbackError && result.failures.length === 0) throw damage
+    return result
   } finally {
     await store.close()
   }

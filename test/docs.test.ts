@@ -60,7 +60,9 @@ describe('the public API', () => {
       'readSettings',
       'restore',
       'restoreFile',
+      'restoreInPlace',
       'show',
+      'undo',
       'verify',
       'verifyAll',
     ])

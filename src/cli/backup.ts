@@ -49,6 +49,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     full: flags.full,
     upkeep: flags.upkeep ?? settings.upkeep,
     busyTimeoutMs: settings.busyTimeoutMs,
+    lockTimeoutMs: settings.lockTimeoutMs,
     onProgress: output.progress(),
   })
   printBackup(context, result)

@@ -53,6 +53,8 @@ const verifyHelp =
 
 const extension = ['--extension <path>', 'a SQLite extension to load; may be given again', listed] as const
 
+const force = ['--force', 'replace a live source although another process has a database open'] as const
+
 const upkeepHelp = 'when packs are joined afterwards (default: auto, when they have become many or large)'
 
 /** The verbs and their flags. A verb is loaded when it is run. */
@@ -96,10 +98,16 @@ export function program(): Command {
     .option('--to <dir>', 'a directory that is missing or empty')
     .option('--file <path>', 'one database or asset')
     .option('--output <file>', 'where --file goes; it must not exist')
+    .option('--in-place', 'over the live source; what it holds is committed first, and undo brings it back')
+    .option(...force)
     .option(...extension)
     .action(
       run(async (context, flags, rev) => (await import('./restore.ts')).runRestore(context, flags, rev)),
     )
+  verb(root, 'undo', 'take back the last restore in place, or the last undo')
+    .option(...force)
+    .option(...extension)
+    .action(run(async (context, flags) => (await import('./restore.ts')).runUndo(context, flags)))
   verb(
     root,
     'verify [rev...]',

@@ -1,44 +1,89 @@
-/** `rowback restore REV` */
+/** `rowback restore REV` and `rowback undo` */
 
 import { RowbackError } from '../errors.ts'
-import { restore, restoreFile } from '../restore.ts'
+import type { InPlaceResult, UndoOptions } from '../in-place.ts'
+import { type RestoreResult, restore, restoreFile } from '../restore.ts'
 import { counted } from '../summary.ts'
-import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
+import { type CommonFlags, type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
-export interface RestoreFlags extends ExtensionFlags {
+export interface RestoreFlags extends ExtensionFlags, InPlaceFlags {
   to?: string
   file?: string
   output?: string
+  inPlace?: boolean
+}
+
+interface InPlaceFlags {
+  force?: boolean
 }
 
 export async function runRestore(context: Context, flags: RestoreFlags, rev: string): Promise<void> {
-  const { output } = context
+  const { to, file, output: target, inPlace, force } = flags
+  const isWhole = to !== undefined && file === undefined && target === undefined
+  const isOne = to === undefined && file !== undefined && target !== undefined
+  const isInPlace = to === undefined && file === undefined && target === undefined && inPlace === true
+  const isClear = isInPlace || ((isWhole || isOne) && !inPlace && !force)
+  if (!isClear) {
+    throw new RowbackError(
+      'usage',
+      `restore ${rev}: it needs --to DIR, --file PATH and --output FILE, or --in-place`,
+      { hint: `rowback restore ${rev} --to DIR` },
+    )
+  }
+  if (isInPlace) {
+    const { restoreInPlace } = await import('../in-place.ts')
+    return printInPlace(context, await restoreInPlace({ ...inPlaceOptions(context, flags), rev }))
+  }
   const options = {
     ...repositoryOf(context, flags),
     rev,
     extensions: extensionsOf(context, flags),
-    onProgress: output.progress(),
-  }
-  const { to, file, output: target } = flags
-  const isWhole = to !== undefined && file === undefined && target === undefined
-  const isOne = to === undefined && file !== undefined && target !== undefined
-  if (!isWhole && !isOne) {
-    throw new RowbackError('usage', `restore ${rev}: it needs --to DIR, or --file PATH and --output FILE`, {
-      hint: `rowback restore ${rev} --to DIR`,
-    })
+    onProgress: context.output.progress(),
   }
   const result = isWhole
     ? await restore({ ...options, target: to })
     : await restoreFile({ ...options, file: file as string, output: target as string })
+  context.output.line(restoredLine(result, `to ${result.target}`))
+  printEnd(context, result)
+}
+
+export async function runUndo(context: Context, flags: ExtensionFlags & InPlaceFlags): Promise<void> {
+  const { undo } = await import('../in-place.ts')
+  printInPlace(context, await undo(inPlaceOptions(context, flags)))
+}
+
+/** The source is replaced as it is backed up: with the same assets, and under the same name. */
+function inPlaceOptions(context: Context, flags: CommonFlags & ExtensionFlags & InPlaceFlags): UndoOptions {
+  const { settings, output } = context
+  const { name, assets, fullText, author, busyTimeoutMs, lockTimeoutMs } = settings
+  return {
+    ...repositoryOf(context, flags),
+    ...{ name, assets, fullText, author, busyTimeoutMs, lockTimeoutMs },
+    force: flags.force,
+    extensions: extensionsOf(context, flags),
+    onProgress: output.progress(),
+  }
+}
+
+function printInPlace(context: Context, result: InPlaceResult): void {
+  const { output } = context
+  for (const warning of result.warnings) output.warn(warning)
+  output.line(restoredLine(result, `in place of ${result.target}`))
+  output.line(`  what was there before is ${result.safety}; rowback undo brings it back`)
+  printEnd(context, result)
+}
+
+function restoredLine(result: RestoreResult, where: string): string {
   const parts = [
     counted(result.databases, 'database'),
     `${number(result.rows)} rows`,
     counted(result.files, 'asset'),
   ]
-  output.line(
-    `restored ${shortId(result.commit)} to ${result.target}: ${parts.join(', ')}, in ${seconds(result.timesMs)}`,
-  )
+  return `restored ${shortId(result.commit)} ${where}: ${parts.join(', ')}, in ${seconds(result.timesMs)}`
+}
+
+function printEnd({ output }: Context, result: RestoreResult): void {
   output.times(result.timesMs)
   output.document(result)
 }

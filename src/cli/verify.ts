@@ -25,6 +25,7 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
       onProgress: output.progress(),
     })
     results.push(result)
+    printHealed(context, result)
     output.line(resultLine(result))
     if (result.foreignKeyViolations > 0) {
       output.warn(
@@ -47,10 +48,19 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
   const { repository, branch } = repositoryOf(context, flags)
   const extensions = extensionsOf(context, flags)
   const result = await verifyAll({ repository, branch, rev, extensions, onProgress: output.progress() })
+  printHealed(context, result)
   if (result.failures.length > 0) throw failuresError(repository, result)
   output.line(`${allLine(result)}, in ${seconds(result.timesMs)}`)
   output.times(result.timesMs)
   output.document(result)
+}
+
+/** Told with --quiet, too: a disk that loses bytes loses more of them. */
+function printHealed({ output }: Context, { healed }: Pick<VerifyResult, 'healed'>): void {
+  if (healed === undefined) return
+  output.problem(
+    `${counted(healed.objects.length, 'object')} were damaged or missing, and came back from ${healed.remote}: ${healed.objects.join(' ')}`,
+  )
 }
 
 function allLine({ commits, proved, known, replayed, hashed }: VerifyAllResult): string {

@@ -18,4 +18,5 @@ export const defaultSettings = {
   hook: true,
   upkeep: 'auto',
   busyTimeoutMs: 10_000,
+  lockTimeoutMs: 0,
 } satisfies Settings

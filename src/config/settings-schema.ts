@@ -49,6 +49,7 @@ export const settingsFile = z.strictObject({
   hook: z.boolean().default(defaultSettings.hook),
   upkeep: z.enum(upkeepModes).default(defaultSettings.upkeep),
   'busy-timeout': seconds.default(defaultSettings.busyTimeoutMs / 1000),
+  'lock-timeout': seconds.default(defaultSettings.lockTimeoutMs / 1000),
 })
 
 /** A settings file that passed, with its defaults. */

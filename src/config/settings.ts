@@ -44,6 +44,8 @@ export interface Settings {
   upkeep: (typeof upkeepModes)[number]
   /** How long a locked source is waited for, in milliseconds; default 10000. */
   busyTimeoutMs: number
+  /** How long another backup of the repository is waited for, in milliseconds; default 0. */
+  lockTimeoutMs: number
 }
 
 /**
@@ -83,5 +85,6 @@ function settings(file: SettingsFile, directory: string): Settings {
     hook: file.hook,
     upkeep: file.upkeep,
     busyTimeoutMs: Math.round(file['busy-timeout'] * 1000),
+    lockTimeoutMs: Math.round(file['lock-timeout'] * 1000),
   }
 }

@@ -7,6 +7,9 @@ import { gitEnv } from './env.ts'
 import { type GitEnd, git, gitCause } from './run.ts'
 import type { NewCommit, Store } from './store.ts'
 
+/** How long a lock of another git is waited for. Git's own 100 ms are too short while that joins refs. */
+const patience = ['core.filesRefLockTimeout=10000', 'core.packedRefsTimeout=10000']
+
 const noCommit = '0'.repeat(40)
 
 /**
@@ -61,9 +64,9 @@ export async function moveBranch(
   if (moved.code === 0) return
   const tip = await branchTip(store)
   if (tip !== parent) throw branchMoved(store, tip, parent)
-  const lock = /Unable to create '(.+\.lock)': File exists/.exec(moved.stderr)?.[1]
+  const isLocked = /Unable to create '.+\.lock': File exists/.test(moved.stderr)
   throw new RowbackError('repository', `write ${store.dir}: ${gitCause(moved)}; the last commit is intact`, {
-    hint: lock && `rm ${JSON.stringify(lock)}, if no git is running there`,
+    hint: isLocked ? 'run the backup again when no other git is at work there' : undefined,
   })
 }
 
@@ -74,10 +77,31 @@ export async function setRef(store: Store, ref: string, oid: string): Promise<vo
   throw new RowbackError('repository', `write ${ref} of ${store.dir}: ${gitCause(set)}`)
 }
 
+/** The refs below a folder; see `Store.refs`. */
+export async function listRefs({ gitDir, dir }: Store, folder: string): Promise<Map<string, string>> {
+  const listed = await git(gitDir, ['for-each-ref', '--format=%(refname) %(objectname)', folder])
+  if (listed.code !== 0)
+    throw new RowbackError('repository', `read ${folder} of ${dir}: ${gitCause(listed)}`, {
+      hint: `git -C ${gitDir} fsck`,
+    })
+  const lines = listed.stdout.toString().split('\n').slice(0, -1)
+  return new Map(lines.map((line) => line.split(' ') as [string, string]))
+}
+
+/** Removes a ref; see `Store.deleteRef`. */
+export async function deleteRef(store: Store, ref: string): Promise<void> {
+  const deleted = await updateRef(store, ['-d', ref], { name: 'Rowback', email: 'rowback@localhost' })
+  if (deleted.code === 0) return
+  throw new RowbackError('repository', `write ${ref} of ${store.dir}: ${gitCause(deleted)}`)
+}
+
 function updateRef({ gitDir }: Store, args: readonly string[], { name, email }: Identity): Promise<GitEnd> {
   // The identity is for the reflog: without one, git fails where the user has no name, as in containers.
   const env = { ...gitEnv(), GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email }
-  const settings = ['-c', 'core.fsync=all', '-c', `core.hooksPath=${devNull}`]
+  const settings = ['core.fsync=all', `core.hooksPath=${devNull}`, ...patience].flatMap((each) => [
+    '-c',
+    each,
+  ])
   return git(gitDir, [...settings, 'update-ref', ...args], { env })
 }
 

@@ -1,6 +1,6 @@
 /** Processes that own a lock, told apart even when the system gives a process id out again. */
 
-import { readFile } from 'node:fs/promises'
+import { readFile, readlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { hasErrno } from '../errors.ts'
 
@@ -11,17 +11,22 @@ export interface LockOwner {
   since: string
   /** Boot of the machine and start of the process in it; undefined where the system does not tell. */
   started: string | undefined
+  /** Where process ids are counted: containers have their own (pid_namespaces(7)). */
+  space?: string | undefined
 }
 
 /** This process as an owner. */
 export async function ownOwner(): Promise<LockOwner> {
   const { pid } = process
-  return { pid, host: hostname(), since: new Date().toISOString(), started: await startOf(pid) }
+  const [started, space] = await Promise.all([startOf(pid), ownSpace()])
+  return { pid, host: hostname(), since: new Date().toISOString(), started, space }
 }
 
-/** Whether that owner may still be running. Of another host nothing is known, so there it may. */
-export async function isAlive(owner: LockOwner): Promise<boolean> {
-  if (owner.host !== hostname()) return true
+/** Whether that owner is running; undefined where nothing is known of its processes: on another host, in another container. */
+export async function isAlive(owner: LockOwner): Promise<boolean | undefined> {
+  const space = await ownSpace()
+  const isElsewhere = owner.space !== undefined && space !== undefined && owner.space !== space
+  if (owner.host !== hostname() || isElsewhere) return undefined
   try {
     process.kill(owner.pid, 0)
   } catch (error) {
@@ -44,4 +49,8 @@ async function startOf(pid: number): Promise<string | undefined> {
   } catch {
     return undefined
   }
+}
+
+async function ownSpace(): Promise<string | undefined> {
+  return await readlink('/proc/self/ns/pid').catch(() => undefined)
 }

@@ -1,51 +1,72 @@
 /**
- * The locks of a repository: one backup at a time, and one upkeep. A lock is a file that names its owner; the lock of an
- * owner that died is taken over, and never by two.
+ * The locks of a repository: one backup at a time, and one upkeep. A lock is a file that names its owner, who writes to it
+ * again and again as a sign of life; the lock of an owner that died is taken over, and never by two.
  */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { gitDirectory } from './directory.ts'
 import { isAlive, type LockOwner, ownOwner } from './lock-owner.ts'
+import { removeStaleLocks } from './stale-locks.ts'
 import { clearWorkDirs } from './work-dir.ts'
 
 /** A lock file without a whole owner in it was written by one that died writing, unless it is younger than this. */
 const unfinishedLockMs = 10_000
 
+/** How often an owner gives a sign of life, and after how long without one it is dead, where nothing else is known of it. */
+const signOfLifeMs = 15_000
+const deadAfterMs = 5 * 60_000
+
+/** How often a lock is asked for while it is waited for. */
+const pollMs = 100
+
+export interface LockOptions {
+  /** How long the lock of another backup is waited for; it is not without it. */
+  waitMs?: number | undefined
+}
+
 /**
- * Takes the lock of the repository `dir`, removes what dead runs have left in it, and returns the function that
- * gives the lock back. Throws RowbackError('repository') if another process has it, or it cannot be written.
+ * Takes the lock of the repository `dir`, removes what dead runs have left in it, locks of git's too, and returns the
+ * function that gives the lock back. Throws RowbackError('repository') if another process has it for longer than is
+ * waited, or it cannot be written.
  */
-export async function lockRepository(dir: string): Promise<() => Promise<void>> {
+export async function lockRepository(
+  dir: string,
+  { waitMs = 0 }: LockOptions = {},
+): Promise<() => Promise<void>> {
   const gitDir = await gitDirectory(dir)
   const file = join(gitDir, 'rowback', 'lock')
   try {
     await mkdir(join(gitDir, 'rowback'), { recursive: true, mode: 0o700 })
-    const holder = await takeLock(file)
-    if (holder) throw held(dir, file, holder)
+    const lock = await waitFor(file, waitMs)
+    if (!('release' in lock)) throw held(dir, file, lock, waitMs)
     await clearWorkDirs(gitDir)
+    await removeStaleLocks(gitDir)
+    return lock.release
   } catch (error) {
     if (error instanceof RowbackError) throw error
     throw new RowbackError('repository', `lock ${dir}: ${errorText(error)}`, { cause: error })
   }
-  return () => rm(file, { force: true })
 }
-
-/** A lock for upkeep is taken over when it is so old: its owner may have died on a host that is gone for ever. */
-const longestUpkeepMs = 24 * 3_600_000
 
 /**
  * Takes the lock for the upkeep of a git directory, removes what a dead one has left, and returns the function that
  * gives the lock back; undefined if another process has it.
  */
 export async function lockUpkeep(gitDir: string): Promise<(() => Promise<void>) | undefined> {
-  const file = join(gitDir, 'rowback', 'upkeep.lock')
-  if (await takeLock(file, longestUpkeepMs)) return undefined
+  const lock = await takeLock(join(gitDir, 'rowback', 'upkeep.lock'))
+  if (!('release' in lock)) return undefined
   await clearWorkDirs(gitDir, 'upkeep')
-  return () => rm(file, { force: true })
+  return lock.release
+}
+
+/** A lock that was taken. */
+interface Lock {
+  release(): Promise<void>
 }
 
 /** Whoever holds a lock: its text tells owners apart; without an `owner` that text is not whole yet. */
@@ -54,37 +75,87 @@ interface Holder {
   owner: LockOwner | undefined
 }
 
-/** Creates the lock file; returns its holder instead if that is alive and has had it for no longer than `longestMs`. */
-async function takeLock(file: string, longestMs = Number.POSITIVE_INFINITY): Promise<Holder | undefined> {
-  const text = JSON.stringify(await ownOwner())
-  try {
-    await writeFile(file, text, { flag: 'wx', mode: 0o600 })
-    return undefined
-  } catch (error) {
-    if (!hasErrno(error, 'EEXIST')) throw error
+/** Asks for the lock until it is there or the time is over. */
+async function waitFor(file: string, waitMs: number): Promise<Lock | Holder> {
+  const givesUpAt = performance.now() + waitMs
+  for (;;) {
+    const lock = await takeLock(file)
+    if ('release' in lock || performance.now() >= givesUpAt) return lock
+    await sleep(Math.min(pollMs, waitMs))
   }
+}
+
+/** Takes the lock, or returns its holder if that is alive. */
+async function takeLock(file: string): Promise<Lock | Holder> {
+  const text = JSON.stringify(await ownOwner())
+  const lock = await createLock(file, text)
+  if (lock) return lock
   const holder = await readHolder(file)
-  if (!holder) return await takeLock(file, longestMs)
-  return (await isDead(file, holder, longestMs)) ? await takeOver(file, holder, text) : holder
+  if (!holder) return await takeLock(file)
+  return (await isDead(file, holder)) ? await takeOver(file, holder, text) : holder
+}
+
+/** Makes the lock file; undefined where there is one. */
+async function createLock(file: string, text: string): Promise<Lock | undefined> {
+  try {
+    return heldLock(file, await writeOpen(file, text), text)
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST')) return undefined
+    throw error
+  }
+}
+
+/** Replaces the lock file in one step. */
+async function replaceLock(file: string, text: string): Promise<Lock> {
+  const draft = `${file}.new-${randomBytes(4).toString('hex')}`
+  const handle = await writeOpen(draft, text)
+  await rename(draft, file)
+  return heldLock(file, handle, text)
+}
+
+async function writeOpen(file: string, text: string): Promise<FileHandle> {
+  const handle = await open(file, 'wx', 0o600)
+  try {
+    await handle.write(text, 0)
+    return handle
+  } catch (error) {
+    await handle.close()
+    await rm(file, { force: true })
+    throw error
+  }
+}
+
+/** Gives signs of life until the lock is given back, unless somebody else has it by then. */
+function heldLock(file: string, handle: FileHandle, text: string): Lock {
+  let sign: Promise<unknown> = Promise.resolve()
+  const timer = setInterval(() => {
+    sign = handle.write(text, 0).catch(() => {})
+  }, signOfLifeMs)
+  timer.unref()
+  const release = async (): Promise<void> => {
+    clearInterval(timer)
+    if (handle.fd < 0) return
+    await sign
+    const [own, found] = await Promise.all([handle.stat(), stat(file).catch(() => undefined)])
+    await handle.close()
+    if (found && found.ino === own.ino && found.dev === own.dev) await rm(file, { force: true })
+  }
+  return { release }
 }
 
 /**
  * Replaces the lock of a dead holder. A lock that is named after that holder makes sure that only one process does:
  * without it, the slower of two would replace the lock of the faster one.
  */
-async function takeOver(file: string, dead: Holder, text: string): Promise<Holder | undefined> {
-  const guard = `${file}.${createHash('sha1').update(dead.text).digest('hex').slice(0, 12)}`
-  const rival = await takeLock(guard)
-  if (rival) return rival
+async function takeOver(file: string, dead: Holder, text: string): Promise<Lock | Holder> {
+  const guard = await takeLock(`${file}.${createHash('sha1').update(dead.text).digest('hex').slice(0, 12)}`)
+  if (!('release' in guard)) return guard
   try {
     const now = await readHolder(file)
     if (now?.text !== dead.text) return await takeLock(file)
-    const draft = `${file}.new-${randomBytes(4).toString('hex')}`
-    await writeFile(draft, text, { flag: 'wx', mode: 0o600 })
-    await rename(draft, file)
-    return undefined
+    return await replaceLock(file, text)
   } finally {
-    await rm(guard, { force: true })
+    await guard.release()
   }
 }
 
@@ -107,24 +178,43 @@ function parseOwner(text: string): LockOwner | undefined {
   }
 }
 
-async function isDead(file: string, { owner }: Holder, longestMs: number): Promise<boolean> {
-  if (owner) return Date.now() - Date.parse(owner.since) > longestMs || !(await isAlive(owner))
-  const { mtimeMs } = await stat(file)
-  return Date.now() - mtimeMs > unfinishedLockMs
+async function isDead(file: string, { owner }: Holder): Promise<boolean> {
+  const alive = owner && (await isAlive(owner))
+  if (alive !== undefined) return !alive
+  return (await silenceMs(file)) > (owner ? deadAfterMs : unfinishedLockMs)
 }
 
-function held(dir: string, file: string, { owner }: Holder): RowbackError {
+/**
+ * How long ago a lock was written to, by the clock of its file system, which may be another machine's. That clock may
+ * have been set back since: a time in the future is as good as one in the past.
+ */
+async function silenceMs(file: string): Promise<number> {
+  const probe = `${file}.new-${randomBytes(4).toString('hex')}`
+  try {
+    await writeFile(probe, 'x', { flag: 'wx', mode: 0o600 })
+    const [now, then] = await Promise.all([stat(probe), stat(file).catch(() => undefined)])
+    return then ? Math.abs(now.mtimeMs - then.mtimeMs) : 0
+  } finally {
+    await rm(probe, { force: true })
+  }
+}
+
+function held(dir: string, file: string, { owner }: Holder, waitMs: number): RowbackError {
+  const waited = waitMs > 0 ? `, and was waited for ${waitMs / 1000} s` : ''
   if (!owner)
-    return new RowbackError('repository', `lock ${dir}: another backup is just starting`, {
-      hint: `cat ${file}`,
+    return new RowbackError('repository', `lock ${dir}: another backup is just starting${waited}`, {
+      hint: 'run the backup again',
     })
   const isHere = owner.host === hostname()
   const where = isHere ? '' : ` on ${owner.host}`
+  const minutes = deadAfterMs / 60_000
   return new RowbackError(
     'repository',
-    `lock ${dir}: a backup by process ${owner.pid}${where} is running since ${owner.since}`,
+    `lock ${dir}: a backup by process ${owner.pid}${where} is running since ${owner.since}${waited}`,
     {
-      hint: isHere ? `ps -p ${owner.pid}` : `if none is running on ${owner.host} any more: rm ${file}`,
+      hint: isHere
+        ? `ps -p ${owner.pid}`
+        : `if it has died there, run this again ${minutes} minutes later: ${file} is taken over then`,
     },
   )
 }

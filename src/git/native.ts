@@ -1,7 +1,7 @@
 /** The `Store` of the git binary. Each job is a module of its own; this is where they meet. */
 
 import { RowbackError } from '../errors.ts'
-import { branchTip, resolveRevision, setRef } from './branch.ts'
+import { branchTip, deleteRef, listRefs, resolveRevision, setRef } from './branch.ts'
 import { ByteReader } from './byte-reader.ts'
 import { CatFile } from './cat-file.ts'
 import { type Commit, parseCommit } from './commit.ts'
@@ -88,6 +88,14 @@ export class NativeStore implements Store {
 
   setRef(ref: string, oid: string): Promise<void> {
     return setRef(this, ref, oid)
+  }
+
+  refs(folder: string): Promise<Map<string, string>> {
+    return listRefs(this, folder)
+  }
+
+  deleteRef(ref: string): Promise<void> {
+    return deleteRef(this, ref)
   }
 
   close(): Promise<void> {

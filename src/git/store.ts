@@ -52,6 +52,10 @@ export interface Store {
   setConfig(key: string, value: string): Promise<void>
   /** Points a ref, given by its full name and not the branch, at a commit, wherever it pointed before. */
   setRef(ref: string, oid: string): Promise<void>
+  /** The refs below a folder such as `refs/rowback/safety/`, by full name, with what they point at. */
+  refs(folder: string): Promise<Map<string, string>>
+  /** Removes a ref that is not the branch; nothing happens where there is none. */
+  deleteRef(ref: string): Promise<void>
   /** Ends what the store runs in the background. */
   close(): Promise<void>
 }
@@ -60,6 +64,8 @@ export interface Store {
 export interface NewCommit {
   /** The commit the branch must still point at; without it the branch must not exist. */
   parent?: string | undefined
+  /** A full name of a ref that is pointed at the commit; the branch then stays where it is, wherever that is. */
+  ref?: string | undefined
   add: readonly TreeEntry[]
   remove: readonly string[]
   message: string
@@ -84,7 +90,7 @@ export interface Writer {
   /** A blob of this session or of the repository. Throws RowbackError('repository') if it is missing. */
   readBlob(oid: string): Promise<Buffer>
   /**
-   * Writes the commit, moves the branch from `parent` to it, and returns its id. The session is over. In between,
+   * Writes the commit, moves the branch from `parent` to it (or sets `ref`), and returns its id. The session is over. In between,
    * `accept` may read the commit from the store; what it throws is thrown, and the branch stays where it is.
    */
   commit(commit: NewCommit, accept?: (oid: string) => Promise<void>): Promise<string>

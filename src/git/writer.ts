@@ -54,7 +54,7 @@ export class NativeWriter implements Writer {
 
   async commit(commit: NewCommit, accept?: (oid: string) => Promise<void>): Promise<string> {
     const oid = await this.#inOrder(async () => {
-      await this.#expectTip(commit.parent)
+      if (commit.ref === undefined) await this.#expectTip(commit.parent)
       const session = await this.#openSession()
       await this.#blobs?.finish()
       const written = await importCommit(session, commit)
@@ -64,7 +64,8 @@ export class NativeWriter implements Writer {
       return written
     })
     await accept?.(oid)
-    await moveBranch(this.#store, oid, commit)
+    if (commit.ref === undefined) await moveBranch(this.#store, oid, commit)
+    else await this.#store.setRef(commit.ref, oid)
     return oid
   }
 

@@ -731,7 +731,7 @@ describe('a command that is not understood is refused:', () => {
 
   test('flags whose values or company make no sense.', async () => {
     const place = await scene()
-    const needs = 'restore latest: it needs --to DIR, or --file PATH and --output FILE'
+    const needs = 'restore latest: it needs --to DIR, --file PATH and --output FILE, or --in-place'
     const repo = ['--repo', 'repo.git']
     const cases: [string[], string | RegExp][] = [
       [['log', ...repo, '-n', '0'], 'read -n "0": it is no count of commits'],
@@ -753,6 +753,8 @@ describe('a command that is not understood is refused:', () => {
       [['restore', 'latest', ...repo, '--to', 'out', '--file', 'app.db'], needs],
       [['restore', 'latest', ...repo, '--file', 'app.db'], needs],
       [['restore', 'latest', ...repo, '--output', 'out'], needs],
+      [['restore', 'latest', ...repo, '--in-place', '--to', 'out'], needs],
+      [['restore', 'latest', ...repo, '--to', 'out', '--force'], needs],
       [['push', ...repo], 'push repo.git: no remote is known'],
     ]
     for (const [args, text] of cases) await expectRefusal(place, args, message(text))

@@ -34,6 +34,7 @@ describe('parseSettings', () => {
       hook: true,
       upkeep: 'auto',
       busyTimeoutMs: 10_000,
+      lockTimeoutMs: 0,
     }
     for (const text of ['', '\n# nothing yet\n', '---\n', '{}', '\ufeff']) {
       expect(parseSettings(text, file)).toEqual(defaults)
@@ -59,6 +60,7 @@ verify: always
 hook: false
 upkeep: never
 busy-timeout: 2.5
+lock-timeout: 600
 `
     expect(parseSettings(text, file)).toEqual({
       source: '/etc/rowback/data',
@@ -75,6 +77,7 @@ busy-timeout: 2.5
       hook: false,
       upkeep: 'never',
       busyTimeoutMs: 2500,
+      lockTimeoutMs: 600_000,
     })
   })
 

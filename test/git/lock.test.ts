@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { lockRepository } from '../../src/git/lock.ts'
 import type { Store } from '../../src/git/store.ts'
 import { makeWorkDir } from '../../src/git/work-dir.ts'
@@ -71,13 +72,117 @@ test('a process id that was given out again does not keep a lock alive', async (
   expect(result).toBe(existsSync('/proc/self/stat') ? 'taken' : 'held')
 })
 
-test('the lock of another host is never taken over', async () => {
-  const { store, file } = await lockedBy({ pid: deadPid(), host: 'elsewhere', since })
+test.each([
+  ['another host', { host: 'elsewhere' }, ' on elsewhere'],
+  ['another container', { host: hostname(), space: 'pid:[1]' }, ''],
+])('the lock of %s is taken over when it has been silent for five minutes', async (_, other, where) => {
+  const { store, file } = await lockedBy({ pid: deadPid(), since, ...other })
+  await utimes(file, new Date(), new Date(Date.now() - 200_000))
   await expect(lockRepository(store.dir)).rejects.toMatchObject({
     message: expect.stringMatching(
-      /a backup by process \d+ on elsewhere is running since 2024-01-01T00:00:00.000Z$/,
+      `a backup by process \\d+${where} is running since 2024-01-01T00:00:00.000Z$`,
     ),
-    hint: expect.stringContaining(`rm ${file}`),
+    hint: where === '' ? expect.stringMatching(/^ps -p/) : expect.stringContaining('5 minutes later'),
+  })
+  // A clock that was set back gives times in the future.
+  for (const silent of [-400_000, 400_000]) {
+    await writeFile(file, JSON.stringify({ pid: deadPid(), since, ...other }))
+    await utimes(file, new Date(), new Date(Date.now() + silent))
+    await (await lockRepository(store.dir))()
+  }
+  expect(await readdir(join(store.gitDir, 'rowback'))).toEqual([])
+})
+
+test('an owner gives signs of life while it has the lock, and only then', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const store = await testStore()
+  const release = await lockRepository(store.dir)
+  const file = join(store.gitDir, 'rowback', 'lock')
+  const text = await readFile(file, 'utf8')
+  await utimes(file, new Date(0), new Date(0))
+  vi.advanceTimersByTime(20_000)
+  await vi.waitFor(async () => expect((await stat(file)).mtimeMs).toBeGreaterThan(0))
+  expect(await readFile(file, 'utf8')).toBe(text)
+  await release()
+  vi.advanceTimersByTime(20_000)
+  expect(await readdir(join(store.gitDir, 'rowback'))).toEqual([])
+})
+
+test('whoever lost the lock to another does not take it away', async () => {
+  const store = await testStore()
+  const release = await lockRepository(store.dir)
+  const file = join(store.gitDir, 'rowback', 'lock')
+  await rm(file)
+  await writeFile(file, 'of another')
+  await release()
+  expect(await readFile(file, 'utf8')).toBe('of another')
+})
+
+test('a lock is waited for as long as one is told to', async () => {
+  const store = await testStore()
+  const release = await lockRepository(store.dir)
+  await expect(lockRepository(store.dir, { waitMs: 300 })).rejects.toMatchObject({
+    code: 'repository',
+    message: expect.stringMatching(/ is running since \S+, and was waited for 0\.3 s$/),
+  })
+  const waiting = lockRepository(store.dir, { waitMs: 60_000 })
+  await release()
+  await (await waiting)()
+})
+
+describe("git's own locks", () => {
+  const locks = [
+    'index.lock',
+    'HEAD.lock',
+    'config.lock',
+    'packed-refs.lock',
+    'refs/heads/main.lock',
+    'refs/rowback/safety/1.lock',
+    'objects/maintenance.lock',
+    'objects/info/commit-graphs.lock',
+  ]
+
+  async function withLocks(): Promise<{ store: Store; left(): string[] }> {
+    const store = await testStore()
+    for (const path of locks) {
+      await mkdir(dirname(join(store.gitDir, path)), { recursive: true })
+      await writeFile(join(store.gitDir, path), '')
+    }
+    return { store, left: () => locks.filter((path) => existsSync(join(store.gitDir, path))) }
+  }
+
+  test('go where their owners are dead, however young they are', async (context) => {
+    if (process.platform !== 'linux') return context.skip('it needs /proc')
+    const { store, left } = await withLocks()
+    await writeFile(join(store.gitDir, 'gc.pid'), `${deadPid()} ${hostname()}`)
+    await utimes(join(store.gitDir, 'index.lock'), new Date(0), new Date(0))
+    // Of the future, as after a clock was set back.
+    await utimes(join(store.gitDir, 'HEAD.lock'), new Date(), new Date(Date.now() + 7_000_000))
+    await (await lockRepository(store.dir))()
+    expect(left()).toEqual([])
+    expect(existsSync(join(store.gitDir, 'gc.pid'))).toBe(false)
+  })
+
+  test('stay while a git is at work in the repository, or a process has one open', async (context) => {
+    if (process.platform !== 'linux') return context.skip('it needs /proc')
+    const { store, left } = await withLocks()
+    await writeFile(join(store.gitDir, 'gc.pid'), `${process.pid} ${hostname()}`)
+    const busy = [
+      spawn('git', ['hash-object', '--stdin'], { cwd: store.gitDir }),
+      spawn('sh', ['-c', 'exec 9>packed-refs.lock; echo ready; read line'], { cwd: store.gitDir }),
+    ]
+    for (const child of busy) {
+      onTestFinished(() => void child.kill('SIGKILL'))
+      if (child === busy[1]) await once(child.stdout, 'data')
+      await (await lockRepository(store.dir))()
+      expect(left()).toEqual(locks)
+      child.stdin.end('\n')
+      await once(child, 'exit')
+    }
+    await (await lockRepository(store.dir))()
+    expect(left()).toEqual([])
+    expect(existsSync(join(store.gitDir, 'gc.pid'))).toBe(true)
   })
 })
 

@@ -1,0 +1,83 @@
+/** Finds objects of a repository that are damaged or missing: each is read and hashed by git itself (git-fsck(1)). */
+
+import { RowbackError } from '../errors.ts'
+import { git } from './run.ts'
+
+export interface Damage {
+  /** Ids of objects, as far as git could tell which. */
+  objects: string[]
+  /** Names of packs, as `pack-<digits>`. */
+  packs: string[]
+  /** Files of objects, relative to the git directory. */
+  loose: string[]
+  /** What git says, a line each. */
+  lines: string[]
+}
+
+/** What is damaged in the objects of a git directory, indexes of packs included; undefined if nothing is. */
+export async function findDamage(gitDir: string): Promise<Damage | undefined> {
+  const args = ['fsck', '--full', '--no-dangling', '--no-progress', '--no-reflogs']
+  const checked = await git(gitDir, args)
+  if (checked.code === 0) return undefined
+  const lines = `${checked.stdout}\n${checked.stderr}`.split('\n').map((line) => line.trim())
+  const problems = [...new Set(lines.filter((line) => isProblem.test(line)))]
+  const text = problems.join('\n')
+  const loose = matches(text, /objects\/([0-9a-f]{2}\/[0-9a-f]{38})\b/g)
+  const named = matches(text, /(?<!pack-|[0-9a-f])([0-9a-f]{40})(?![0-9a-f])/g)
+  return {
+    objects: [...new Set([...named, ...loose.map((path) => path.replace('/', ''))])],
+    packs: matches(text, /\b(pack-[0-9a-f]{40})\b/g),
+    loose: [...new Set([...loose, ...named.map((oid) => `${oid.slice(0, 2)}/${oid.slice(2)}`)])].map(
+      (path) => `objects/${path}`,
+    ),
+    lines: problems,
+  }
+}
+
+/** A broken link begins at an object that is whole. */
+const isProblem = /^(?:error|fatal|missing)\b/
+
+function matches(text: string, pattern: RegExp): string[] {
+  return [...new Set([...text.matchAll(pattern)].map(([, found]) => found as string))]
+}
+
+/** Where the history of a branch has these files: paths by id, as far as its trees can be read. */
+export async function pathsOf(
+  gitDir: string,
+  branch: string,
+  oids: readonly string[],
+): Promise<Map<string, string>> {
+  const form = ['--raw', '--no-abbrev', '--no-renames', '--root', '-r', '-z', '--format=']
+  const listed = await git(gitDir, ['log', ...form, `refs/heads/${branch}`, '--'])
+  const wanted = new Set(oids)
+  // Of each change: `:<mode> <mode> <old id> <new id> <kind>`, NUL, the path, NUL.
+  const changes = listed.stdout.toString().matchAll(/:\d+ \d+ ([0-9a-f]+) ([0-9a-f]+) \w\0([^\0]+)/g)
+  return new Map(
+    [...changes]
+      .flatMap(([, old = '', now = '', path = '']): [string, string][] => [
+        [old, path],
+        [now, path],
+      ])
+      .filter(([oid]) => wanted.has(oid)),
+  )
+}
+
+/** The error that names what is damaged. */
+export function damageError(
+  dir: string,
+  { objects, lines }: Damage,
+  paths: ReadonlyMap<string, string>,
+  { remedy, hint }: { remedy: string; hint: string },
+): RowbackError {
+  const named = objects.map((oid) => (paths.has(oid) ? `${oid} (${paths.get(oid)})` : oid))
+  const shown = (named.length > 0 ? named : lines).slice(0, mostShown)
+  const more = Math.max(named.length, shown.length) - shown.length
+  const rest = more > 0 ? [`and ${more} more`] : []
+  return new RowbackError(
+    'repository',
+    `verify ${dir}: objects are damaged or missing, ${remedy}${[...shown, ...rest].map((line) => `\n  ${line}`).join('')}`,
+    { hint, result: { damage: { objects, lines } } },
+  )
+}
+
+const mostShown = 20

@@ -1,0 +1,125 @@
+/**
+ * Removes the lock files that killed git processes have left (gitrepository-layout(5), git-gc(1)). They name no owner, so the
+ * processes of this machine are asked: whoever may be at work in the repository keeps all of them.
+ */
+
+import { readdir, readFile, readlink, realpath, rm, stat, statfs } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join, sep } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { hasErrno } from '../errors.ts'
+
+/** So long a program that is not git's own may hold a lock without its file being open. */
+const settleMs = 2_000
+
+/** Where processes cannot be seen, or the repository may be in use from another machine. */
+const oldMs = 3_600_000
+
+/** File systems of other machines, and FUSE, which may be one: statfs(2). */
+const networkTypes = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x517b, 0x65735546, 0x01021997, 0x00c36400])
+
+/** Removes what is stale. For the holder of the repository's lock. */
+export async function removeStaleLocks(dir: string): Promise<void> {
+  const gitDir = await realpath(dir)
+  const found = await lockFiles(gitDir)
+  if (found.length === 0) return
+  const isOwn = process.platform === 'linux' && !networkTypes.has((await statfs(gitDir)).type)
+  if (!isOwn) return removeOlder(found, oldMs)
+  if (await somebodyWorksIn(gitDir, found)) return
+  await removeOlder(found, settleMs)
+  const young = await lockFiles(gitDir)
+  if (young.length === 0) return
+  await sleep(settleMs)
+  if (!(await somebodyWorksIn(gitDir, young))) await removeOlder(young, 0)
+}
+
+interface LockFile {
+  path: string
+  identity: string
+  /** A clock that was set back gives a lock of the future: that is as old as one of the past. */
+  ageMs: number
+}
+
+async function lockFiles(gitDir: string): Promise<LockFile[]> {
+  const folders = ['', 'objects', join('objects', 'info'), join('objects', 'pack')]
+  const near = await Promise.all(folders.map((folder) => namesIn(join(gitDir, folder))))
+  const refs = await readdir(join(gitDir, 'refs'), { recursive: true }).catch(() => [])
+  const paths = [
+    ...near.flatMap((names, index) => names.map((name) => join(folders[index] as string, name))),
+    ...refs.map((name) => join('refs', name)),
+  ].filter((path) => path.endsWith('.lock'))
+  const files = await Promise.all(paths.map((path) => lockFile(join(gitDir, path))))
+  const gc = await staleGc(join(gitDir, 'gc.pid'))
+  return [...files, gc].filter((file) => file !== undefined)
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch(() => [])
+}
+
+async function lockFile(path: string): Promise<LockFile | undefined> {
+  try {
+    const stats = await stat(path)
+    if (!stats.isFile()) return undefined
+    const { dev, ino, mtimeMs } = stats
+    return { path, identity: `${dev}:${ino}:${mtimeMs}`, ageMs: Math.abs(Date.now() - mtimeMs) }
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/** `gc.pid` names its owner: process id and host. */
+async function staleGc(path: string): Promise<LockFile | undefined> {
+  const [pid, host] = (await readFile(path, 'utf8').catch(() => '')).trim().split(' ')
+  if (host !== hostname() || !/^\d+$/.test(pid ?? '')) return undefined
+  try {
+    process.kill(Number(pid), 0)
+    return undefined
+  } catch (error) {
+    return hasErrno(error, 'ESRCH') ? lockFile(path) : undefined
+  }
+}
+
+/** A lock of the same name that somebody has taken since stays. */
+async function removeOlder(locks: readonly LockFile[], limitMs: number): Promise<void> {
+  for (const { path, identity, ageMs } of locks) {
+    if (ageMs >= limitMs && (await lockFile(path))?.identity === identity) await rm(path, { force: true })
+  }
+}
+
+/** Whether a process has one of the locks open, or is a git that may be at work in the repository. */
+async function somebodyWorksIn(gitDir: string, locks: readonly LockFile[]): Promise<boolean> {
+  const paths = new Set(locks.map(({ path }) => path))
+  const pids = (await namesIn('/proc')).filter((name) => /^\d+$/.test(name))
+  for (const pid of pids) {
+    if (Number(pid) === process.pid) continue
+    if (await holdsOpen(pid, paths)) return true
+    if ((await isGit(pid)) && (await isIn(pid, gitDir))) return true
+  }
+  return false
+}
+
+async function holdsOpen(pid: string, paths: ReadonlySet<string>): Promise<boolean> {
+  const folder = `/proc/${pid}/fd`
+  const targets = (await namesIn(folder)).map((name) => readlink(join(folder, name)).catch(() => ''))
+  return (await Promise.all(targets)).some((target) => paths.has(target))
+}
+
+/** A `git cat-file` only reads: each Rowback that is looking at the repository has one. */
+async function isGit(pid: string): Promise<boolean> {
+  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
+  const [program = ''] = words
+  return /(?:^|\/)git(?:-[a-z-]+)?$/.test(program) && !words.includes('cat-file')
+}
+
+/** Whether a process works in a repository; one that this user may not look into may do so. */
+async function isIn(pid: string, gitDir: string): Promise<boolean> {
+  try {
+    const folder = await readlink(`/proc/${pid}/cwd`)
+    const top = gitDir.endsWith(`${sep}.git`) ? gitDir.slice(0, -5) : gitDir
+    return folder === top || folder.startsWith(top + sep)
+  } catch (error) {
+    return hasErrno(error, 'EACCES', 'EPERM')
+  }
+}

@@ -1,0 +1,112 @@
+/** The source that a repository holds the backups of, as a restore in place sees it: what it may touch, and what is there. */
+
+import { lstatSync } from 'node:fs'
+import { realpath, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { isDatabaseFile } from '../assets/database-file.ts'
+import { globs } from '../assets/glob.ts'
+import { comparePaths } from '../assets/paths.ts'
+import { type AssetFile, scanSource } from '../assets/scan.ts'
+import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import type { Store } from '../git/store.ts'
+import { sourceKey } from '../repository.ts'
+import { stagingGlob } from '../source.ts'
+
+export interface AssetRules {
+  include: string[]
+  exclude: string[]
+}
+
+export interface LiveSource {
+  kind: 'file' | 'directory'
+  /** As the repository names it; absolute. */
+  path: string
+  /** The real directory that all paths are relative to. */
+  root: string
+  /** The real name of a source that is one file. */
+  file: string | undefined
+  /** Whether a backup with these settings reads what is at a path; all else is never touched. */
+  covers(path: string, isDatabase: boolean): boolean
+  /** The databases and assets that are there. */
+  present(): Promise<Present>
+}
+
+export interface Present {
+  /** Paths below the root. */
+  databases: string[]
+  assets: AssetFile[]
+}
+
+/** Finds the source of a repository. Throws a `usage` error where it names none, a `target` error where it is missing. */
+export async function liveSource(store: Store, rules: AssetRules): Promise<LiveSource> {
+  const path = await store.config(sourceKey)
+  if (path === undefined)
+    throw new RowbackError(
+      'usage',
+      `restore in place: ${store.dir} does not name the source of its backups`,
+      {
+        hint: 'rowback restore REV --to DIR',
+      },
+    )
+  const real = await realPath(path)
+  if (!(await stat(real)).isDirectory()) return fileSource(path, real)
+  return directorySource(path, real, rules, store)
+}
+
+async function realPath(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    const cause = hasErrno(error, 'ENOENT') ? 'it does not exist' : errorText(error)
+    throw new RowbackError('target', `restore in place of ${path}: ${cause}; nothing was written`, {
+      hint: 'rowback restore REV --to DIR',
+      cause: error,
+    })
+  }
+}
+
+function fileSource(path: string, real: string): LiveSource {
+  const [root, name] = [dirname(real), basename(real)]
+  const own = [name, ...databaseFiles(name)]
+  const present = async (): Promise<Present> =>
+    isDatabaseFile(real)
+      ? { databases: [name], assets: [] }
+      : { databases: [], assets: rawFiles(root, [name]) }
+  return { kind: 'file', path, root, file: name, covers: (found) => own.includes(found), present }
+}
+
+function directorySource(path: string, root: string, rules: AssetRules, store: Store): LiveSource {
+  const exclude = [...rules.exclude, stagingGlob]
+  const [isIncluded, isExcluded] = [globs(rules.include), globs(exclude)]
+  const covers = (found: string, isDatabase: boolean): boolean => {
+    const folders = foldersAbove(found)
+    if (isExcluded(found, false) || folders.some((folder) => isExcluded(folder, true))) return false
+    return isDatabase || isIncluded(found, false) || folders.some((folder) => isIncluded(folder, true))
+  }
+  const present = (): Promise<Present> =>
+    scanSource(root, { ...rules, exclude, skip: [resolve(store.dir), store.gitDir] })
+  return { kind: 'directory', path, root, file: undefined, covers, present }
+}
+
+/** The directories that a path is in, the outermost first. */
+export function foldersAbove(path: string): string[] {
+  const parts = path.split('/')
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'))
+}
+
+/** What SQLite looks for beside a database. */
+export function databaseFiles(path: string): string[] {
+  return ['-wal', '-shm', '-journal'].map((ending) => path + ending)
+}
+
+/** The bytes of databases with their WALs and journals as assets: what is kept of one that no dump can be made of. */
+export function rawFiles(root: string, databases: readonly string[]): AssetFile[] {
+  const paths = databases.flatMap((path) => [path, `${path}-wal`, `${path}-journal`])
+  const files = paths.flatMap((path): AssetFile[] => {
+    const stats = lstatSync(join(root, path), { bigint: true, throwIfNoEntry: false })
+    if (!stats?.isFile()) return []
+    const { size, mode, mtimeNs } = stats
+    return [{ path, kind: 'file', size: Number(size), mode: Number(mode) & 0o777, mtimeNs }]
+  })
+  return files.sort((a, b) => comparePaths(a.path, b.path))
+}

@@ -1,0 +1,131 @@
+/** Safety commits: what a source held before a restore in place, each on a ref of its own that nothing but a user removes. */
+
+import { join } from 'node:path'
+import type { AssetEntry } from '../assets/manifest.ts'
+import { comparePaths } from '../assets/paths.ts'
+import type { BackupOptions } from '../backup.ts'
+import { commitTree } from '../commit-new.ts'
+import { readAssetEntries, readCommitTree } from '../commit-tree.ts'
+import { pathPart } from '../dump/names.ts'
+import { errorText, RowbackError } from '../errors.ts'
+import type { Store } from '../git/store.ts'
+import type { Phases } from '../progress.ts'
+import { fileDatabaseName, type Source, sourceName } from '../source.ts'
+import { sqliteCode } from '../sqlite/source-error.ts'
+import { verifyCommit } from '../verify.ts'
+import { type LiveSource, type Present, rawFiles } from './live-source.ts'
+
+/** Safety commits are numbered below it: the clock may be set back. */
+const folder = 'refs/rowback/safety/'
+
+export interface Safety {
+  ref: string
+  commit: string
+}
+
+/** The safety commits of a repository, the latest first. */
+export async function safetyCommits(store: Store): Promise<Safety[]> {
+  const refs = [...(await store.refs(folder))].filter(([ref]) => /\/\d+$/.test(ref))
+  return refs.map(([ref, commit]) => ({ ref, commit })).sort((a, b) => numberOf(b.ref) - numberOf(a.ref))
+}
+
+function numberOf(ref: string): number {
+  return Number(ref.slice(folder.length))
+}
+
+/** The ref of the next safety commit. */
+export async function nextSafetyRef(store: Store): Promise<string> {
+  const [latest] = await safetyCommits(store)
+  return `${folder}${latest === undefined ? 1 : numberOf(latest.ref) + 1}`
+}
+
+/** How backups of the source are made. */
+export type SafetyOptions = Pick<
+  BackupOptions,
+  'name' | 'fullText' | 'extensions' | 'author' | 'busyTimeoutMs' | 'onProgress'
+>
+
+export interface SafetyCommit extends Safety {
+  assets: AssetEntry[]
+  warnings: string[]
+}
+
+/**
+ * Commits all that a source holds, rows of excluded tables too, proves the commit, and points `ref` at it; the branch does
+ * not move. Of databases that cannot be dumped, as they are damaged, the bytes are kept. Throws RowbackError where the
+ * source is locked or its files cannot be read.
+ */
+export async function commitSafety(
+  store: Store,
+  live: LiveSource,
+  present: Present,
+  ref: string,
+  options: SafetyOptions,
+  phases: Phases,
+): Promise<SafetyCommit> {
+  const warnings: string[] = []
+  const raw = rawSource(live, present)
+  const source = wholeSource(live, present) ?? raw
+  const commit = await commitProved(store, source, ref, options, phases).catch(async (error: unknown) => {
+    if (source === raw || !isUndumpable(error)) throw error
+    warnings.push(`keep the bytes of ${live.path} as they are: ${errorText(error)}`)
+    return commitProved(store, raw, ref, options, phases)
+  })
+  return { ref, commit, assets: await readAssetEntries(store, await readCommitTree(store, commit)), warnings }
+}
+
+async function commitProved(
+  store: Store,
+  source: Source,
+  ref: string,
+  options: SafetyOptions,
+  phases: Phases,
+): Promise<string> {
+  const { latest, verified } = await commitTree(
+    store,
+    source,
+    {
+      ...options,
+      source: source.path,
+      repository: store.dir,
+      name: `${options.name ?? sourceName(source.path)} before a restore in place`,
+      verify: 'always',
+      known: undefined,
+      parent: await store.tip(),
+      ref,
+    },
+    phases,
+  ).then(({ committed }) => ({ latest: committed.latest, verified: committed.verified }))
+  // A tree that the branch has already may be one that nobody has proved.
+  if (!verified) await verifyCommit(store, latest, { ...options, unlessProved: true })
+  await store.setRef(ref, latest)
+  return latest
+}
+
+/** The source as a backup reads it; undefined for a file that does not even look like a database. */
+function wholeSource({ kind, path, root }: LiveSource, present: Present): Source | undefined {
+  if (kind === 'directory') {
+    const databases = present.databases.map((found) => ({
+      name: pathPart(found),
+      path: found,
+      file: join(root, found),
+    }))
+    return { kind, path: root, databases, assets: present.assets, warnings: [] }
+  }
+  const [name] = present.databases
+  if (name === undefined) return undefined
+  const database = { name: fileDatabaseName, path: name, file: join(root, name) }
+  return { kind, path, databases: [database], assets: [], warnings: [] }
+}
+
+/** The source as files only. */
+function rawSource({ root }: LiveSource, { databases, assets }: Present): Source {
+  const files = [...assets, ...rawFiles(root, databases)].sort((a, b) => comparePaths(a.path, b.path))
+  return { kind: 'directory', path: root, databases: [], assets: files, warnings: [] }
+}
+
+/** Whether a dump failed for what the source holds, in contrast to a lock on it or a fault of the repository. */
+function isUndumpable(error: unknown): boolean {
+  if (!(error instanceof RowbackError) || sqliteCode(error).startsWith('SQLITE_BUSY')) return false
+  return error.code === 'source' || error.code === 'dump' || error.code === 'difference'
+}

@@ -1,0 +1,143 @@
+/** Makes what a restore in place puts into a source, in a folder of its own on the same file system. */
+
+import { constants, type Stats } from 'node:fs'
+import { chmod, lchown, lstat, mkdir, open, readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { AssetEntry } from '../assets/manifest.ts'
+import { shownPath } from '../assets/paths.ts'
+import { restoreAssets } from '../assets/restore.ts'
+import type { CommitTree } from '../commit-tree.ts'
+import { hasErrno, RowbackError } from '../errors.ts'
+import type { Store } from '../git/store.ts'
+import type { Phases } from '../progress.ts'
+import { replayJob } from '../replay-job.ts'
+import { withReplayProcess } from '../replay-process.ts'
+import { type Counts, copier, count, syncDirectory } from '../restore.ts'
+import type { Steps, Wanted } from './steps.ts'
+
+export interface Staging {
+  store: Store
+  tree: CommitTree
+  wanted: Wanted
+  /** The assets that are made; the others are there as they are wanted. */
+  made: AssetEntry[]
+  steps: Steps
+  root: string
+  /** The folder, which is there and empty. */
+  staging: string
+  extensions: readonly string[] | undefined
+}
+
+/**
+ * Makes all that is put, durable and with the owner of what it replaces; databases with its mode, too. Throws RowbackError
+ * where it cannot be made or could not be put; the source is as it was.
+ */
+export async function stage(job: Staging, phases: Phases): Promise<Counts> {
+  const { store, tree, wanted, made, staging, extensions } = job
+  const counts = { databases: wanted.databases.length, rows: 0, files: wanted.assets.length, bytes: 0 }
+  await refuseObstacles(job)
+  phases.begin('replay')
+  await withReplayProcess(async (process) => {
+    for (const { database, path } of wanted.databases) {
+      const file = join(staging, path)
+      await mkdir(dirname(file), { recursive: true })
+      await process.run(replayJob(store, tree, database, file, extensions), count(counts, phases))
+    }
+  })
+  phases.begin('assets')
+  await restoreAssets(staging, made, copier(store, tree))
+  for (const { path } of wanted.databases) await keepMode(job, path)
+  for (const { path } of job.steps.put) await keepOwner(job, path)
+  await syncFolders(staging)
+  return counts
+}
+
+async function keepMode({ root, staging }: Staging, path: string): Promise<void> {
+  const old = await lstatOrNone(join(root, path))
+  if (old?.isFile()) await chmod(join(staging, path), old.mode & 0o777)
+}
+
+/** The owner is that of what is replaced, which must be; else that of the directory, where this user may give it away. */
+async function keepOwner({ root, staging }: Staging, path: string): Promise<void> {
+  const old = await lstatOrNone(join(root, path))
+  const { uid, gid } = old ?? (await nearestFolder(root, path))
+  const file = join(staging, path)
+  const made = await lstat(file)
+  if (made.uid === uid && made.gid === gid) return
+  try {
+    await lchown(file, uid, gid)
+  } catch (error) {
+    if (old === undefined) return
+    throw new RowbackError(
+      'target',
+      `restore ${shownPath(path)}: it belongs to ${uid}:${gid}, and this user may not give it away`,
+      { hint: 'run it as root, or as the user of the application', cause: error },
+    )
+  }
+  if (made.isSymbolicLink()) return
+  await chmod(file, made.mode & 0o777)
+  await syncFile(file)
+}
+
+/** Its mode may not let this user open it; the owner is durable with the next sync of the file system then. */
+async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, constants.O_RDONLY).catch(() => undefined)
+  await handle?.sync()
+  await handle?.close()
+}
+
+/** Throws a `target` error for what no rename could replace, and for a file system that is not the staging's. */
+async function refuseObstacles({ root, staging, steps }: Staging): Promise<void> {
+  const { dev } = await lstat(staging)
+  const gone = new Set([...steps.remove, ...steps.removeFolders])
+  for (const { path } of steps.folders) {
+    const found = await lstatOrNone(join(root, path))
+    if (found && !found.isDirectory() && !gone.has(path)) throw obstacle(path, 'is in the way of a directory')
+  }
+  for (const { path } of steps.put) {
+    const found = await lstatOrNone(join(root, path))
+    if (found?.isDirectory() && !(await goesWhole(root, path, gone)))
+      throw obstacle(path, 'is a directory that holds what is not restored')
+    if (found && !found.isDirectory() && !found.isFile() && !found.isSymbolicLink())
+      throw obstacle(path, 'is no file')
+    if ((await nearestFolder(root, path)).dev !== dev) throw obstacle(path, 'is on another file system')
+  }
+}
+
+function obstacle(path: string, problem: string): RowbackError {
+  return new RowbackError('target', `restore ${shownPath(path)}: what is there ${problem}`, {
+    hint: 'rowback restore REV --to DIR',
+  })
+}
+
+/** Whether nothing of a directory stays. */
+async function goesWhole(root: string, path: string, gone: ReadonlySet<string>): Promise<boolean> {
+  if (!gone.has(path)) return false
+  for (const item of await readdir(join(root, path), { withFileTypes: true })) {
+    const inner = `${path}/${item.name}`
+    const goes = item.isDirectory() ? await goesWhole(root, inner, gone) : gone.has(inner)
+    if (!goes) return false
+  }
+  return true
+}
+
+async function nearestFolder(root: string, path: string): Promise<Stats> {
+  const folder = dirname(path)
+  const found = await lstatOrNone(join(root, folder))
+  return found?.isDirectory() || folder === '.' ? (found as Stats) : nearestFolder(root, folder)
+}
+
+async function lstatOrNone(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+async function syncFolders(folder: string): Promise<void> {
+  for (const item of await readdir(folder, { withFileTypes: true }))
+    if (item.isDirectory()) await syncFolders(join(folder, item.name))
+  await syncDirectory(folder)
+}

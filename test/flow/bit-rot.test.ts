@@ -1,0 +1,186 @@
+/** What a disk that loses bytes does to a repository: `verify` finds it, names it, and heals it from a remote. */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { backup } from '../../src/backup.ts'
+import { exitCodes } from '../../src/errors.ts'
+import { rowback, rowbackJson } from '../support/cli.ts'
+import { databaseFrom } from '../support/database.ts'
+import { bareRepository, git } from '../support/git.ts'
+import { tempDir } from '../support/temp.ts'
+
+interface Place {
+  dir: string
+  repository: string
+  remote: string
+}
+
+/** A repository whose first commit the remote has, and whose second one it lacks unless it is told. */
+async function place(isPushed: boolean): Promise<Place> {
+  const dir = tempDir()
+  const source = join(dir, 'data')
+  mkdirSync(source)
+  const database = databaseFrom(
+    `CREATE TABLE note(id INTEGER PRIMARY KEY, text);
+     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<4000)
+     INSERT INTO note SELECT i, hex(randomblob(30)) FROM n;`,
+    join(source, 'app.db'),
+  )
+  const [repository, remote] = [join(dir, 'repo.git'), bareRepository(join(dir, 'remote.git'))]
+  await backup({ source, repository, remote })
+  databaseFrom('UPDATE note SET text=1 WHERE id=7', database)
+  await backup({ source, repository, ...(isPushed ? { remote } : {}) })
+  return { dir, repository, remote }
+}
+
+/** The packs of a repository, the largest first. */
+function packs(repository: string): string[] {
+  const folder = join(repository, 'objects', 'pack')
+  const files = readdirSync(folder).filter((file) => file.endsWith('.pack'))
+  const paths = files.map((file) => join(folder, file))
+  return paths.sort((a, b) => readFileSync(b).length - readFileSync(a).length)
+}
+
+function flip(file: string, at: number): void {
+  const content = readFileSync(file)
+  const position = Math.floor(at * content.length)
+  content[position] = (content[position] as number) ^ 0x10
+  chmodSync(file, 0o644)
+  writeFileSync(file, content)
+}
+
+/** Takes all objects out of their packs. */
+function loosen(repository: string): string[] {
+  for (const pack of packs(repository)) {
+    const moved = join(repository, 'moved.pack')
+    renameSync(pack, moved)
+    rmSync(pack.replace(/pack$/, 'idx'))
+    execFileSync('git', ['unpack-objects', '-q'], { cwd: repository, input: readFileSync(moved) })
+    rmSync(moved)
+  }
+  return git(repository, ['rev-list', '--objects', '--no-object-names', 'main'])
+    .split('\n')
+    .map((oid) => join(repository, 'objects', oid.slice(0, 2), oid.slice(2)))
+}
+
+const damages: Record<string, (repository: string) => void> = {
+  'a byte in the middle of a pack': (repository) => flip(packs(repository)[0] as string, 0.5),
+  'a byte at the start of a pack': (repository) => flip(packs(repository)[0] as string, 0.001),
+  'the checksum of a pack': (repository) => flip(packs(repository)[0] as string, 0.9999),
+  'a byte of an index': (repository) => flip((packs(repository)[0] as string).replace(/pack$/, 'idx'), 0.9),
+  'the end of a pack': (repository) => truncateSync(packs(repository)[0] as string, 1000),
+  'a whole pack': (repository) => rmSync(packs(repository)[0] as string),
+  'the trees and the commit': (repository) => flip(packs(repository).at(-1) as string, 0.5),
+  'a byte of a loose object': (repository) => flip(loosen(repository).at(-1) as string, 0.5),
+  'the end of a loose object': (repository) => {
+    const file = loosen(repository).at(-1) as string
+    chmodSync(file, 0o644)
+    truncateSync(file, 10)
+  },
+  'a loose object': (repository) => rmSync(loosen(repository).at(-1) as string),
+  'the commit as a loose object': (repository) => flip(loosen(repository)[0] as string, 0.5),
+}
+
+describe('verify heals from the remote', () => {
+  for (const [what, damage] of Object.entries(damages))
+    test(`${what}.`, async () => {
+      const { repository } = await place(true)
+      damage(repository)
+      expect(spawnSync('git', ['fsck', '--full'], { cwd: repository }).status).not.toBe(0)
+      const { code, stdout, stderr } = await rowback(['verify', '--repo', repository])
+      expect({ code, stdout, stderr }).toEqual({
+        code: 0,
+        stdout: expect.stringContaining(' is proved: '),
+        stderr: expect.stringMatching(
+          /^rowback: \d+ objects? were damaged or missing, and came back from \S+remote\.git: [0-9a-f ]*\n$/,
+        ),
+      })
+      expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
+      expect(existsSync(join(repository, 'rowback', 'damaged'))).toBe(false)
+      expect(await rowbackJson(['verify', '--all', '--repo', repository])).toMatchObject({
+        commits: 2,
+        failures: [],
+      })
+    })
+
+  test('and keeps what is intact and nowhere else: commits that were not pushed.', async () => {
+    const { repository } = await place(false)
+    git(repository, ['repack', '-a', '-d', '-q'])
+    const [pack] = packs(repository) as [string]
+    // The oldest content lies where the remote has it: only commit and chunk of the second backup are its own.
+    const shared = git(repository, ['rev-parse', 'main~1:README.md'])
+    const offset = Number(
+      execFileSync('git', ['show-index'], { input: readFileSync(pack.replace(/pack$/, 'idx')) })
+        .toString()
+        .split('\n')
+        .find((line) => line.includes(shared))
+        ?.split(' ')[0],
+    )
+    flip(pack, (offset + 20) / readFileSync(pack).length)
+    const { code, stderr } = await rowback(['verify', '--repo', repository])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(shared) })
+    expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
+  })
+})
+
+describe('verify names what nobody has', () => {
+  async function expectDamage(repository: string, args: string[], text: RegExp): Promise<void> {
+    const { code, stderr } = await rowback([...args, '--repo', repository])
+    expect({ code, stderr }).toEqual({ code: exitCodes.repository, stderr: expect.stringMatching(text) })
+  }
+
+  test('where there is no remote, with the path of the object, and leaves all as it is.', async () => {
+    const { repository } = await place(true)
+    git(repository, ['config', '--unset', 'rowback.remote'])
+    const readme = git(repository, ['rev-parse', 'main:README.md'])
+    loosen(repository)
+    const file = join(repository, 'objects', readme.slice(0, 2), readme.slice(2))
+    flip(file, 0.5)
+    const before = readFileSync(file)
+    await expectDamage(
+      repository,
+      ['verify'],
+      new RegExp(
+        `^rowback: verify \\S+: objects are damaged or missing, and no remote is known that could have them\n(?:.*\n)*  ${readme} \\(README\\.md\\)\n`,
+      ),
+    )
+    expect(readFileSync(file).equals(before)).toBe(true)
+  })
+
+  test('where the remote is away, and where it lacks them.', async () => {
+    const { dir, repository, remote } = await place(false)
+    loosen(repository)
+    const change = git(repository, ['diff-tree', '-r', 'main~1', 'main', '--', 'databases']).split('\n')[0]
+    const oid = change?.split(' ')[3] as string
+    rmSync(join(repository, 'objects', oid.slice(0, 2), oid.slice(2)))
+    renameSync(remote, join(dir, 'away.git'))
+    await expectDamage(
+      repository,
+      ['verify'],
+      new RegExp(`and the remote cannot be asked: fetch from .*\n  ${oid} \\(databases/`),
+    )
+    renameSync(join(dir, 'away.git'), remote)
+    await expectDamage(
+      repository,
+      ['verify', 'main~1'],
+      new RegExp(`and \\S+ does not have them; the damaged files are in \\S+\n  ${oid} \\(databases/`),
+    )
+    const all = await rowback(['verify', '--all', '--repo', repository])
+    expect({ code: all.code, stderr: all.stderr }).toEqual({
+      code: exitCodes.difference,
+      stderr: expect.stringContaining('1 of 2 commits does not restore'),
+    })
+  })
+})
