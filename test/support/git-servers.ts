@@ -101,9 +101,9 @@ export interface SshServer {
 
 /**
  * sshd for the user who runs the tests. Without Debian's openssh-server it says so and returns undefined; in CI, where
- * every test must run, it throws.
+ * every test must run, it throws. `keyOptions` stand before the key of the client (sshd(8), AUTHORIZED_KEYS).
  */
-export async function sshServer(): Promise<SshServer | undefined> {
+export async function sshServer(keyOptions = ''): Promise<SshServer | undefined> {
   const program = '/usr/sbin/sshd'
   if (!existsSync(program)) {
     if (process.env.CI) throw new Error(`the tests over ssh need ${program}`)
@@ -114,7 +114,8 @@ export async function sshServer(): Promise<SshServer | undefined> {
   const [hostKey, key] = [join(dir, 'host_key'), join(dir, 'key')]
   for (const file of [hostKey, key])
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', file])
-  writeFileSync(join(dir, 'authorized_keys'), readFileSync(`${key}.pub`), { mode: 0o600 })
+  const line = `${keyOptions} ${readFileSync(`${key}.pub`, 'utf8')}`.trimStart()
+  writeFileSync(join(dir, 'authorized_keys'), line, { mode: 0o600 })
   const port = await freePort()
   // Run by root it needs an empty folder for the part of it that talks to strangers.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
