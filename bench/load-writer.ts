@@ -27,9 +27,11 @@ let latencies: number[] = []
 let isOver = false
 
 process.on('message', (order: 'report' | 'end') => {
-  process.send?.(latencies)
-  latencies = []
   isOver = order === 'end'
+  process.send?.(latencies, () => {
+    if (isOver) process.disconnect()
+  })
+  latencies = []
 })
 
 const startedAt = performance.now()
@@ -44,4 +46,3 @@ for (let turn = 0; !isOver; ) {
   await sleep(1)
 }
 db.close()
-process.disconnect?.()

@@ -7,7 +7,7 @@ import type { Settings } from './config/settings.ts'
 import { RowbackError } from './errors.ts'
 import type { Identity } from './git/commit.ts'
 import { lockRepository } from './git/lock.ts'
-import { checkRemoteUrl } from './git/remote-url.ts'
+import { checkRemoteUrl, type Remote } from './git/remote-url.ts'
 import type { RepackPlan } from './git/repack-plan.ts'
 import type { Store } from './git/store.ts'
 import { type OnProgress, Phases } from './progress.ts'
@@ -24,8 +24,10 @@ export interface BackupOptions {
   /** The git repository; it is made if it does not exist. */
   repository: string
   branch?: string | undefined
-  /** Where to push the commit; nothing is pushed without it. */
-  remote?: string | undefined
+  /** Where to push the commit, one after another; nothing is pushed without any. */
+  remotes?: readonly Remote[] | undefined
+  /** How often a fault of the network is tried again, 1, 2, 4 … seconds apart; 4 times without it. */
+  retries?: number | undefined
   /** The application in commit subjects; the source's name without it. */
   name?: string | undefined
   /** Globs of assets. */
@@ -74,7 +76,8 @@ export interface BackupResult {
   bytes: { total: number; written: number }
   warnings: string[]
   timesMs: Record<string, number>
-  push: PushResult | undefined
+  /** What the push to each remote did. */
+  pushes: PushResult[]
   /** What joining packs has come to; undefined where it was not due. */
   upkeep: UpkeepResult | undefined
 }
@@ -87,27 +90,29 @@ export interface BackupResult {
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const phases = new Phases(options.onProgress)
   phases.begin('scan')
-  const { repository, remote } = options
-  if (remote !== undefined) checkRemoteUrl(remote)
+  const { repository, remotes = [] } = options
+  for (const { url } of remotes) checkRemoteUrl(url)
   const { store, discard } = await openOrCreateStore(repository, options)
   try {
     const { pushed, plan, ...committed } = await commitAndPush({ store, discard }, options, phases)
     const kept = await upkeep(store, plan, phases)
     if (pushed.status === 'rejected') throw pushed.reason
-    return { ...committed, push: pushed.value, upkeep: kept, timesMs: phases.timesMs }
+    return { ...committed, pushes: pushed.value, upkeep: kept, timesMs: phases.timesMs }
   } finally {
     await store.close()
   }
 }
 
 /** Loads what pushes where there is a remote: it takes longer than a backup of what nobody has written to. */
-async function pushTo(store: Store, remote: string, options: BackupOptions): Promise<PushResult> {
+async function push(store: Store, options: BackupOptions): Promise<PushResult[]> {
+  const { remotes = [] } = options
+  if (remotes.length === 0) return []
   const { pushStore } = await import('./push.ts')
-  return pushStore(store, remote, options)
+  return pushStore(store, remotes, options)
 }
 
 interface Pushed extends Committed {
-  pushed: PromiseSettledResult<PushResult | undefined>
+  pushed: PromiseSettledResult<PushResult[]>
   plan: RepackPlan
 }
 
@@ -124,10 +129,7 @@ async function commitAndPush(
     const committed = await commitSource(store, source, options, phases)
     const plan = await prepareUpkeep(store, options.upkeep ?? 'auto')
     phases.begin('push')
-    const { remote } = options
-    const [pushed] = await Promise.allSettled([
-      remote === undefined ? undefined : pushTo(store, remote, options),
-    ])
+    const [pushed] = await Promise.allSettled([push(store, options)])
     phases.end()
     return { ...committed, pushed, plan }
   } catch (error) {

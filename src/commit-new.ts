@@ -81,11 +81,11 @@ export async function commitTree(
 
 /** `schema` is about what is pushed: without a remote, a proof takes longer than all the rest and holds nothing back. */
 function verifyPolicy(
-  { verify: mode = 'schema', remote }: BackupOptions,
+  { verify: mode = 'schema', remotes = [] }: BackupOptions,
   first: boolean,
   { schemaChanged }: Summary,
 ): VerifyPolicy {
-  const isDue = mode === 'schema' && remote !== undefined && (first || schemaChanged)
+  const isDue = mode === 'schema' && remotes.length > 0 && (first || schemaChanged)
   return { mode, applies: mode === 'always' || isDue }
 }
 

@@ -8,7 +8,7 @@ import type { Source } from './source.ts'
 import { dropState, isUntouched, readState, type State, stateKey, writeState } from './state.ts'
 
 /** What a backup did, but for the push and the upkeep. */
-export type Committed = Omit<BackupResult, 'push' | 'upkeep' | 'timesMs'>
+export type Committed = Omit<BackupResult, 'pushes' | 'upkeep' | 'timesMs'>
 
 /** Commits the source. Throws RowbackError; the branch has not moved then. */
 export async function commitSource(

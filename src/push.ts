@@ -2,18 +2,20 @@
 
 import { RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
-import { pushBranch, type RemoteState, remoteState } from './git/remote.ts'
-import { redactUrl } from './git/remote-url.ts'
+import { type PushBounds, pushBranch, type RemoteState, remoteState } from './git/remote.ts'
+import { checkRemoteUrl, type Remote, redactUrl } from './git/remote-url.ts'
+import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
 import { type OnProgress, Phases } from './progress.ts'
+import { lastRemotes, setLastRemotes } from './repository.ts'
 import { isFailedProof, verifyCommit } from './verify.ts'
 
-export interface PushOptions {
+export interface PushOptions extends Retries {
   repository: string
   branch?: string | undefined
-  /** A path or address that git understands; the one of the last push without it. */
-  remote?: string | undefined
+  /** Where to push, one after another; to the remotes of the last push without any. */
+  remotes?: readonly Remote[] | undefined
   /** Absolute paths of SQLite extensions that the databases need to be verified. */
   extensions?: readonly string[] | undefined
   /** What is larger is sent in parts of at most this size, which the remote has no trace of afterwards; 1 GiB without it. */
@@ -21,6 +23,7 @@ export interface PushOptions {
   onProgress?: OnProgress | undefined
 }
 
+/** What a push to one remote did. */
 export interface PushResult {
   remote: string
   /** How many commits the remote did not have. */
@@ -32,55 +35,124 @@ export interface PushResult {
   timesMs: Record<string, number>
 }
 
-/** Pushes the branch. Throws a `remote` error where the remote does not have it afterwards. */
-export async function push(options: PushOptions): Promise<PushResult> {
+/**
+ * Pushes the branch to each remote. Throws a `remote` error where one of them does not have it afterwards; its
+ * `result.pushes` are those that do.
+ */
+export async function push(options: PushOptions): Promise<PushResult[]> {
   const store = await openStore(options.repository, { branch: options.branch })
   try {
-    return await pushStore(store, options.remote, options)
+    return await pushStore(store, options.remotes ?? [], options)
   } finally {
     await store.close()
   }
 }
 
-const remoteKey = 'rowback.remote'
+/** How often a fault of the network is tried again where nobody says. */
+const defaultRetries = 4
+
+type StorePushOptions = Pick<PushOptions, 'extensions' | 'partBytes' | 'onProgress' | keyof Retries>
 
 /** `push` for an open repository. */
 export async function pushStore(
   store: Store,
-  remote: string | undefined,
-  options: Pick<PushOptions, 'extensions' | 'partBytes' | 'onProgress'> = {},
-): Promise<PushResult> {
-  const phases = new Phases(options.onProgress)
-  const url = remote ?? (await store.config(remoteKey))
-  if (url === undefined) {
+  remotes: readonly Remote[],
+  options: StorePushOptions = {},
+): Promise<PushResult[]> {
+  const last = await lastRemotes(store)
+  const targets = remotes.length > 0 ? remotes : last.map((url) => ({ url }))
+  if (targets.length === 0) {
     throw new RowbackError('usage', `push ${store.dir}: no remote is known`, {
       hint: 'rowback push --remote URL',
     })
   }
+  for (const { url } of targets) checkRemoteUrl(url)
+  const pushes: PushResult[] = []
+  const failures: RowbackError[] = []
+  for (const target of targets) {
+    try {
+      pushes.push(await pushTo(store, target, options))
+    } catch (error) {
+      if (!(error instanceof RowbackError && error.code === 'remote')) throw error
+      failures.push(error)
+    }
+  }
+  await rememberRemotes(store, targets, last, pushes)
+  if (failures.length > 0) throw joined(failures, targets.length, pushes)
+  return pushes
+}
+
+/** Those that have worked, now or before: an address that was misspelt is not kept. */
+async function rememberRemotes(
+  store: Store,
+  targets: readonly Remote[],
+  last: readonly string[],
+  pushes: readonly PushResult[],
+): Promise<void> {
+  const urls = targets.map(({ url }) => url)
+  const worked = urls.filter(
+    (url) => last.includes(url) || pushes.some((one) => one.remote === redactUrl(url)),
+  )
+  if (worked.length > 0 && worked.join('\n') !== last.join('\n')) await setLastRemotes(store, worked)
+}
+
+/** One error for the remotes that failed. */
+function joined(failures: readonly RowbackError[], of: number, pushes: readonly PushResult[]): RowbackError {
+  const [first] = failures as [RowbackError]
+  const told = failures.map(({ message }) => message).join('\n  ')
+  const message = failures.length === 1 ? told : `push to ${of} remotes: ${failures.length} failed\n  ${told}`
+  const { hint } = first
+  return new RowbackError('remote', message, { hint, cause: first, result: { ...first.result, pushes } })
+}
+
+async function pushTo(store: Store, remote: Remote, options: StorePushOptions): Promise<PushResult> {
+  const { url } = remote
+  const phases = new Phases(options.onProgress)
+  const { passwordVariable } = remote
+  const { retries = defaultRetries, retryDelayMs, partBytes } = options
+  const access = { passwordVariable, retries, retryDelayMs }
   phases.begin('remote')
-  const known = await readState(store, url)
+  const known = await readState(store, remote, access)
   const commits = await commitsSince(store, known.tip)
+  await refuseForeign(store, remote, known.tip)
   const own = await hasOwnHook(store.gitDir)
   phases.begin('verify')
   const verified = own ? await verifyUnproved(store, url, commits, options) : 0
   phases.begin('push')
   // Parts that are left were those of a push that was interrupted just before its end.
   const isDone = commits.length === 0 && known.parts.length === 0
-  const bounds = { verifyHook: !own, partBytes: options.partBytes, known }
+  const bounds: PushBounds = { ...access, verifyHook: !own, partBytes, known }
   const parts = isDone ? 0 : await pushBranch(store, url, store.branch, bounds)
-  await store.setConfig(remoteKey, url)
   phases.end()
   return { remote: redactUrl(url), commits: commits.length, verified, parts, timesMs: phases.timesMs }
 }
 
-async function readState(store: Store, url: string): Promise<RemoteState> {
+async function readState(
+  store: Store,
+  { url }: Remote,
+  access: Parameters<typeof remoteState>[3],
+): Promise<RemoteState> {
   try {
-    return await remoteState(store, url, store.branch)
+    return await remoteState(store, url, store.branch, access)
   } catch (error) {
     if (!(error instanceof RowbackError) || error.code !== 'remote') throw error
     const { message, hint } = error
     throw new RowbackError('remote', `${message}; the commit is safe in ${store.dir}`, { hint, cause: error })
   }
+}
+
+/** Throws where the remote has commits that the branch does not lead back to, and says what they are. */
+async function refuseForeign(store: Store, remote: Remote, theirs: string | undefined): Promise<void> {
+  const ours = await store.tip()
+  if (theirs === undefined || ours === undefined || theirs === ours) return
+  const { foreignCause, foreignCommits, foreignHint } = await import('./git/foreign-commits.ts')
+  const foreign = await foreignCommits(store, remote, store.branch, { ours, theirs })
+  if (foreign === undefined) return
+  const message = `push to ${redactUrl(remote.url)}: ${foreignCause(foreign)}`
+  throw new RowbackError('remote', `${message}; nothing was pushed, the commit is safe in ${store.dir}`, {
+    hint: foreignHint(remote.url),
+    result: { foreign: foreign.commits },
+  })
 }
 
 /** The commits that lead from `known` to the tip of the branch, oldest first; all where `known` is none of them. */

@@ -12,6 +12,21 @@ import { installHook } from './hook.ts'
 /** The setting of a repository that names the source whose backups it holds. */
 export const sourceKey = 'rowback.source'
 
+/** The setting of a repository that names the remotes of the last push, one a line. */
+const remotesKey = 'rowback.remote'
+
+/** The addresses of the last push. */
+export async function lastRemotes(store: Pick<Store, 'config'>): Promise<string[]> {
+  return (await store.config(remotesKey))?.split('\n') ?? []
+}
+
+export async function setLastRemotes(
+  store: Pick<Store, 'setConfig'>,
+  urls: readonly string[],
+): Promise<void> {
+  await store.setConfig(remotesKey, urls.join('\n'))
+}
+
 /** An open repository; `discard` removes one that was made for this backup, as long as it holds no commit. */
 export interface BackupStore {
   store: Store

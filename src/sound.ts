@@ -5,11 +5,9 @@ import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
 import { damagedFolder, heal, removeDamaged } from './git/heal.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
-import { redactUrl } from './git/remote-url.ts'
+import { type Remote, redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
-
-/** The setting of a repository that names the remote of the last push. */
-const remoteKey = 'rowback.remote'
+import { lastRemotes } from './repository.ts'
 
 /** Objects that came back from a remote. */
 export interface Healed {
@@ -17,47 +15,72 @@ export interface Healed {
   remote: string
 }
 
+interface HealOptions {
+  repository: string
+  branch?: string | undefined
+  /** Asked before those of the last push. */
+  remotes?: readonly Remote[] | undefined
+}
+
 /**
- * Reads every object of the repository, and brings back what is damaged or missing from the remote of the last push;
+ * Reads every object of the repository, and brings back what is damaged or missing from the first remote that has it;
  * undefined where nothing is. Throws RowbackError('repository') that names what cannot be brought back.
  */
-export async function healRepository(repository: string, branch?: string): Promise<Healed | undefined> {
+export async function healRepository({
+  repository,
+  branch,
+  remotes = [],
+}: HealOptions): Promise<Healed | undefined> {
   const store = await openStore(repository, { branch })
   try {
     const damage = await findDamage(store.gitDir)
-    return damage && (await healed(store, damage))
+    return damage && (await healed(store, damage, await remotesToAsk(store, remotes)))
   } finally {
     await store.close()
   }
 }
 
-async function healed(store: Store, damage: Damage): Promise<Healed> {
+async function remotesToAsk(store: Store, remotes: readonly Remote[]): Promise<readonly Remote[]> {
+  const others = (await lastRemotes(store)).filter((last) => !remotes.some(({ url }) => url === last))
+  return [...remotes, ...others.map((url) => ({ url }))]
+}
+
+async function healed(store: Store, damage: Damage, remotes: readonly Remote[]): Promise<Healed> {
   const { dir, gitDir, branch } = store
   const paths = await pathsOf(gitDir, branch, damage.objects)
-  const remote = await store.config(remoteKey)
-  if (remote === undefined)
+  if (remotes.length === 0)
     throw damageError(dir, damage, paths, {
       remedy: 'and no remote is known that could have them',
       hint: 'rowback push --remote URL of a repository that has them, or copy them from a clone',
     })
   const unlock = await lockRepository(dir)
   try {
-    await heal(store, damage, remote)
-    const left = await findDamage(gitDir)
-    if (left)
-      throw damageError(dir, left, paths, {
-        remedy: `and ${redactUrl(remote)} does not have them; the damaged files are in ${damagedFolder(gitDir)}`,
-        hint: 'rowback verify --all',
-      })
-    await removeDamaged(gitDir)
-    return { objects: damage.objects, remote: redactUrl(remote) }
-  } catch (error) {
-    if (!(error instanceof RowbackError) || error.code !== 'remote') throw error
-    throw damageError(dir, damage, paths, {
-      remedy: `and the remote cannot be asked: ${errorText(error)}`,
-      hint: 'rowback verify, when the remote can be reached',
+    const failures: string[] = []
+    for (const remote of remotes) {
+      const failure = await healFrom(store, damage, remote)
+      if (failure === undefined) return { objects: damage.objects, remote: redactUrl(remote.url) }
+      failures.push(failure)
+    }
+    const left = (await findDamage(gitDir)) ?? damage
+    throw damageError(dir, left, paths, {
+      remedy: `and ${failures.join('; ')}`,
+      hint: 'rowback verify --all, or rowback verify when the remote can be reached',
     })
   } finally {
     await unlock()
   }
+}
+
+/** Heals from one remote; returns why that was not enough. */
+async function healFrom(store: Store, damage: Damage, remote: Remote): Promise<string | undefined> {
+  try {
+    await heal(store, damage, remote)
+  } catch (error) {
+    if (!(error instanceof RowbackError) || error.code !== 'remote') throw error
+    return `the remote cannot be asked: ${errorText(error)}`
+  }
+  if (await findDamage(store.gitDir))
+    return `${redactUrl(remote.url)} does not have them; the damaged files are in ${damagedFolder(store.gitDir)}`
+  await removeDamaged(store.gitDir)
+  return undefined
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { readCommitTree } from './commit-tree.ts'
 import { type ErrorCode, errorText, RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
+import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
@@ -17,6 +18,8 @@ import type { Healed } from './sound.ts'
 export interface VerifyOptions {
   repository: string
   branch?: string | undefined
+  /** Asked for damaged objects before those of the last push. */
+  remotes?: readonly Remote[] | undefined
   rev: string
   /** Whether what was proved before, of the tree or of its parts, is left alone. */
   unlessProved?: boolean | undefined
@@ -51,12 +54,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
 }
 
 /** Reads every object before any is relied on. Throws a `repository` error for what is damaged and cannot be brought back. */
-async function healObjects({
-  repository,
-  branch,
-}: Pick<VerifyOptions, 'repository' | 'branch'>): Promise<{ healed: Healed } | undefined> {
+async function healObjects(
+  options: Pick<VerifyOptions, 'repository' | 'branch' | 'remotes'>,
+): Promise<{ healed: Healed } | undefined> {
   const { healRepository } = await import('./sound.ts')
-  const healed = await healRepository(repository, branch)
+  const healed = await healRepository(options)
   return healed && { healed }
 }
 
@@ -132,7 +134,7 @@ const nothing: Proof = {
 }
 
 export interface VerifyAllOptions
-  extends Pick<VerifyOptions, 'repository' | 'branch' | 'extensions' | 'onProgress'> {
+  extends Pick<VerifyOptions, 'repository' | 'branch' | 'remotes' | 'extensions' | 'onProgress'> {
   /** Where the walk begins; the branch's tip without it. */
   rev?: string | undefined
 }

@@ -4,12 +4,18 @@ import { type BackupOptions, type BackupResult, backup } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
 import { tableLines } from '../summary.ts'
 import type { UpkeepResult } from '../upkeep.ts'
-import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
+import {
+  type Context,
+  type ExtensionFlags,
+  extensionsOf,
+  type RemoteFlags,
+  remotesOf,
+  repositoryOf,
+} from './context.ts'
 import { number, type Output, seconds, shortId, size } from './output.ts'
 import { printPush } from './push-line.ts'
 
-export interface BackupFlags extends ExtensionFlags {
-  remote?: string
+export interface BackupFlags extends ExtensionFlags, RemoteFlags {
   name?: string
   include?: string[]
   exclude?: string[]
@@ -33,7 +39,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
   const result = await backup({
     source: path,
     ...repositoryOf(context, flags),
-    remote: flags.remote ?? settings.remote,
+    ...remotesOf(context, flags),
     name: flags.name ?? settings.name,
     assets: {
       include: flags.include ?? settings.assets.include,
@@ -84,7 +90,7 @@ function printBackup({ output }: Context, result: BackupResult): void {
         `in ${seconds(own)}`,
     )
   }
-  if (result.push) printPush(output, result.push)
+  for (const pushed of result.pushes) printPush(output, pushed)
   if (result.upkeep) printUpkeep(output, result.upkeep, result.timesMs)
   output.times(result.timesMs)
   output.document(result)

@@ -21,6 +21,12 @@ export interface ExtensionFlags extends CommonFlags {
   extension?: string[]
 }
 
+/** Flags of verbs that push. */
+export interface RemoteFlags extends CommonFlags {
+  remote?: string[]
+  retries?: string
+}
+
 export interface Context {
   settings: Settings
   output: Output
@@ -40,7 +46,7 @@ export function makeOutput(flags: CommonFlags): Output {
 export async function readContext(flags: CommonFlags, output: Output): Promise<Context> {
   const file = flags.config ?? (existsSync(defaultFile) ? defaultFile : undefined)
   const settings = file === undefined ? defaultSettings : await readFrom(file)
-  if (flags.config === undefined) refuseExtensions(settings)
+  if (flags.config === undefined) refuseUntrusted(settings)
   return { settings, output }
 }
 
@@ -50,16 +56,41 @@ async function readFrom(file: string): Promise<Settings> {
   return readSettings(file)
 }
 
-/** The working directory may be a clone of what somebody else has written: only a file that the user names is trusted. */
-function refuseExtensions({ extensions }: Settings): void {
-  if (extensions.length === 0) return
-  throw new RowbackError(
-    'usage',
-    `read settings ${defaultFile}: only a file of --config may name extensions`,
-    {
-      hint: `add --config ${defaultFile}`,
-    },
-  )
+/**
+ * The working directory may be a clone of what somebody else has written: only a file that the user names may run code,
+ * or say which variables of the environment are sent where.
+ */
+function refuseUntrusted({ extensions, remotes }: Settings): void {
+  const passwords = remotes.some(({ passwordVariable }) => passwordVariable !== undefined)
+  const key = extensions.length > 0 ? 'extensions' : passwords ? 'password variables' : undefined
+  if (key === undefined) return
+  throw new RowbackError('usage', `read settings ${defaultFile}: only a file of --config may name ${key}`, {
+    hint: `add --config ${defaultFile}`,
+  })
+}
+
+/**
+ * Where to push: to each --remote, else to the remotes of the settings. One that the settings know keeps its password
+ * variable when a flag names it.
+ */
+export function remotesOf(
+  { settings }: Context,
+  flags: RemoteFlags,
+): { remotes: Settings['remotes']; retries: number } {
+  const known = knownRemotes({ settings })
+  const named = flags.remote?.map((url) => known.find((remote) => remote.url === url) ?? { url })
+  return { remotes: named ?? known, retries: parseRetries(flags.retries) ?? settings.retries }
+}
+
+/** The remotes of the settings. */
+export function knownRemotes({ settings }: Pick<Context, 'settings'>): Settings['remotes'] {
+  const first = settings.remote === undefined ? [] : [{ url: settings.remote }]
+  return [...first, ...settings.remotes]
+}
+
+function parseRetries(text: string | undefined): number | undefined {
+  if (text === undefined || /^(1?\d|20)$/.test(text)) return text === undefined ? undefined : Number(text)
+  throw new RowbackError('usage', `read --retries ${JSON.stringify(text)}: it is no count from 0 to 20`)
 }
 
 /** The extensions of the settings and of --extension, by absolute paths. */

@@ -54,6 +54,10 @@ const verifyHelp =
 const extension = ['--extension <path>', 'a SQLite extension to load; may be given again', listed] as const
 
 const force = ['--force', 'replace a live source although another process has a database open'] as const
+const retries = [
+  '--retries <count>',
+  'how often a fault of the network is tried again, 1, 2, 4 … seconds apart (default: 4)',
+] as const
 
 const upkeepHelp = 'when packs are joined afterwards (default: auto, when they have become many or large)'
 
@@ -67,7 +71,8 @@ export function program(): Command {
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', helpAfter)
   verb(root, 'backup [source]', 'commit a SQLite file or a data directory, and push it if a remote is set')
-    .option('--remote <url>', 'where to push')
+    .option('--remote <url>', 'where to push; may be given again', listed)
+    .option(...retries)
     .option('--name <name>', 'what the application is called in commit subjects')
     .option('--include <glob>', 'assets to keep (default: all); may be given again', listed)
     .option('--exclude <glob>', 'assets and databases to leave out; may be given again', listed)
@@ -120,7 +125,8 @@ export function program(): Command {
       run(async (context, flags, revs) => (await import('./verify.ts')).runVerify(context, flags, revs)),
     )
   verb(root, 'push', 'push what is not pushed yet')
-    .option('--remote <url>', 'where to (default: the remote of the last push)')
+    .option('--remote <url>', 'where to (default: the remotes of the last push); may be given again', listed)
+    .option(...retries)
     .option(...extension)
     .action(run(async (context, flags) => (await import('./push.ts')).runPush(context, flags)))
   return root

@@ -1,23 +1,29 @@
 /** `rowback push` */
 
 import { push } from '../push.ts'
-import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
+import {
+  type Context,
+  type ExtensionFlags,
+  extensionsOf,
+  type RemoteFlags,
+  remotesOf,
+  repositoryOf,
+} from './context.ts'
 import { printPush } from './push-line.ts'
 
-export interface PushFlags extends ExtensionFlags {
-  remote?: string
-}
+export interface PushFlags extends ExtensionFlags, RemoteFlags {}
 
 export async function runPush(context: Context, flags: PushFlags): Promise<void> {
-  const { settings, output } = context
-  const remote = flags.remote ?? settings.remote
-  const result = await push({
+  const { output } = context
+  const pushes = await push({
     ...repositoryOf(context, flags),
-    remote,
+    ...remotesOf(context, flags),
     extensions: extensionsOf(context, flags),
     onProgress: output.progress(),
   })
-  printPush(output, result)
-  output.times(result.timesMs)
-  output.document(result)
+  for (const pushed of pushes) {
+    printPush(output, pushed)
+    output.times(pushed.timesMs)
+  }
+  output.document({ pushes })
 }

@@ -3,7 +3,7 @@
 import { RowbackError } from '../errors.ts'
 import { counted } from '../summary.ts'
 import { type VerifyAllResult, type VerifyResult, verify, verifyAll } from '../verify.ts'
-import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
+import { type Context, type ExtensionFlags, extensionsOf, knownRemotes, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
 export interface VerifyFlags extends ExtensionFlags {
@@ -22,6 +22,7 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
       rev,
       unlessProved,
       extensions: extensionsOf(context, flags),
+      remotes: knownRemotes(context),
       onProgress: output.progress(),
     })
     results.push(result)
@@ -47,7 +48,15 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
   }
   const { repository, branch } = repositoryOf(context, flags)
   const extensions = extensionsOf(context, flags)
-  const result = await verifyAll({ repository, branch, rev, extensions, onProgress: output.progress() })
+  const remotes = knownRemotes(context)
+  const result = await verifyAll({
+    repository,
+    branch,
+    rev,
+    extensions,
+    remotes,
+    onProgress: output.progress(),
+  })
   printHealed(context, result)
   if (result.failures.length > 0) throw failuresError(repository, result)
   output.line(`${allLine(result)}, in ${seconds(result.timesMs)}`)

@@ -9,6 +9,8 @@ export const verifyModes = ['always', 'schema', 'never'] as const
 export const upkeepModes = ['auto', 'always', 'never'] as const
 
 export const defaultSettings = {
+  remotes: [],
+  retries: 4,
   branch: 'main',
   assets: { include: ['**'], exclude: [] },
   excludeTables: [],

@@ -36,6 +36,13 @@ export function remoteProblem(remote: string): string | undefined {
   return pathProblem(remote)
 }
 
+/** What is wrong with the name of an environment variable, or undefined. The answer never repeats it. */
+export function variableProblem(name: string): string | undefined {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+    ? undefined
+    : 'is no name of an environment variable: name the variable that holds the password, not the password'
+}
+
 /** User names that are access tokens: of GitHub and of GitLab. */
 const tokenName = /^(?:gh[a-z]_|github_pat_|gl[a-z]+-)/
 

@@ -9,6 +9,7 @@ import {
   lineProblem,
   pathProblem,
   remoteProblem,
+  variableProblem,
 } from './settings-checks.ts'
 
 /** A text that passes a check; the check returns what is wrong, or undefined. */
@@ -31,6 +32,18 @@ const assets = z.strictObject({
   exclude: z.array(text(globProblem)).default(defaultSettings.assets.exclude),
 })
 
+/** A remote beyond its address; a text is one without more. */
+const remote = z.strictObject({
+  url: text(remoteProblem),
+  'password-variable': text(variableProblem).optional(),
+})
+
+const remotes = z.array(z.preprocess((value) => (typeof value === 'string' ? { url: value } : value), remote))
+
+const retries = z.number().refine((value) => Number.isInteger(value) && value >= 0 && value <= 20, {
+  error: ({ input }) => `expected a count from 0 to 20, found ${input}`,
+})
+
 const author = z.strictObject({ name: text(authorProblem), email: text(authorProblem) })
 
 /** The top level of a settings file, by the keys that users write. */
@@ -38,6 +51,8 @@ export const settingsFile = z.strictObject({
   source: text(pathProblem).optional(),
   repository: text(pathProblem).optional(),
   remote: text(remoteProblem).optional(),
+  remotes: remotes.default(defaultSettings.remotes),
+  retries: retries.default(defaultSettings.retries),
   branch: text(branchProblem).default(defaultSettings.branch),
   name: text(lineProblem).optional(),
   assets: assets.prefault({}),
@@ -58,6 +73,7 @@ export type SettingsFile = z.output<typeof settingsFile>
 /** The keys that may stand at a place of a settings file. */
 export function keysAt(path: readonly PropertyKey[]): string[] {
   if (path.length === 0) return Object.keys(settingsFile.shape)
+  if (path[0] === 'remotes') return Object.keys(remote.shape)
   if (path[0] === 'assets') return Object.keys(assets.shape)
   return path[0] === 'author' ? Object.keys(author.shape) : []
 }

@@ -19,6 +19,10 @@ export interface Settings {
   repository?: string | undefined
   /** A URL without a password, a local path or the name of a git remote. */
   remote?: string | undefined
+  /** Further remotes; `passwordVariable` is the environment variable that holds the password or token of one. */
+  remotes: { url: string; passwordVariable?: string | undefined }[]
+  /** How often a push that a fault of the network has ended is tried again; default 4. */
+  retries: number
   /** Default: `main`. */
   branch: string
   /** The application's name in commit subjects. */
@@ -69,11 +73,17 @@ function settingsError(file: string, problems: Problem[]): RowbackError {
 }
 
 function settings(file: SettingsFile, directory: string): Settings {
+  const remoteUrl = (url: string) => (/^\.\.?\//.test(url) ? resolve(directory, url) : url)
   const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(directory, path))
   return {
     source: absolute(file.source),
     repository: absolute(file.repository),
-    remote: file.remote !== undefined && /^\.\.?\//.test(file.remote) ? absolute(file.remote) : file.remote,
+    remote: file.remote === undefined ? undefined : remoteUrl(file.remote),
+    remotes: file.remotes.map(({ url, 'password-variable': passwordVariable }) => ({
+      url: remoteUrl(url),
+      passwordVariable,
+    })),
+    retries: file.retries,
     branch: file.branch,
     name: file.name,
     assets: file.assets,

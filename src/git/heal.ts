@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises'
 import { hasErrno, RowbackError } from '../errors.ts'
 import type { Damage } from './damage.ts'
 import { remoteEnv } from './remote-env.ts'
-import { checkRemoteUrl, redactUrl } from './remote-url.ts'
+import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { git, gitCause, startGit } from './run.ts'
 import { packFolder, publishObjects } from './session.ts'
 import type { Store } from './store.ts'
@@ -23,7 +23,7 @@ export function damagedFolder(gitDir: string): string {
 }
 
 /** Heals as far as the remote has the branch's objects. Throws RowbackError('remote') where that cannot be read. */
-export async function heal(store: Store, damage: Damage, remote: string): Promise<void> {
+export async function heal(store: Store, damage: Damage, remote: Remote): Promise<void> {
   const { gitDir } = store
   await fetchObjects(store, remote)
   await setAside(gitDir, damage)
@@ -38,8 +38,8 @@ export async function removeDamaged(gitDir: string): Promise<void> {
 }
 
 /** Fetches the whole branch into a repository of its own: in the real one git would compare it with what is damaged. */
-async function fetchObjects({ gitDir, branch }: Store, remote: string): Promise<void> {
-  checkRemoteUrl(remote)
+async function fetchObjects({ gitDir, branch }: Store, remote: Remote): Promise<void> {
+  checkRemoteUrl(remote.url)
   await withWorkDir(gitDir, async (folder) => {
     await makeGitDirectory(folder)
     await copyFile(join(gitDir, 'config'), join(folder, 'config'))
@@ -48,13 +48,13 @@ async function fetchObjects({ gitDir, branch }: Store, remote: string): Promise<
       folder,
       [
         ...settings.flatMap((setting) => ['-c', setting]),
-        ...['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', remote],
+        ...['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', remote.url],
         `+refs/heads/${branch}:refs/heads/${branch}`,
       ],
-      { env: await remoteEnv(folder) },
+      { env: await remoteEnv(folder, remote) },
     )
     if (fetched.code !== 0)
-      throw new RowbackError('remote', `fetch from ${redactUrl(remote)}: ${redactUrl(gitCause(fetched))}`)
+      throw new RowbackError('remote', `fetch from ${redactUrl(remote.url)}: ${redactUrl(gitCause(fetched))}`)
     await publishObjects(folder, gitDir)
   })
 }

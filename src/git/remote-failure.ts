@@ -14,20 +14,30 @@ export interface RemoteOutput {
 export interface RemoteFailure {
   cause: string
   hint?: string
+  /** Whether it may be gone by itself in a moment. A refusal, a wrong password or a missing repository is not. */
+  canHeal?: boolean
 }
 
 /** Causes by what git, ssh and curl print. The order matters: ssh adds git's general complaint to its own. */
-const causes: readonly { pattern: RegExp; cause: string }[] = [
+const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean }[] = [
   { pattern: /Host key verification failed/, cause: 'the host key of the remote is not known' },
   {
     pattern:
       /Permission denied \(|Authentication failed|could not read (Username|Password)|terminal prompts disabled|returned error: 40[13]|Invalid username or/i,
     cause: 'authentication failed',
   },
+  { pattern: /certificate|no alternative .*subject name/i, cause: 'its certificate is not trusted' },
+  { pattern: /returned error: 413|HTTP 413/, cause: 'the push is larger than the remote takes' },
+  {
+    pattern: /returned error: (408|429|5\d\d)|HTTP (408|429|5\d\d)/,
+    cause: 'the server cannot answer now',
+    canHeal: true,
+  },
   {
     pattern:
-      /Could not resolve|unable to look up|Connection (refused|timed out|reset|closed)|Network is unreachable|No route to host|timed out|Failed to connect|unable to connect|Couldn't connect|hung up unexpectedly|certificate|SSL/i,
+      /Could not resolve|unable to look up|Connection (refused|timed out|reset|closed)|Network is unreachable|No route to host|timed out|Failed to connect|unable to connect|Couldn't connect|Operation too slow|hung up unexpectedly|unexpected disconnect|early EOF|Broken pipe|RPC failed|SSL/i,
     cause: 'it is unreachable',
+    canHeal: true,
   },
   {
     pattern:
@@ -39,11 +49,20 @@ const causes: readonly { pattern: RegExp; cause: string }[] = [
 /** Why reading from or pushing to a remote failed. */
 export function remoteFailure(output: RemoteOutput): RemoteFailure {
   const refused = refusedRef(output.stdout)
+  if (isFull(output.stderr)) return { cause: 'there is no space left on the remote' }
   if (refused !== undefined) return refusal(refused, output.stderr)
   if (isPrePushRefusal(output)) return { cause: `the pre-push hook refused it${said(output.stderr)}` }
   const known = causes.find(({ pattern }) => pattern.test(output.stderr))
-  if (known) return { cause: `${known.cause} (${detail(known.pattern, output.stderr)})` }
+  if (known) {
+    const { cause, pattern, canHeal = false } = known
+    return { cause: `${cause} (${detail(pattern, output.stderr)})`, canHeal }
+  }
   return { cause: gitCause(output) }
+}
+
+/** Whether the other side wrote so; what this side writes has no `remote:` before it. */
+function isFull(stderr: string): boolean {
+  return /^remote: .*(No space left on device|Disk quota exceeded|Out of diskspace)/im.test(stderr)
 }
 
 /** git says nothing of the hook; it only does not push, with a code that other failures before a push do not have. */
@@ -51,7 +70,7 @@ function isPrePushRefusal({ code, stderr }: RemoteOutput): boolean {
   return (
     code === 1 &&
     /^error: failed to push some refs/m.test(stderr) &&
-    !/RPC failed|remote end hung up/.test(stderr)
+    !/RPC failed|remote end hung up|unexpected disconnect/.test(stderr)
   )
 }
 
@@ -64,7 +83,7 @@ function refusal(reason: string, stderr: string): RemoteFailure {
   if (/\((fetch first|non-fast-forward)\)/.test(reason))
     return {
       cause: 'the remote has commits that this repository lacks',
-      hint: 'push to an empty repository, or to another branch',
+      hint: 'let each machine push to a branch of its own: the setting "branch"',
     }
   return { cause: `the remote refused it: ${reason}${said(remoteLines(stderr))}` }
 }

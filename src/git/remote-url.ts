@@ -2,6 +2,14 @@
 
 import { RowbackError } from '../errors.ts'
 
+/** A remote, and how to be let in where git's credential helpers and SSH keys are not to do that. */
+export interface Remote {
+  /** A path or address that git understands. */
+  url: string
+  /** The environment variable that holds the password or token; for `http(s)://` only. */
+  passwordVariable?: string | undefined
+}
+
 /** `scheme://userinfo@`, with the user's name and secret apart. */
 const userInfo = /\b([a-z][a-z0-9+.-]*):\/\/([^\s/?#'"@:]*)(?::([^\s/?#'"]*))?@/gi
 
@@ -31,6 +39,12 @@ export function checkRemoteUrl(url: string): void {
   throw new RowbackError('usage', `use remote ${JSON.stringify(redactUrl(url))}: ${reason.cause}`, {
     hint: reason.hint,
   })
+}
+
+/** The user and the part of an `http(s)://` address that a password is for; undefined for any other address. */
+export function httpOrigin(url: string): { origin: string; user: string | undefined } | undefined {
+  const [, scheme, user, host] = /^(https?):\/\/(?:([^\s/?#@:]*)@)?([^\s/?#@]+)/i.exec(url) ?? []
+  return host === undefined ? undefined : { origin: `${scheme}://${host}`, user }
 }
 
 function refusal(url: string): { cause: string; hint: string } | undefined {

@@ -25,6 +25,8 @@ function problems(text: string): string[] {
 describe('parseSettings', () => {
   it('fills in every default of an empty file', () => {
     const defaults = {
+      remotes: [],
+      retries: 4,
       branch: 'main',
       assets: { include: ['**'], exclude: [] },
       excludeTables: [],
@@ -46,6 +48,10 @@ describe('parseSettings', () => {
 source: data
 repository: ../backups/app.git
 remote: ssh://git@backup.example/app.git
+remotes:
+  - ./copy.git
+  - { url: https://git.example/app.git, password-variable: APP_TOKEN }
+retries: 2
 branch: hosts/nas
 name: Linkding
 assets:
@@ -66,6 +72,11 @@ lock-timeout: 600
       source: '/etc/rowback/data',
       repository: '/etc/backups/app.git',
       remote: 'ssh://git@backup.example/app.git',
+      remotes: [
+        { url: '/etc/rowback/copy.git' },
+        { url: 'https://git.example/app.git', passwordVariable: 'APP_TOKEN' },
+      ],
+      retries: 2,
       branch: 'hosts/nas',
       name: 'Linkding',
       assets: { include: ['favicons/', '*.json'], exclude: ['cache/'] },
@@ -184,6 +195,21 @@ exclude_tables: []
 
   it('refuses texts that git or a terminal would take for something else', () => {
     expect(problems('remote: --upload-pack=x')).toEqual(['1: remote: must not begin with "-"'])
+    const lines = [
+      'remotes:',
+      '  - -x',
+      '  - { url: a, password: b }',
+      '  - { url: a, password-variable: s3cr-t }',
+    ]
+    expect(problems(lines.join('\n'))).toEqual([
+      '2: remotes.url: must not begin with "-"',
+      '3: remotes.password: is not known; did you mean "password-variable"?',
+      '4: remotes.password-variable: is no name of an environment variable: name the variable that holds the password, not the password',
+    ])
+    expect(problems('remotes: [5]\nretries: 1.5')).toEqual([
+      '1: remotes: expected keys with values, found 5',
+      '2: retries: expected a count from 0 to 20, found 1.5',
+    ])
     expect(problems('branch: -x')).toEqual(['1: branch: must not begin with "-"'])
     expect(problems('name: "a\\nb"')).toEqual(['1: name: holds a control character or line end'])
     expect(problems('source: "  "')).toEqual(['1: source: is empty'])

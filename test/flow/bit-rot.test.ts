@@ -39,9 +39,9 @@ async function place(isPushed: boolean): Promise<Place> {
     join(source, 'app.db'),
   )
   const [repository, remote] = [join(dir, 'repo.git'), bareRepository(join(dir, 'remote.git'))]
-  await backup({ source, repository, remote })
+  await backup({ source, repository, remotes: [{ url: remote }] })
   databaseFrom('UPDATE note SET text=1 WHERE id=7', database)
-  await backup({ source, repository, ...(isPushed ? { remote } : {}) })
+  await backup({ source, repository, ...(isPushed ? { remotes: [{ url: remote }] } : {}) })
   return { dir, repository, remote }
 }
 

@@ -34,6 +34,36 @@ test.each([
   expect(remoteFailure({ code: 1, stdout: '', stderr }).cause).toBe(cause)
 })
 
+test.each([
+  ["fatal: unable to access 'https://x/': Could not resolve host: x\n", true],
+  [
+    'error: RPC failed; HTTP 502 curl 22 The requested URL returned error: 502\nfatal: the remote end hung up unexpectedly\n',
+    true,
+  ],
+  [
+    "fatal: unable to access 'https://x/': gnutls_handshake() failed: The TLS connection was non-properly terminated. SSL\n",
+    true,
+  ],
+  ["fatal: unable to access 'https://x/': SSL certificate problem: self signed certificate\n", false],
+  [
+    'error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413\nfatal: the remote end hung up unexpectedly\n',
+    false,
+  ],
+  ['git@x: Permission denied (publickey).\r\nConnection closed by 1.2.3.4\n', false],
+  ['fatal: something new\n', false],
+])('%j can heal: %s', (stderr, expected) => {
+  expect(remoteFailure({ code: 128, stdout: '', stderr }).canHeal ?? false).toBe(expected)
+})
+
+test('a full disk of the remote is told from one of this machine', () => {
+  const stderr = 'remote: fatal: write error: No space left on device\nerror: failed to push some refs\n'
+  const stdout = '!\trefs/heads/main:refs/heads/main\t[remote rejected] (unpacker error)\n'
+  expect(remoteFailure({ code: 1, stdout, stderr }).cause).toBe('there is no space left on the remote')
+  expect(remoteFailure({ code: 1, stdout: '', stderr: stderr.replace('remote: ', '') }).cause).not.toMatch(
+    /remote/,
+  )
+})
+
 test('a full disk is called so, whatever git was doing', () => {
   const texts = [
     "sha1 file '/x/tmp_pack_a' write error. Out of diskspace",

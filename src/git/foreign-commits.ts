@@ -1,0 +1,121 @@
+/**
+ * Looks at the commits of a remote that a repository lacks: it must not be pushed over them, and whoever reads that
+ * wants to know whose they are. Nothing of them gets into the repository.
+ */
+
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { remoteEnv } from './remote-env.ts'
+import { type Remote, redactUrl } from './remote-url.ts'
+import { git, startGit } from './run.ts'
+import { packFolder } from './session.ts'
+import type { Store } from './store.ts'
+
+export interface ForeignCommit {
+  commit: string
+  author: string
+  /** When it was made, in seconds since 1970. */
+  time: number
+  subject: string
+}
+
+/** What a remote has beyond a repository. */
+export interface Foreign {
+  /** Newest first; undefined where they could not be read. */
+  commits: ForeignCommit[] | undefined
+  /** Whether the histories have a commit in common. */
+  related: boolean
+}
+
+/** Commits alone are small, but a server that cannot leave out files (`uploadpack.allowFilter`) sends these, too. */
+const mostBytes = 2 ** 26
+
+/** More than these are not looked at. */
+const mostCommits = 1000
+
+/**
+ * What the remote's branch, which points at `theirs`, has beyond `ours`; undefined if that is nothing.
+ * Throws RowbackError('usage') for a password variable that is not set.
+ */
+export async function foreignCommits(
+  store: Store,
+  remote: Remote,
+  branch: string,
+  { ours, theirs }: { ours: string; theirs: string },
+): Promise<Foreign | undefined> {
+  const { code } = await git(store.gitDir, ['merge-base', '--is-ancestor', theirs, ours])
+  if (code === 0) return undefined
+  // It is here, as where a branch was moved back.
+  if (code === 1) return readForeign(store.gitDir, ours, theirs)
+  const dir = await mkdtemp(join(tmpdir(), 'rowback-remote-'))
+  try {
+    const fetched = await fetchCommits(dir, store, remote, branch)
+    return fetched ? await readForeign(dir, ours, theirs) : { commits: undefined, related: false }
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+/** Fetches the branch into a new repository at `dir` that borrows the store's objects; false if that did not work. */
+async function fetchCommits(dir: string, store: Store, remote: Remote, branch: string): Promise<boolean> {
+  await git(dir, ['init', '--quiet', '--bare', '--template=', dir])
+  await writeFile(join(dir, 'objects', 'info', 'alternates'), `${join(store.gitDir, 'objects')}\n`)
+  const only = ['--quiet', '--no-tags', '--no-auto-maintenance', '--filter=tree:0']
+  const refs = `+refs/heads/${branch}:refs/heads/theirs`
+  const fetch = startGit(dir, ['fetch', ...only, '--', remote.url, refs], await remoteEnv(dir, remote))
+  fetch.stdout.resume()
+  const watch = setInterval(async () => {
+    if ((await packBytes(dir)) > mostBytes) fetch.kill()
+  }, 200)
+  const { code } = await fetch.ended.finally(() => clearInterval(watch))
+  return code === 0
+}
+
+async function packBytes(dir: string): Promise<number> {
+  const files = await readdir(packFolder(dir)).catch(() => [])
+  const sizes = files.map(async (file) => {
+    const stats = await stat(join(packFolder(dir), file)).catch(() => undefined)
+    return stats?.size ?? 0
+  })
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}
+
+async function readForeign(gitDir: string, ours: string, theirs: string): Promise<Foreign> {
+  const format = '--format=%H%x00%an <%ae>%x00%ct%x00%s%x00'
+  const only = [`--max-count=${mostCommits}`, '--no-show-signature', '--encoding=UTF-8']
+  const log = await git(gitDir, ['log', ...only, format, theirs, `^${ours}`, '--'])
+  const related = (await git(gitDir, ['merge-base', ours, theirs])).code === 0
+  if (log.code !== 0) return { commits: undefined, related }
+  const fields = log.stdout.toString().split('\0')
+  const commits: ForeignCommit[] = []
+  for (let i = 0; i + 3 < fields.length; i += 4) {
+    const [commit = '', author = '', time, subject = ''] = fields.slice(i, i + 4)
+    commits.push({ commit: commit.trim(), author, time: Number(time), subject })
+  }
+  return { commits, related }
+}
+
+/** Which commits they are, by whom and since when, as the cause of a message. */
+export function foreignCause({ commits, related }: Foreign): string {
+  const what = 'that this repository lacks'
+  const [last] = commits ?? []
+  const first = commits?.at(-1)
+  if (!commits || !last || !first) return `the remote has commits ${what}`
+  const named = `${last.commit.slice(0, 10)} ${JSON.stringify(last.subject)} by ${last.author}`
+  const apart = related ? '' : ', in a history of its own'
+  if (commits.length === 1)
+    return `the remote has a commit ${what}${apart}: ${named}, of ${utcTime(last.time)}`
+  const count = commits.length < mostCommits ? String(commits.length) : `${mostCommits} or more`
+  const times = `the first of ${utcTime(first.time)}, the last of ${utcTime(last.time)}`
+  return `the remote has ${count} commits ${what}${apart}, ${times}: ${named}`
+}
+
+function utcTime(time: number): string {
+  return `${new Date(time * 1000).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+/** What helps where a remote has such commits. */
+export function foreignHint(url: string): string {
+  return `rowback clone ${redactUrl(url)} DIR goes on from there; else give this machine a branch of its own by the setting "branch"`
+}

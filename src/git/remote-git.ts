@@ -1,0 +1,92 @@
+/** Runs git against a remote through simple-git, with the user's own git settings and credentials. */
+
+import { join } from 'node:path'
+import { GitError, type SimpleGit, simpleGit } from 'simple-git'
+import { errorText, RowbackError } from '../errors.ts'
+import { passwordOf, remoteEnv } from './remote-env.ts'
+import { type RemoteFailure, type RemoteOutput, remoteFailure } from './remote-failure.ts'
+import { type Remote, redactUrl } from './remote-url.ts'
+
+/** git in the git directory `gitDir`, ready to talk to that remote. Throws as `remoteEnv` does. */
+export async function remoteGit(gitDir: string, remote: Remote): Promise<SimpleGit> {
+  const env = await remoteEnv(gitDir, remote)
+  const git = simpleGit({
+    config: [`core.hooksPath=${join(gitDir, 'hooks')}`],
+    allowEnvironment: Object.keys(env),
+    unsafe,
+    errors: (_, { exitCode, stdOut, stdErr }) =>
+      exitCode === 0
+        ? undefined
+        : new RemoteGitError({ code: exitCode, stdout: text(stdOut), stderr: text(stdErr) }),
+  })
+  return git.env(env)
+}
+
+/**
+ * simple-git guards against settings that run programs. What is allowed here comes from the user's own environment
+ * (how to reach the remote) or is set above; no part of it is taken from the repository or the address.
+ */
+const unsafe = {
+  allowUnsafeAskPass: true,
+  allowUnsafeConfigEnvCount: true,
+  allowUnsafeConfigPaths: true,
+  allowUnsafeCredentialHelper: true,
+  allowUnsafeExec: true,
+  allowUnsafeGitProxy: true,
+  allowUnsafeHooksPath: true,
+  allowUnsafeProtocolOverride: true,
+  allowUnsafeSshCommand: true,
+  allowUnsafeUrlRewrite: true,
+  // Else simple-git forbids abbreviated options to every git that a hook runs, too.
+  allowAbbreviatedOptions: true,
+}
+
+/** simple-git's own error keeps the text of a failed command only; a push also explains itself on stdout. */
+class RemoteGitError extends GitError {
+  readonly output: RemoteOutput
+
+  constructor(output: RemoteOutput) {
+    super(undefined, output.stderr)
+    this.output = output
+  }
+}
+
+function text(chunks: Buffer[]): string {
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** git said that a push went well, and the remote does not have it: it may at the next try. */
+export class PushLost extends Error {
+  override readonly name = 'PushLost'
+}
+
+function failureOf(error: unknown): RemoteFailure {
+  if (error instanceof RemoteGitError) return remoteFailure(error.output)
+  return { cause: errorText(error), canHeal: error instanceof PushLost }
+}
+
+/** Whether what git ran into may be gone in a moment. */
+export function canHeal(error: unknown): boolean {
+  return failureOf(error).canHeal ?? false
+}
+
+/** The RowbackError('remote') for what was thrown while git talked to a remote; one of another kind stays as it is. */
+export function remoteError(
+  what: string,
+  remote: Remote,
+  error: unknown,
+  consequence?: string,
+): RowbackError {
+  if (error instanceof RowbackError) return error
+  const { cause, hint = `git ls-remote ${redactUrl(remote.url)}` } = failureOf(error)
+  const told = consequence === undefined ? [] : [consequence]
+  return new RowbackError('remote', [`${what}: ${withoutSecrets(cause, remote)}`, ...told].join('; '), {
+    hint,
+  })
+}
+
+/** A server or proxy may repeat in its answer what it was sent. */
+function withoutSecrets(cause: string, remote: Remote): string {
+  const password = passwordOf(remote)
+  return redactUrl(password ? cause.replaceAll(password, '***') : cause)
+}
