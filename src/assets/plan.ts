@@ -2,7 +2,7 @@
 
 import { RowbackError } from '../errors.ts'
 import type { AssetEntry, FileEntry, SymlinkEntry } from './manifest.ts'
-import { comparePaths, isSafePath, parentOf, shownPath } from './paths.ts'
+import { comparePaths, isSafeAssetPath, parentOf, shownPath } from './paths.ts'
 
 /** The mode of directories that the manifest does not list. */
 const usualMode = 0o755
@@ -43,7 +43,7 @@ export function planAssets(entries: readonly AssetEntry[]): AssetPlan {
 function kindsOf(entries: readonly AssetEntry[]): Map<string, AssetEntry['kind']> {
   const kinds = new Map<string, AssetEntry['kind']>()
   for (const { path, kind } of entries) {
-    if (!isSafePath(path)) throw pathError(path, 'its path is not safe')
+    if (!isSafeAssetPath(path)) throw pathError(path, 'its path is not safe')
     if (kinds.has(path)) throw pathError(path, 'the manifest lists it twice')
     kinds.set(path, kind)
   }
