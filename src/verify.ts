@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Agreement, AssetColumn } from './agreement.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { type ErrorCode, errorText, RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
@@ -21,6 +22,8 @@ export interface VerifyOptions {
   unlessProved?: boolean | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
   extensions?: readonly string[] | undefined
+  /** Columns that hold paths of assets: they are compared with the assets of the commit. */
+  assetColumns?: readonly AssetColumn[] | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -33,11 +36,21 @@ export interface VerifyResult extends Proof {
   timesMs: Record<string, number>
 }
 
-/** Proves that a commit restores to what it was made from. Throws a `difference` error where it does not. */
-export async function verify(options: VerifyOptions): Promise<VerifyResult> {
-  const store = await openStore(options.repository, { branch: options.branch })
+/**
+ * Proves that a commit restores to what it was made from. Throws a `difference` error where it does not. Rows and assets
+ * that disagree are in the result: they did so in the source.
+ */
+export async function verify(
+  options: VerifyOptions,
+): Promise<VerifyResult & { agreement: Agreement | undefined }> {
+  const { repository, branch, rev, assetColumns = [] } = options
+  const store = await openStore(repository, { branch })
   try {
-    return await verifyCommit(store, await store.resolve(options.rev), options)
+    const oid = await store.resolve(rev)
+    const result = await verifyCommit(store, oid, options)
+    if (assetColumns.length === 0) return { ...result, agreement: undefined }
+    const { readAgreement } = await import('./agreement.ts')
+    return { ...result, agreement: await readAgreement(store, oid, assetColumns) }
   } finally {
     await store.close()
   }
@@ -109,6 +122,8 @@ const nothing: Proof = {
   replayed: 0,
   rows: 0,
   files: 0,
+  unreadable: 0,
+  unstable: 0,
   hashed: 0,
   bytes: 0,
   foreignKeyViolations: 0,

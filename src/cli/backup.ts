@@ -1,9 +1,12 @@
 /** `rowback backup [SOURCE]` */
 
+import { shownPath } from '../assets/paths.ts'
+import { exclusion } from '../assets/source-error.ts'
 import { type BackupOptions, type BackupResult, backup } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
-import { tableLines } from '../summary.ts'
+import { counted, tableLines } from '../summary.ts'
 import type { UpkeepResult } from '../upkeep.ts'
+import { printAgreement } from './agreement-lines.ts'
 import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
 import { number, type Output, seconds, shortId, size } from './output.ts'
 import { printPush } from './push-line.ts'
@@ -38,7 +41,9 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     assets: {
       include: flags.include ?? settings.assets.include,
       exclude: [...settings.assets.exclude, ...(flags.exclude ?? [])],
+      rules: settings.assets.rules,
     },
+    assetColumns: settings.assetColumns,
     excludeTables: [...settings.excludeTables, ...(flags.excludeTable ?? [])],
     fullText: settings.fullText,
     extensions: extensionsOf(context, flags),
@@ -51,7 +56,10 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     busyTimeoutMs: settings.busyTimeoutMs,
     onProgress: output.progress(),
   })
-  printBackup(context, result)
+  printBackup(output, result)
+  const problem = assetsProblem(result, settings.assets.unstable)
+  if (problem) throw problem
+  output.document(result)
 }
 
 function parseAuthor(text: string): { name: string; email: string } {
@@ -69,8 +77,32 @@ function parseTime(text: string): number {
   })
 }
 
-function printBackup({ output }: Context, result: BackupResult): void {
+/** The error of a backup that was made and is not all of the source. */
+function assetsProblem(
+  result: BackupResult,
+  unstableMode: Context['settings']['assets']['unstable'],
+): RowbackError | undefined {
+  const [denied] = result.unreadable
+  const [changing] = result.unstable
+  const said: string[] = []
+  if (denied) said.push(`${counted(result.unreadable.length, 'path')} could not be read`)
+  if (changing !== undefined && unstableMode === 'fail')
+    said.push(`${counted(result.unstable.length, 'file')} kept changing`)
+  const path = denied?.path ?? changing
+  if (said.length === 0 || path === undefined) return undefined
+  const text = `back up: ${said.join(' and ')}; the rest is committed as ${shortId(result.latest)}`
+  return new RowbackError('source', text, {
+    hint: `let this user read what is named above, or ${exclusion(path)}`,
+    result,
+  })
+}
+
+function printBackup(output: Output, result: BackupResult): void {
   for (const warning of result.warnings) output.warn(warning)
+  for (const { path, problem } of result.unreadable)
+    output.problem(`read ${shownPath(path)}: ${problem}; it is not in the commit`)
+  for (const path of result.unstable)
+    output.warn(`read ${shownPath(path)}: it kept changing; it is in the commit as it was found`)
   if (result.commit === undefined) output.line(`nothing changed since ${shortId(result.latest)}`)
   else {
     const { upkeep: _, ...own } = result.timesMs
@@ -85,8 +117,8 @@ function printBackup({ output }: Context, result: BackupResult): void {
   }
   if (result.push) printPush(output, result.push)
   if (result.upkeep) printUpkeep(output, result.upkeep, result.timesMs)
+  if (result.agreement) printAgreement(output, result.agreement)
   output.times(result.timesMs)
-  output.document(result)
 }
 
 /** A failure is no failure of the backup, yet it is told with --quiet, too: it may be a full disk or a damaged pack. */

@@ -1,15 +1,28 @@
 /** `rowback restore REV` */
 
+import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
-import { restore, restoreFile } from '../restore.ts'
+import { type RestoreResult, restore, restoreFile } from '../restore.ts'
 import { counted } from '../summary.ts'
 import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
-import { number, seconds, shortId } from './output.ts'
+import { number, type Output, seconds, shortId } from './output.ts'
 
 export interface RestoreFlags extends ExtensionFlags {
   to?: string
   file?: string
   output?: string
+}
+
+/** What did not come back, as the commit never held it. */
+function printWithoutContent(output: Output, assets: RestoreResult['withoutContent']): void {
+  const unreadable = assets.filter(({ kind }) => kind === 'unreadable')
+  for (const { path } of unreadable)
+    output.warn(`${shownPath(path)} could not be read when the commit was made, and is missing`)
+  const listed = assets.length - unreadable.length
+  if (listed > 0)
+    output.warn(
+      `${counted(listed, 'file')} kept as manifest lines only did not come back: rowback show lists them`,
+    )
 }
 
 export async function runRestore(context: Context, flags: RestoreFlags, rev: string): Promise<void> {
@@ -39,6 +52,7 @@ export async function runRestore(context: Context, flags: RestoreFlags, rev: str
   output.line(
     `restored ${shortId(result.commit)} to ${result.target}: ${parts.join(', ')}, in ${seconds(result.timesMs)}`,
   )
+  printWithoutContent(output, result.withoutContent)
   output.times(result.timesMs)
   output.document(result)
 }

@@ -3,6 +3,7 @@
 import { RowbackError } from '../errors.ts'
 import { counted } from '../summary.ts'
 import { type VerifyAllResult, type VerifyResult, verify, verifyAll } from '../verify.ts'
+import { printAgreement } from './agreement-lines.ts'
 import { type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
@@ -15,13 +16,14 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
   if (flags.all) return runVerifyAll(context, flags, revs)
   const { output } = context
   const { unlessProved } = flags
-  const results: VerifyResult[] = []
+  const results: Awaited<ReturnType<typeof verify>>[] = []
   for (const rev of revs.length > 0 ? revs : ['latest']) {
     const result = await verify({
       ...repositoryOf(context, flags),
       rev,
       unlessProved,
       extensions: extensionsOf(context, flags),
+      assetColumns: context.settings.assetColumns,
       onProgress: output.progress(),
     })
     results.push(result)
@@ -31,6 +33,11 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
         `${counted(result.foreignKeyViolations, 'row')} name a row that is not there, in the source as in the copy`,
       )
     }
+    if (result.unreadable > 0)
+      output.warn(
+        `${shortId(result.commit)} is partial: ${counted(result.unreadable, 'path')} could not be read when it was made`,
+      )
+    if (result.agreement) printAgreement(output, result.agreement)
     output.times(result.timesMs)
   }
   output.document(results.length === 1 ? results[0] : { results })

@@ -26,7 +26,8 @@ describe('parseSettings', () => {
   it('fills in every default of an empty file', () => {
     const defaults = {
       branch: 'main',
-      assets: { include: ['**'], exclude: [] },
+      assets: { include: ['**'], exclude: [], rules: [], unstable: 'warn' },
+      assetColumns: [],
       excludeTables: [],
       fullText: 'logical',
       extensions: [],
@@ -40,6 +41,24 @@ describe('parseSettings', () => {
     }
   })
 
+  it('names what is wrong with rules and asset columns', () => {
+    const text = `assets:
+  rules:
+    - { store: manifest }
+    - { match: ['*'], over: 5 parsecs, store: lfs, glob: x }
+asset-columns:
+  - { column: file, folder: ../up }
+`
+    expect(problems(text)).toEqual([
+      '3: assets.rules: needs "match" or "over"',
+      expect.stringMatching(/^4: assets.rules.over: is no size/),
+      '4: assets.rules.store: expected "git" or "manifest", found "lfs"',
+      '4: assets.rules.glob: is not known',
+      '6: asset-columns.table: is missing',
+      expect.stringMatching(/^6: asset-columns.folder: is no directory of the source/),
+    ])
+  })
+
   it('reads every key', () => {
     const text = `
 source: data
@@ -51,6 +70,13 @@ assets:
   include: ['favicons/', '*.json']
   exclude:
     - cache/
+  rules:
+    - { match: [thumbs/, '*.iso'], over: 1.5 MB, store: manifest }
+    - { over: 2000, store: git }
+  unstable: fail
+asset-columns:
+  - { table: asset, column: file, folder: assets }
+  - { database: app.db, table: bookmark, column: favicon }
 exclude-tables: [session, "django_session"]
 full-text: exact
 extensions: [./vec0.so, /usr/lib/mod_x.so]
@@ -66,7 +92,19 @@ busy-timeout: 2.5
       remote: 'ssh://git@backup.example/app.git',
       branch: 'hosts/nas',
       name: 'Linkding',
-      assets: { include: ['favicons/', '*.json'], exclude: ['cache/'] },
+      assets: {
+        include: ['favicons/', '*.json'],
+        exclude: ['cache/'],
+        rules: [
+          { match: ['thumbs/', '*.iso'], overBytes: 1_500_000, store: 'manifest' },
+          { match: undefined, overBytes: 2000, store: 'git' },
+        ],
+        unstable: 'fail',
+      },
+      assetColumns: [
+        { table: 'asset', column: 'file', folder: 'assets' },
+        { database: 'app.db', table: 'bookmark', column: 'favicon', folder: '' },
+      ],
       excludeTables: ['session', 'django_session'],
       fullText: 'exact',
       extensions: ['/etc/rowback/vec0.so', '/usr/lib/mod_x.so'],
