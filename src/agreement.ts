@@ -21,7 +21,7 @@ export interface AssetColumn {
   folder: string
 }
 
-/** A row that names a file which is not in the commit. */
+/** A row that names a file; in an agreement one which is not in the commit. */
 export interface MissingFile {
   /** The path in the source. */
   database: string
@@ -41,6 +41,16 @@ export interface Agreement {
   unknown: string[]
 }
 
+/** What the rows of one chunk name. */
+interface ChunkReferences {
+  rows: number
+  /** `row` is the literals of the key, or its place in the chunk, from 1. */
+  named: { row: string | number; path: string }[]
+}
+
+/** What was read of chunks, by the place of a column in the settings and the id of the chunk. */
+export type KnownReferences = Map<string, ChunkReferences | undefined>
+
 /** The paths of databases in the source, beside the tree that holds them. */
 export interface AgreementSide extends TreeSide {
   databasePath(database: TreeSide['manifest']['databases'][number]): string
@@ -54,7 +64,8 @@ export async function readAgreement(
 ): Promise<Agreement> {
   const tree = await readCommitTree(store, oid)
   const side = { ...tree, databasePath: databasePathOf(tree) }
-  return agreementOf(side, await readAssetEntries(store, tree), columns, (blob) => store.readBlob(blob))
+  const assets = await readAssetEntries(store, tree)
+  return (await agreementOf(side, assets, columns, (blob) => store.readBlob(blob))).agreement
 }
 
 function databasePathOf(tree: CommitTree): AgreementSide['databasePath'] {
@@ -63,39 +74,93 @@ function databasePathOf(tree: CommitTree): AgreementSide['databasePath'] {
 
 /**
  * Compares what the columns name with the assets. NULL, the empty text and what holds `://` name no file; a directory is
- * there if it is listed or anything in it is. Throws a `dump` error for a row file that is none.
+ * there if it is listed or anything in it is. Chunks that are `known` are not read; `references` is what to know the next
+ * time. Throws a `dump` error for a row file that is none.
  */
 export async function agreementOf(
   side: AgreementSide,
   assets: readonly AssetEntry[],
   columns: readonly AssetColumn[],
   read: ReadBlob,
-): Promise<Agreement> {
+  known: KnownReferences = new Map(),
+): Promise<{ agreement: Agreement; references: KnownReferences }> {
   const present = presentPaths(side, assets)
   const named = new Set<string>()
+  const references: KnownReferences = new Map()
   const agreement: Agreement = { missing: [], unnamed: [], unknown: [] }
-  for (const column of columns) {
-    const { table, column: name } = column
-    let isKnown = false
-    for (const place of tablesOf(side, column)) {
-      const references = readReferences(place, column, read)
-      let next = await references.next()
-      for (; !next.done; next = await references.next()) {
-        const { row, path } = next.value
-        named.add(path)
-        if (!present.has(path))
-          agreement.missing.push({ database: place.database, table, column: name, row, path })
-      }
-      isKnown ||= next.value
+  for (const [index, column] of columns.entries()) {
+    const chunks = { known, references, read, prefix: `${index} ` }
+    const files = await filesNamed(side, column, chunks)
+    if (!files) agreement.unknown.push(`${column.table}.${column.column}`)
+    for (const file of files ?? []) {
+      named.add(file.path)
+      if (!present.has(file.path)) agreement.missing.push(file)
     }
-    if (!isKnown) agreement.unknown.push(`${table}.${name}`)
   }
+  agreement.unnamed = unnamedFiles(assets, columns, named)
+  return { agreement, references }
+}
+
+/** Every file that a column names, there or not; undefined where no database has the column. */
+async function filesNamed(
+  side: AgreementSide,
+  column: AssetColumn,
+  chunks: ChunkReader,
+): Promise<MissingFile[] | undefined> {
+  const places = tablesOf(side, column)
+  let isThere = places.some((place) => place.chunks.length === 0)
+  const files: MissingFile[] = []
+  for (const place of places) {
+    let before = 0
+    for (const chunk of place.chunks) {
+      const found = await knownReferences(chunk, place.table, column, chunks)
+      if (!found) continue
+      isThere = true
+      for (const { row, path } of found.named)
+        files.push({
+          database: place.database,
+          table: column.table,
+          column: column.column,
+          row: typeof row === 'number' ? String(before + row) : row,
+          path,
+        })
+      before += found.rows
+    }
+  }
+  return isThere ? files : undefined
+}
+
+interface ChunkReader {
+  known: KnownReferences
+  /** Filled with what was read, or known. */
+  references: KnownReferences
+  read: ReadBlob
+  /** What sets the chunks of one column apart in the two. */
+  prefix: string
+}
+
+async function knownReferences(
+  chunk: TreeEntry,
+  table: ManifestTable,
+  column: AssetColumn,
+  { known, references, read, prefix }: ChunkReader,
+): Promise<ChunkReferences | undefined> {
+  const id = prefix + chunk.oid
+  const found = known.has(id) ? known.get(id) : await readReferences(chunk, table, column, read)
+  references.set(id, found)
+  return found
+}
+
+function unnamedFiles(
+  assets: readonly AssetEntry[],
+  columns: readonly AssetColumn[],
+  named: ReadonlySet<string>,
+): string[] {
   const folders = columns.map(({ folder }) => normalPath(folder, ''))
-  agreement.unnamed = assets
+  return assets
     .filter(({ kind }) => kind !== 'directory')
     .map(({ path }) => path)
     .filter((path) => !named.has(path) && folders.some((folder) => isBelow(path, folder)))
-  return agreement
 }
 
 /** Everything that a row may name: assets, databases, and the directories that they are in. */
@@ -130,37 +195,31 @@ function tablesOf(side: AgreementSide, { database: wanted, table: name }: AssetC
   })
 }
 
-/** Yields what the rows of a table name, and returns whether it has the column; so does one without rows. */
-async function* readReferences(
-  { table, chunks }: TablePlace,
+/** What the rows of a chunk name; undefined where they do not have the column. */
+async function readReferences(
+  { oid, path: file }: TreeEntry,
+  table: ManifestTable,
   { column, folder }: AssetColumn,
   read: ReadBlob,
-): AsyncGenerator<{ row: string; path: string }, boolean> {
-  let position = 0
-  for (const { oid, path: chunk } of chunks) {
-    const content = await read(oid)
-    if (content.length === 0) continue
-    const header = parseRowHeader(content, chunk)
-    const index = header.columns.indexOf(column)
-    if (index < 0) return false
-    const rows: [number, number][] = []
-    checkRows(content, header, chunk, (start, end) => rows.push([start, end]))
-    for (const [start, end] of rows) {
-      position += 1
-      const literals = rowLiterals(content, start, end, Math.max(index + 1, keyLength(table)))
-      const path = pathOf(literals[index] ?? 'NULL', folder)
-      if (path !== undefined) yield { row: rowName(table, literals, position), path }
-    }
-  }
-  return true
+): Promise<ChunkReferences | undefined> {
+  const content = await read(oid)
+  const header = parseRowHeader(content, file)
+  const index = header.columns.indexOf(column)
+  if (index < 0) return undefined
+  const keys = keyLength(table)
+  const references: ChunkReferences = { rows: 0, named: [] }
+  checkRows(content, header, file, (start, end) => {
+    references.rows += 1
+    const literals = rowLiterals(content, start, end, Math.max(index + 1, keys))
+    const path = pathOf(literals[index] ?? 'NULL', folder)
+    const row = literals.slice(0, keys).join(',') || references.rows
+    if (path !== undefined) references.named.push({ row, path })
+  })
+  return references
 }
 
 function keyLength({ key }: ManifestTable): number {
   return key === 'rowid' ? 1 : key === 'position' ? 0 : key.length
-}
-
-function rowName(table: ManifestTable, literals: readonly string[], position: number): string {
-  return literals.slice(0, keyLength(table)).join(',') || String(position)
 }
 
 /** The path that a value names; undefined where it names none. */

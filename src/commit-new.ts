@@ -1,6 +1,6 @@
 /** Writes what a source holds as one commit, unless its tree is that of the last one. */
 
-import type { Agreement, AgreementSide, AssetColumn } from './agreement.ts'
+import type { AgreementSide } from './agreement.ts'
 import type { AssetEntry } from './assets/manifest.ts'
 import { listedBy } from './assets/rules.ts'
 import { unreadable } from './assets/source-error.ts'
@@ -51,12 +51,13 @@ export async function commitTree(
     const after = { manifest, entries: tree.entries }
     const summary = await summarize(before, after, (oid) => writer.readBlob(oid))
     const { files, bytes } = tree
-    const agreement = await checkAgreement(after, entries, source, options.assetColumns, (oid) =>
+    const { agreement, references } = await checkAgreement(after, entries, source, options, (oid) =>
       writer.readBlob(oid),
     )
     const state = {
       ...seen,
       agreement,
+      references,
       totals: { rows: summary.rows, files: summary.files, entries: tree.entries.size, bytes: bytes.total },
     }
     const read = options.known ? ('changes' as const) : ('all' as const)
@@ -106,14 +107,14 @@ async function checkAgreement(
   after: TreeSide,
   assets: readonly AssetEntry[],
   { databases }: Source,
-  columns: readonly AssetColumn[] = [],
+  { assetColumns = [], known }: CommitOptions,
   read: ReadBlob,
-): Promise<Agreement | undefined> {
-  if (columns.length === 0) return undefined
+): Promise<Pick<State, 'agreement' | 'references'>> {
+  if (assetColumns.length === 0) return { agreement: undefined, references: undefined }
   const { agreementOf } = await import('./agreement.ts')
   const paths = new Map(databases.map(({ name, path }) => [name, path]))
   const databasePath: AgreementSide['databasePath'] = ({ name }) => paths.get(name) ?? ''
-  return agreementOf({ ...after, databasePath }, assets, columns, read)
+  return agreementOf({ ...after, databasePath }, assets, assetColumns, read, known?.references)
 }
 
 /** `schema` is about what is pushed: without a remote, a proof takes longer than all the rest and holds nothing back. */

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
-import type { Agreement } from './agreement.ts'
+import type { Agreement, KnownReferences } from './agreement.ts'
 import type { AssetFile } from './assets/scan.ts'
 import type { BackupOptions } from './backup.ts'
 import type { Store } from './git/store.ts'
@@ -30,6 +30,7 @@ export interface State {
   others: string
   /** Undefined where no column was said to name assets. */
   agreement: Agreement | undefined
+  references: KnownReferences | undefined
   /** Of the whole commit: rows, assets that are files, files of the tree and their bytes. */
   totals: { rows: number; files: number; entries: number; bytes: number }
 }

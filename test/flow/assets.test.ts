@@ -307,6 +307,8 @@ test('backup and verify report rows whose file is missing, and files that no row
     expect(JSON.parse(stdout).agreement).toEqual(expected)
     for (const line of lines) expect(stderr).toContain(`rowback: ${line}\n`)
   }
+  execFileSync('sqlite3', [join(at.source, 'app.db'), 'CREATE TABLE other(x)'])
+  expect(JSON.parse((await backup(at)).stdout)).toMatchObject({ read: 'changes', agreement: expected })
   execFileSync('sqlite3', [
     join(at.source, 'app.db'),
     "DELETE FROM attachment WHERE id = 2; UPDATE attachment SET file = 'lost' WHERE id = 7; DELETE FROM icon",
