@@ -26,7 +26,8 @@ export function planAssets(entries: readonly AssetEntry[]): AssetPlan {
   for (const { path } of entries) {
     for (let above = parentOf(path); above !== '' && !modes.has(above); above = parentOf(above)) {
       const kind = kinds.get(above) ?? 'directory'
-      if (kind !== 'directory') throw pathError(path, `${shownPath(above)} is a ${kind}, no directory`)
+      if (kind !== 'directory')
+        throw pathError(path, `${shownPath(above)} is ${kindNames[kind]}, no directory`)
       modes.set(above, usualMode)
     }
   }
@@ -39,6 +40,13 @@ export function planAssets(entries: readonly AssetEntry[]): AssetPlan {
     collision: firstCollision([...modes.keys(), ...kinds.keys()]),
   }
 }
+
+const kindNames = {
+  file: 'a file',
+  listed: 'a file',
+  symlink: 'a symlink',
+  unreadable: 'a path that could not be read',
+} as const
 
 function kindsOf(entries: readonly AssetEntry[]): Map<string, AssetEntry['kind']> {
   const kinds = new Map<string, AssetEntry['kind']>()

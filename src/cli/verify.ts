@@ -37,6 +37,10 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
       output.warn(
         `${shortId(result.commit)} is partial: ${counted(result.unreadable, 'path')} could not be read when it was made`,
       )
+    if (result.unstable > 0)
+      output.warn(
+        `${counted(result.unstable, 'asset')} of ${shortId(result.commit)} kept changing when it was made`,
+      )
     if (result.agreement) printAgreement(output, result.agreement)
     output.times(result.timesMs)
   }

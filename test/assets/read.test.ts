@@ -123,6 +123,7 @@ describe('readAsset', () => {
     expect(await read(root, fileAt('a'), spool)).toBeUndefined()
     expect(await read(root, fileAt('a/b'), spool)).toBeUndefined()
     expect(await read(root, fileAt('f/b'), spool)).toBeUndefined()
+    expect(await read(root, fileAt('caf\udce9'), spool)).toBeUndefined()
   })
 
   it('takes a file as it is now, not as the scan saw it', async () => {

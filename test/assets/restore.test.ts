@@ -69,6 +69,10 @@ describe('planAssets', () => {
     ['restore l/d: l is a symlink, no directory', [link, { kind: 'directory', path: 'l/d', mode: 0o755 }]],
     ['restore a/b: a is a file, no directory', [fileEntry('a', ''), fileEntry('a/b', '')]],
     [
+      'restore a/b: a is a path that could not be read, no directory',
+      [{ kind: 'unreadable', path: 'a' }, fileEntry('a/b', '')],
+    ],
+    [
       'restore a: the manifest lists it twice',
       [fileEntry('a', ''), { kind: 'symlink', path: 'a', target: 'b' }],
     ],
