@@ -2,7 +2,7 @@
 
 import { type AssetEntry, assetLine, type FileEntry, type ListedEntry } from './assets/manifest.ts'
 import { storedPath, textBytes } from './assets/paths.ts'
-import { entryWithoutContent, type ReadAsset, readAsset } from './assets/read.ts'
+import { entryWithoutContent, type ReadAsset, readAsset, type UnreadableAsset } from './assets/read.ts'
 import type { Listed } from './assets/rules.ts'
 import { type AssetFile, type Unreadable, unreadableAssets } from './assets/scan.ts'
 import { type Chunk, Cutter, givenKeys } from './dump/cut.ts'
@@ -122,30 +122,38 @@ export async function writeAssets(
     unreadable: unreadableAssets(files),
     unstable: [],
   }
-  const { assets, seen, unreadable, unstable } = written
   for (const file of files) {
-    const { path, print } = file
     if (file.kind !== 'file') {
-      assets.push(entryWithoutContent(file))
+      written.assets.push(entryWithoutContent(file))
       continue
     }
     const keepsContent = !listed(file)
     const asset = keptAsset(file, known) ?? (await readAsset(root, file, { spoolDir, keepsContent }))
-    if (!asset) continue
-    if ('problem' in asset) {
-      assets.push({ kind: 'unreadable', path })
-      unreadable.push({ path, problem: asset.problem })
-      continue
-    }
-    const entry = keepsContent ? asset.entry : ({ ...asset.entry, kind: 'listed' } as const)
-    assets.push(entry)
-    if (entry.unstable) unstable.push(path)
-    else seen.set(path, { print, entry, oid: asset.oid })
-    if (!keepsContent) continue
+    if (asset === undefined) continue
+    noteAsset(written, file, asset, keepsContent)
+    if ('problem' in asset || !keepsContent) continue
     if ('content' in asset) await writeContent(tree, asset)
-    else await tree.addKnown(assetTreeEntry(path, asset.oid), asset.entry.size, async () => {})
+    else await tree.addKnown(assetTreeEntry(file.path, asset.oid), asset.entry.size, async () => {})
   }
   return written
+}
+
+/** Adds the entry of a file, and what there is to say of it. */
+function noteAsset(
+  { assets, seen, unreadable, unstable }: WrittenAssets,
+  { path, print }: AssetFile,
+  asset: ReadAsset | KnownAsset | UnreadableAsset,
+  keepsContent: boolean,
+): void {
+  if ('problem' in asset) {
+    assets.push({ kind: 'unreadable', path })
+    unreadable.push({ path, problem: asset.problem })
+    return
+  }
+  const entry = keepsContent ? asset.entry : ({ ...asset.entry, kind: 'listed' } as const)
+  assets.push(entry)
+  if (entry.unstable) unstable.push(path)
+  else seen.set(path, { print, entry, oid: asset.oid })
 }
 
 function keptAsset(

@@ -12,7 +12,7 @@ export function printAgreement(output: Output, { missing, unnamed, unknown }: Ag
   for (const column of unknown) output.warn(`asset column ${displayName(column)}: no database has it`)
   const rows = missing.map(
     ({ table, row, path }) =>
-      `row ${row} of ${displayName(table)} names ${shownPath(path) || '.'}, which is not there`,
+      `row ${shortened(row)} of ${displayName(table)} names ${shownPath(path) || '.'}, which is not there`,
   )
   printSome(output, rows, 'rows name a file that is not there')
   printSome(
@@ -20,6 +20,12 @@ export function printAgreement(output: Output, { missing, unnamed, unknown }: Ag
     unnamed.map((path) => `no row names ${shownPath(path)}`),
     'files are named by no row',
   )
+}
+
+const longestKey = 120
+
+function shortened(row: string): string {
+  return row.length > longestKey ? `${row.slice(0, longestKey)}…` : row
 }
 
 function printSome(output: Output, lines: readonly string[], rest: string): void {

@@ -56,6 +56,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     busyTimeoutMs: settings.busyTimeoutMs,
     onProgress: output.progress(),
   })
+  printAssets(output, result, settings.assets.unstable)
   printBackup(output, result)
   const problem = assetsProblem(result, settings.assets.unstable)
   if (problem) throw problem
@@ -77,32 +78,36 @@ function parseTime(text: string): number {
   })
 }
 
-/** The error of a backup that was made and is not all of the source. */
-function assetsProblem(
-  result: BackupResult,
-  unstableMode: Context['settings']['assets']['unstable'],
-): RowbackError | undefined {
+type UnstableMode = Context['settings']['assets']['unstable']
+
+/** The error of a backup that was made and is not all of the source as it was at one moment. */
+function assetsProblem(result: BackupResult, unstableMode: UnstableMode): RowbackError | undefined {
+  const unstable = unstableMode === 'fail' ? result.unstable : []
   const [denied] = result.unreadable
-  const [changing] = result.unstable
-  const said: string[] = []
-  if (denied) said.push(`${counted(result.unreadable.length, 'path')} could not be read`)
-  if (changing !== undefined && unstableMode === 'fail')
-    said.push(`${counted(result.unstable.length, 'file')} kept changing`)
-  const path = denied?.path ?? changing
-  if (said.length === 0 || path === undefined) return undefined
-  const text = `back up: ${said.join(' and ')}; the rest is committed as ${shortId(result.latest)}`
-  return new RowbackError('source', text, {
-    hint: `let this user read what is named above, or ${exclusion(path)}`,
-    result,
-  })
+  const path = denied?.path ?? unstable[0]
+  if (path === undefined) return undefined
+  const said = [
+    ...(denied ? [`${counted(result.unreadable.length, 'path')} could not be read`] : []),
+    ...(unstable.length > 0 ? [`${counted(unstable.length, 'file')} kept changing`] : []),
+  ]
+  const text = `back up: ${said.join(' and ')}; ${denied ? 'the rest' : 'all'} is committed as ${shortId(result.latest)}`
+  const hint = `${denied ? 'let this user read what is named above, or ' : ''}${exclusion(path)}`
+  return new RowbackError('source', text, { hint, result })
+}
+
+/** What is part of why a backup ends with an exit code is also said with --quiet. */
+function printAssets(output: Output, result: BackupResult, unstableMode: UnstableMode): void {
+  for (const { path, problem } of result.unreadable)
+    output.problem(`read ${shownPath(path)}: ${problem}; it is not in the commit`)
+  for (const path of result.unstable) {
+    const text = `read ${shownPath(path)}: it kept changing; it is in the commit as it was found`
+    if (unstableMode === 'fail') output.problem(text)
+    else output.warn(text)
+  }
 }
 
 function printBackup(output: Output, result: BackupResult): void {
   for (const warning of result.warnings) output.warn(warning)
-  for (const { path, problem } of result.unreadable)
-    output.problem(`read ${shownPath(path)}: ${problem}; it is not in the commit`)
-  for (const path of result.unstable)
-    output.warn(`read ${shownPath(path)}: it kept changing; it is in the commit as it was found`)
   if (result.commit === undefined) output.line(`nothing changed since ${shortId(result.latest)}`)
   else {
     const { upkeep: _, ...own } = result.timesMs

@@ -190,7 +190,7 @@ test.each([
     expect(result.commit).toBe(git(at.repository, ['rev-parse', 'main']))
     expect(ended.stderr).toContain('read app.log: it kept changing; it is in the commit as it was found')
     if (code > 0)
-      expect(result.error?.message).toContain('back up: 1 file kept changing; the rest is committed')
+      expect(result.error?.message).toContain('back up: 1 file kept changing; all is committed as ')
     const [line] = manifestLines(at)
     expect(line).toMatch(/"sha256":"[0-9a-f]{64}","unstable":true}$/)
     const content = gitBytes(at.repository, ['show', 'main:assets/app.log'])
