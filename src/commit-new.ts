@@ -46,7 +46,13 @@ export async function commitTree(
   const writer = store.begin()
   try {
     const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
-    const { manifest, entries, findings, ...seen } = await writeSource(tree, store, source, options, phases)
+    const { manifest, entries, findings, read, ...seen } = await writeSource(
+      tree,
+      store,
+      source,
+      options,
+      phases,
+    )
     phases.begin('summary')
     const after = { manifest, entries: tree.entries }
     const summary = await summarize(before, after, (oid) => writer.readBlob(oid))
@@ -60,7 +66,6 @@ export async function commitTree(
       references,
       totals: { rows: summary.rows, files: summary.files, entries: tree.entries.size, bytes: bytes.total },
     }
-    const read = options.known ? ('changes' as const) : ('all' as const)
     const { warnings } = source
     const result = { tree: tree.oid(), summary, files, bytes, warnings, ...findings, agreement, read }
     if (before && before.commit.tree === result.tree) {
@@ -169,6 +174,7 @@ interface WrittenSource extends Pick<State, 'databases' | 'assets' | 'others'> {
   /** Of the asset manifest. */
   entries: AssetEntry[]
   findings: AssetFindings
+  read: Committed['read']
 }
 
 /** Dumps each database and copies the assets; returns the manifest of it all, and what is to be remembered. */
@@ -182,17 +188,25 @@ async function writeSource(
   return withWorkDir(store.gitDir, async (workDir) => {
     const entries: Manifest['databases'] = []
     const databases: State['databases'] = new Map()
+    let read: Committed['read'] = 'all'
     for (const database of source.databases) {
-      const { entry, seen } = await dumpSource(tree, source, database, { ...options, workDir }, phases)
+      const { entry, seen, isWhole } = await dumpSource(
+        tree,
+        source,
+        database,
+        { ...options, workDir },
+        phases,
+      )
       entries.push(entry)
       databases.set(database.path, seen)
+      if (!isWhole) read = 'changes'
     }
     phases.begin('assets')
     const copied = { known: options.known?.assets, listed: listedBy(options.assets?.rules ?? []) }
     const { assets, seen, ...findings } = await writeAssets(tree, source, copied, workDir)
     const manifest = await writeManifest(tree, source.kind, entries, assets)
     const others = otherAssets(source.assets)
-    return { manifest, entries: assets, findings, databases, assets: seen, others }
+    return { manifest, entries: assets, findings, read, databases, assets: seen, others }
   })
 }
 
@@ -203,15 +217,14 @@ async function dumpSource(
   { name, path, file }: Source['databases'][number],
   options: CommitOptions & { workDir: string },
   phases: Phases,
-): Promise<{ entry: Manifest['databases'][number]; seen: SeenDatabase }> {
+): Promise<{ entry: Manifest['databases'][number]; seen: SeenDatabase; isWhole: boolean }> {
   const { known, workDir, busyTimeoutMs = 10_000, extensions = [] } = options
   const { excludeTables = [], fullText = 'logical' } = options
   phases.begin('snapshot')
   // Of the moment before: what is written from here on makes it differ.
   const print = databasePrint(file)
   const pages = known?.databases.get(path)?.pages
-  const isReadWhole = pages === undefined
-  const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs, extensions, isReadWhole })
+  const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs, extensions })
   try {
     phases.begin('dump')
     const dumpOptions = { excludeTables, fullText, extensions }
@@ -219,7 +232,8 @@ async function dumpSource(
     try {
       const named = { name, path: kind === 'directory' ? path : undefined }
       const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)
-      return { entry, seen: { print, pages: dump.facts && knownDatabase(dump.facts, chunks) } }
+      const seen = { print, pages: dump.facts && knownDatabase(dump.facts, chunks) }
+      return { entry, seen, isWhole: dump.isWhole }
     } finally {
       await dump.stop()
     }

@@ -146,28 +146,53 @@ type ReadChunk = (chunk: TreeEntry) => Promise<Buffer>
  * keys would take most of the time. Each chunk is to be read once.
  */
 function readDiffering({ before, after }: Chunks, read: ReadBlob): { before: ReadChunk; after: ReadChunk } {
-  const reader = (others: TreeEntry[], own: Map<string, Buffer>, its: Map<string, Buffer>): ReadChunk => {
-    const byPath = new Map(others.map((chunk) => [chunk.path, chunk]))
-    return async ({ path, oid }) => {
-      const found = own.get(path)
-      if (found) {
-        own.delete(path)
-        return found
-      }
-      const other = byPath.get(path)
-      if (!other) return read(oid)
-      const [content, rest] = withoutCommonRows(await read(oid), await read(other.oid))
-      its.set(path, rest)
-      return content
+  const [oldOids, newOids] = [oidsByPath(before), oidsByPath(after)]
+  /** Pairs of which one side has been asked for. */
+  const pairs = new Map<string, Promise<[old: Buffer, now: Buffer]>>()
+  const readPair = (path: string, [old, now]: [string, string]): Promise<[Buffer, Buffer]> => {
+    const found = pairs.get(path)
+    if (found) {
+      pairs.delete(path)
+      return found
     }
+    const pair = Promise.all([read(old), read(now)]).then(([a, b]) => withoutCommonRows(a, b))
+    pairs.set(path, pair)
+    return pair
   }
-  const [ofBefore, ofAfter] = [new Map<string, Buffer>(), new Map<string, Buffer>()]
-  return { before: reader(after, ofBefore, ofAfter), after: reader(before, ofAfter, ofBefore) }
+  const reader =
+    (side: 0 | 1): ReadChunk =>
+    async ({ path, oid }) => {
+      const [old, now] = [oldOids.get(path), newOids.get(path)]
+      return old === undefined || now === undefined ? read(oid) : (await readPair(path, [old, now]))[side]
+    }
+  return { before: reader(0), after: reader(1) }
+}
+
+function oidsByPath(chunks: readonly TreeEntry[]): Map<string, string> {
+  return new Map(chunks.map(({ path, oid }) => [path, oid]))
+}
+
+/** So many chunks are read while one is compared. */
+const chunksAhead = 8
+
+/** Yields chunks with their contents. */
+async function* readAhead(
+  chunks: readonly TreeEntry[],
+  read: ReadChunk,
+): AsyncGenerator<{ chunk: TreeEntry; content: Buffer }> {
+  const reading: Promise<Buffer>[] = []
+  for (const [index, chunk] of chunks.entries()) {
+    for (const next of chunks.slice(index + reading.length, index + 1 + chunksAhead)) {
+      const content = read(next)
+      content.catch(() => {})
+      reading.push(content)
+    }
+    yield { chunk, content: (await reading.shift()) as Buffer }
+  }
 }
 
 async function* readRows(chunks: TreeEntry[], key: TableKey, read: ReadChunk): AsyncGenerator<Row> {
-  for (const chunk of chunks) {
-    const content = await read(chunk)
+  for await (const { chunk, content } of readAhead(chunks, read)) {
     if (content.length === 0) continue
     const header = parseRowHeader(content, chunk.path)
     const rows: Row[] = []

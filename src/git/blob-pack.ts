@@ -82,7 +82,8 @@ export class BlobPack {
     if (!entry) return undefined
     const compressed = Buffer.alloc(entry.end - entry.content)
     await this.#file.read(compressed, 0, compressed.length, entry.content)
-    return await decompress(compressed)
+    // In one step: a step of the usual 16 KiB takes longer to come round than to inflate.
+    return await decompress(compressed, { chunkSize: Math.max(64, entry.size) })
   }
 
   /** Completes pack and index, brings both to the disk and gives them their names. */
@@ -121,7 +122,7 @@ export class BlobPack {
       this.#append(part)
       crc = crc32(part, crc)
     }
-    this.#entries.set(oid, { oid, start, content: start + header.length, end: this.#end, crc })
+    this.#entries.set(oid, { oid, size, start, content: start + header.length, end: this.#end, crc })
   }
 
   #append(bytes: Buffer): void {

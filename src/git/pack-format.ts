@@ -5,6 +5,8 @@ import { createHash } from 'node:crypto'
 /** Where a blob stands in the pack, in bytes: its header from `start`, its compressed content from `content`. */
 export interface PackEntry {
   oid: string
+  /** Of its content, before compression. */
+  size: number
   start: number
   content: number
   end: number

@@ -15,6 +15,8 @@ export class NativeWriter implements Writer {
   readonly #written = new Set<string>()
   #session: string | undefined
   #blobs: BlobPack | undefined
+  /** Settles when all writes so far are done. */
+  #wrote: Promise<unknown> = Promise.resolve()
   /** Settles when all calls so far are done. */
   #idle: Promise<unknown> = Promise.resolve()
   /** Why there are no more writes. */
@@ -45,8 +47,9 @@ export class NativeWriter implements Writer {
   }
 
   async readBlob(oid: string): Promise<Buffer> {
-    const own = await this.#inOrder(async () => this.#blobs?.read(oid))
-    return own ?? (await this.#store.readBlob(oid))
+    const read = this.#wrote.then(() => this.#orEnd(async () => this.#blobs?.read(oid)))
+    this.#idle = Promise.allSettled([this.#idle, read])
+    return (await read) ?? (await this.#store.readBlob(oid))
   }
 
   async commit(commit: NewCommit, accept?: (oid: string) => Promise<void>): Promise<string> {
@@ -90,10 +93,11 @@ export class NativeWriter implements Writer {
     }
   }
 
-  /** Runs one step when those before are done; a pack takes one blob after another. */
+  /** Runs a step that writes when all before are done; a pack takes one blob after another. */
   #inOrder<T>(step: () => Promise<T>): Promise<T> {
     const result = this.#idle.then(() => this.#orEnd(step))
-    this.#idle = result.catch(() => {})
+    this.#wrote = result.catch(() => {})
+    this.#idle = this.#wrote
     return result
   }
 

@@ -13,7 +13,7 @@ export async function* dumpReplayed(
 ): AsyncGenerator<DumpFile | KeptFile, DumpedTable[]> {
   const db = openReplayed(file, options.extensions)
   try {
-    const snapshot = { db, path: file, isPrivate: true, pages: undefined, originals: makeLegible(db) }
+    const snapshot = { db, shared: async () => file, pages: undefined, originals: makeLegible(db) }
     const dump = await startDump(snapshot, file, options, { isChecked: true })
     try {
       return yield* dump.files

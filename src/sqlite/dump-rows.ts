@@ -17,7 +17,7 @@ import { mostColumns, type RowSource } from '../dump/plan.ts'
 import type { KnownChunk } from '../dump/reuse.ts'
 import { rowFile, rowHeader } from '../dump/rows.ts'
 import { RowbackError } from '../errors.ts'
-import { allRows, type RowRange, renderRows } from './render.ts'
+import { allRows, type Renderer, type RowRange, renderer } from './render.ts'
 import { countQuery } from './row-query.ts'
 
 /** One file of the dump; the path is relative to the database's folder. */
@@ -67,6 +67,7 @@ export function* dumpRows(
   encoding: Encoding,
 ): Generator<DumpFile | KeptFile, DumpedTable> {
   if (!steps) return yield* dumpAll(db, source, encoding)
+  const render = renderer(db, source, encoding)
   const total = { rows: 0, irregular: 0 }
   let directory = firstName
   for (const step of steps) {
@@ -79,7 +80,7 @@ export function* dumpRows(
     } else {
       const cutter = new Cutter(directory, name)
       const { count } = step.rows
-      const dumped = yield* dumpRange(db, source, encoding, { cutter, range: step.rows, count })
+      const dumped = yield* dumpRange(render, source, { cutter, range: step.rows, count })
       if (!isSameKey(dumped.lastLine, step.lastKey)) throw otherCount(source, dumped.rows, count)
       directory = cutter.directory
       total.rows += count
@@ -97,7 +98,7 @@ function* dumpAll(db: Database, source: RowSource, encoding: Encoding): Generato
   return dumpedTable(
     db,
     source,
-    yield* dumpRange(db, source, encoding, { cutter: new Cutter(), range: allRows, count }),
+    yield* dumpRange(renderer(db, source, encoding), source, { cutter: new Cutter(), range: allRows, count }),
   )
 }
 
@@ -118,9 +119,8 @@ interface RangeTotal {
 
 /** Yields the chunks of a range, which must have that many rows, and returns its counts and its last line. */
 function* dumpRange(
-  db: Database,
+  render: Renderer,
   source: RowSource,
-  encoding: Encoding,
   { cutter, range, count }: { cutter: Cutter; range: RowRange; count: number },
 ): Generator<DumpFile, RangeTotal> {
   const header = Buffer.from(
@@ -136,7 +136,7 @@ function* dumpRange(
     table: source.table,
   })
   const total: RangeTotal = { rows: 0, irregular: 0, lastLine: Buffer.alloc(0) }
-  for (const { lines, ends, irregular } of renderRows(db, source, encoding, range)) {
+  for (const { lines, ends, irregular } of render(range)) {
     for (const chunk of cutter.push(lines, ends, keysOf(source, total.rows))) yield toFile(chunk)
     total.rows += ends.length
     total.irregular += irregular

@@ -14,7 +14,7 @@ import {
 } from '../dump/schema-sql.ts'
 import { type DumpedTable, type DumpFile, dumpRows, type KeptFile, type TableWork } from './dump-rows.ts'
 import { type DumpOptions, type PlannedDump, planDump, rowSources } from './plan-dump.ts'
-import { renderRows } from './render.ts'
+import { renderer } from './render.ts'
 import { settle } from './trial.ts'
 
 /**
@@ -98,7 +98,7 @@ function systemRows(db: Database, name: string, { settings }: Plan): string {
     orderBy: [],
   }
   const lines: Buffer[] = []
-  for (const { lines: text, ends } of renderRows(db, source, settings.encoding)) {
+  for (const { lines: text, ends } of renderer(db, source, settings.encoding)()) {
     ends.forEach((end, index) => {
       lines.push(text.subarray(index === 0 ? 0 : ends[index - 1], end))
     })

@@ -101,18 +101,19 @@ export class LiveFiles {
 
   /**
    * Begins the read transaction of `db` anew until nobody commits meanwhile, so that what the index of the WAL says is
-   * what the transaction sees; undefined where that does not happen. `begin` must begin it and read.
+   * what the transaction sees; undefined where that does not happen. `begin` must begin it, and return its page count:
+   * the index of an empty WAL has none.
    */
-  pagesSeen(begin: () => void): Pages | undefined {
+  pagesSeen(begin: () => number): Pages | undefined {
     for (let tried = 0; tried < tries; tried++) {
       const before = this.#header()
-      begin()
+      const count = begin()
       const after = this.#header()
       if (!before || !after || !before.bytes.equals(after.bytes)) continue
       if (!this.#isSame()) return undefined
       // All of it is in the database file, and the next writer may begin the WAL anew.
-      if (after.backfilled >= after.frames) return new Pages(this.#file, after.pages)
-      return new Pages(this.#file, after.pages, { file: this.#wal, frames: this.#frames(after) })
+      if (after.backfilled >= after.frames) return new Pages(this.#file, count)
+      return new Pages(this.#file, count, { file: this.#wal, frames: this.#frames(after) })
     }
     return undefined
   }
@@ -146,7 +147,6 @@ export class LiveFiles {
     return {
       bytes: header,
       frames: number(16),
-      pages: number(20),
       salts: header.subarray(32, 40),
       backfilled: number(96),
     }
@@ -176,7 +176,5 @@ interface IndexHeader {
   /** Valid frames of the WAL, and those of them that are in the database file. */
   frames: number
   backfilled: number
-  /** Pages of the database. */
-  pages: number
   salts: Buffer
 }

@@ -45,22 +45,23 @@ const pageValues = 512
 const longestLineBytes = 500_000_000
 
 /**
- * Yields the rows of a source in key order; those of a range only where the source can be read in pages. Throws a
- * `source` error for a row that no string or no INSERT can hold.
+ * Renders rows of a source: yields those of a range, or all, in key order; a range only where the source can be read in
+ * pages. Throws a `source` error for a row that no string or no INSERT can hold.
  */
-export function* renderRows(
-  db: Database,
-  source: RowSource,
-  encoding: Encoding,
-  range = allRows,
-): Generator<RowBatch> {
-  try {
-    yield* renderPages(db, source, encoding, range)
-  } catch (error) {
-    const cause = isTooLong(error) ? 'a row of it takes more than 500 MB of SQL' : halfUnit(error)
-    if (cause === undefined) throw error
-    const table = JSON.stringify(source.table)
-    throw new RowbackError('source', `dump table ${table}: ${cause}; nothing was committed`)
+export type Renderer = (range?: RowRange) => Generator<RowBatch>
+
+/** What is prepared for one range serves all others of the source. */
+export function renderer(db: Database, source: RowSource, encoding: Encoding): Renderer {
+  const pages = hasPages(source, encoding) ? pageRenderer(db, source, encoding) : undefined
+  return function* (range = allRows) {
+    try {
+      yield* pages ? pages(range) : renderPass(db, source, encoding, allRows)
+    } catch (error) {
+      const cause = isTooLong(error) ? 'a row of it takes more than 500 MB of SQL' : halfUnit(error)
+      if (cause === undefined) throw error
+      const table = JSON.stringify(source.table)
+      throw new RowbackError('source', `dump table ${table}: ${cause}; nothing was committed`)
+    }
   }
 }
 
@@ -78,32 +79,37 @@ function halfUnit(error: unknown): string | undefined {
     : undefined
 }
 
-function* renderPages(
+function pageRenderer(
   db: Database,
   source: RowSource,
   encoding: Encoding,
-  { from, before, count }: RowRange,
-): Generator<RowBatch> {
-  if (!hasPages(source, encoding)) return yield* renderPass(db, source, encoding, allRows)
+): (range: RowRange) => Generator<RowBatch> {
   db.function(realFunction, { deterministic: true, directOnly: true }, (value) =>
     realLiteral(value as number),
   )
   const prepare = preparer(db)
-  let start: Start | undefined = from && { key: from.map((text) => parseLiteral(text)), isIncluded: true }
-  let rendered = 0
+  // Of the page before, in whatever range: rows of one table are alike.
   let limit = firstPageRows
-  while (rendered < count) {
-    // A key that its column would convert cannot be compared with: the rest comes in one pass.
-    if (start && !isRegularKey(start.key, source)) {
-      return yield* renderPass(db, source, encoding, { before: before + rendered, count: count - rendered })
+  return function* ({ from, before, count }) {
+    let start: Start | undefined = from && {
+      key: from.map((text) => parseLiteral(text)),
+      isIncluded: true,
     }
-    limit = Math.min(limit, count - rendered)
-    const page = renderLines(prepare, source, start, limit) ?? renderValues(prepare, source, start, limit)
-    if (page.ends.length === 0) return
-    yield page
-    rendered += page.ends.length
-    start = { key: lastKey(page, source), isIncluded: false }
-    limit = page.ends.length < limit ? firstPageRows : nextLimit(limit, page)
+    let rendered = 0
+    while (rendered < count) {
+      // A key that its column would convert cannot be compared with: the rest comes in one pass.
+      if (start && !isRegularKey(start.key, source)) {
+        return yield* renderPass(db, source, encoding, { before: before + rendered, count: count - rendered })
+      }
+      const wanted = Math.min(limit, count - rendered)
+      const page = renderLines(prepare, source, start, wanted) ?? renderValues(prepare, source, start, wanted)
+      if (page.ends.length === 0) return
+      yield page
+      rendered += page.ends.length
+      start = { key: lastKey(page, source), isIncluded: false }
+      if (page.ends.length < wanted) limit = firstPageRows
+      else if (wanted === limit) limit = nextLimit(limit, page)
+    }
   }
 }
 

@@ -23,18 +23,40 @@ export async function copyLive(
   db: Database.Database,
   options: SnapshotOptions,
 ): Promise<Snapshot> {
-  const folder = await privateFolder(options)
   try {
-    const copy = join(folder, basename(path))
-    await db.backup(copy)
-    return openCopy(path, copy, options)
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true })
-    throw copyError(path, error)
+    const copy = await copySeen(path, db, options)
+    return openCopy(path, copy.path, options)
   } finally {
     db.close()
   }
 }
+
+/** A file in a private folder, which `remove` removes. */
+export interface PrivateCopy {
+  path: string
+  remove(): Promise<void>
+}
+
+/** Copies what a read transaction sees. */
+export async function copySeen(
+  path: string,
+  db: Database.Database,
+  options: SnapshotOptions,
+): Promise<PrivateCopy> {
+  const folder = await privateFolder(options)
+  const copy = join(folder, basename(path))
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
+  try {
+    await db.backup(copy, { progress: () => pagesAStep })
+    return { path: copy, remove }
+  } catch (error) {
+    await remove()
+    throw copyError(path, error)
+  }
+}
+
+/** Many: between two steps SQLite looks at the schema anew. */
+const pagesAStep = 4096
 
 /**
  * A copy in rollback-journal mode. A journal beside the file is no sign of anything: a writer at work has one, and in
@@ -138,8 +160,7 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
   const opened = db
   return {
     db: opened,
-    path: copy,
-    isPrivate: true,
+    shared: async () => copy,
     pages: originals.length > 0 ? undefined : pages,
     originals,
     close: async () => {

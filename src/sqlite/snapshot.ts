@@ -10,16 +10,15 @@ import { mayHideRowids } from './hidden-rowids.ts'
 import { hasLegibleSchema } from './make-legible.ts'
 import { LiveFiles, type Pages } from './pages.ts'
 import { beginAgain, openReadOnly } from './read-transaction.ts'
-import { copyLive, copyRolledBack, copyUnlocked } from './snapshot-copy.ts'
+import { copyLive, copyRolledBack, copySeen, copyUnlocked, type PrivateCopy } from './snapshot-copy.ts'
 import { sqliteCode } from './source-error.ts'
 import { cutShort, isInUse, readHeader, resolveFile, statOrNone } from './source-file.ts'
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
 export interface Snapshot {
   db: Database.Database
-  /** The file that `db` has open: the source, or a private copy of it. */
-  path: string
-  isPrivate: boolean
+  /** A private file of it for other connections; undefined where there is no room for one. */
+  shared(): Promise<string | undefined>
   /** Its pages, where they can be read beside `db`. */
   pages: Pages | undefined
   /** What was rewritten in a private copy, as its schema is not legible in the source. */
@@ -34,12 +33,7 @@ export interface SnapshotOptions {
   busyTimeoutMs: number
   /** Absolute paths of extensions that the schema needs. */
   extensions: readonly string[]
-  /** Whether all rows will be read: from a copy several threads can. */
-  isReadWhole?: boolean
 }
-
-/** Rendering the rows of so many bytes takes as long as starting a thread, and as copying them. */
-export const threadBytes = 8 * 2 ** 20
 
 /**
  * Opens a snapshot of the database file. Throws a `source` error where the file is missing, empty, no database,
@@ -56,25 +50,14 @@ export async function openSnapshot(file: string, options: SnapshotOptions): Prom
   try {
     // SQLite reads a WAL that is there whatever the header says of the mode.
     if (!wal && !(await statOrNone(`${path}-wal`))) return await copyRolledBack(path, options)
-    if (await isInUse(path)) return await openLive(path, options)
-    return (await copyUnlocked(path, options)) ?? (await openLive(path, options))
+    if (await isInUse(path)) return await openInPlace(path, options)
+    return (await copyUnlocked(path, options)) ?? (await openInPlace(path, options))
   } catch (error) {
     throw (sqliteCode(error).startsWith('SQLITE_CORRUPT') && (await cutShort(path))) || error
   }
 }
 
 /** A read transaction on the source itself. */
-async function openLive(path: string, options: SnapshotOptions): Promise<Snapshot> {
-  return (options.isReadWhole && (await copyLarge(path, options))) || openInPlace(path, options)
-}
-
-/** A copy of what is read faster by several threads, if there is room for it. */
-async function copyLarge(path: string, options: SnapshotOptions): Promise<Snapshot | undefined> {
-  if (((await statOrNone(path))?.size ?? 0) < threadBytes) return undefined
-  const db = await openReadOnly(path, options)
-  return copyLive(path, db, options).catch(() => undefined)
-}
-
 async function openInPlace(path: string, options: SnapshotOptions): Promise<Snapshot> {
   const files = LiveFiles.open(path)
   try {
@@ -85,15 +68,19 @@ async function openInPlace(path: string, options: SnapshotOptions): Promise<Snap
       return copy
     }
     const pages = files?.pagesSeen(() => beginAgain(db))
+    let copy: PrivateCopy | undefined
     return {
       db,
-      path,
-      isPrivate: false,
+      shared: async () => {
+        copy ??= await copySeen(path, db, options).catch(() => undefined)
+        return copy?.path
+      },
       pages,
       originals: [],
       close: async () => {
         db.close()
         files?.close()
+        await copy?.remove()
       },
     }
   } catch (error) {

@@ -1,8 +1,8 @@
 /** Starts the check and dump of a snapshot: those of a large one in threads, beside git, which compresses. */
 
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import type { Database } from 'better-sqlite3'
 import { packageRoot } from '../package.ts'
 import { dumpPlanned, dumpScripts } from './dump.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
@@ -11,20 +11,25 @@ import { checkDuplicates, checkIntegrity } from './integrity.ts'
 import { type KnownDatabase, type PageFacts, readPageFacts, redefinedTables, tableWorks } from './known.ts'
 import { revivedError } from './plain-error.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
-import { type Snapshot, threadBytes } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** A dump that is under way. */
 export interface RunningDump {
   /** Yields its files and returns its tables, as `dumpDatabase` does; `KeptFile` where a chunk is known. */
   files: AsyncGenerator<DumpFile | KeptFile, DumpedTable[]> | Generator<DumpFile | KeptFile, DumpedTable[]>
+  /** Whether all is read, as nothing fits that was known. */
+  isWhole: boolean
   /** The pages that it reads, where they can be remembered. */
   facts: PageFacts | undefined
   /** Ends it, done or not. */
   stop(): Promise<void>
 }
 
-/** Rendering so many rows takes as long as starting a thread. */
+/** Rendering so many rows takes as long as starting a thread, and as copying pages for it. */
 const threadRows = 50_000
+
+/** So do the rows of so many bytes. */
+const threadBytes = 8 * 2 ** 20
 
 /** What was done before. */
 export interface DoneBefore {
@@ -36,46 +41,55 @@ export interface DoneBefore {
 
 /**
  * Starts a dump, of what is not known only, and, where nothing is known, a check of the pages, whose error names
- * `file`. Only a private copy is the same for every connection: of a live source a second one would see a later state,
- * rows that the first one's schema and sequences do not know.
+ * `file`. Threads read a private file: of a live source they would see a later state, rows that the schema and the
+ * sequences of `db` do not know.
  */
 export async function startDump(
-  { db, path, isPrivate, originals, pages }: Omit<Snapshot, 'close'>,
+  { db, shared, originals, pages }: Omit<Snapshot, 'close'>,
   file: string,
   options: DumpOptions,
   { isChecked = false, known }: DoneBefore = {},
 ): Promise<RunningDump> {
-  const mayThread = isPrivate && statSync(path).size >= threadBytes
+  const mayThread = databaseBytes(db) >= threadBytes
   // A damaged database must not be planned before it is checked: SQLite may say something less clear about it.
   const isCheckedFirst = isChecked || (!known && !mayThread)
   if (isCheckedFirst && !isChecked) checkIntegrity(db, file)
   const planned = planDump(db, options, originals)
   const facts = pages && (await readPageFacts(pages, planned))
   const changes = tableWorks(planned, facts, known)
+  const isWhole = changes === undefined
   const works = changes ?? rowSources(planned).map((source) => ({ source }))
   // Rowids without a name are read by a connection that can write.
   const canThread = mayThread && works.every(({ source }) => source.hiddenRowid === undefined)
-  const isThreaded = canThread && (!changes || rowsToRender(works, facts) >= threadRows)
-  if (changes && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
-  else if (!isCheckedFirst && !isThreaded) checkIntegrity(db, file)
-  if (!isThreaded) return { files: dumpPlanned(db, planned, works), facts, stop: async () => {} }
+  const isLong = isWhole || rowsToRender(works, facts) >= threadRows
+  const path = canThread && isLong ? await shared() : undefined
+  if (!isWhole && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
+  else if (!isCheckedFirst && path === undefined) checkIntegrity(db, file)
+  if (path === undefined)
+    return { files: dumpPlanned(db, planned, works), isWhole, facts, stop: async () => {} }
   const order = {
     path,
     file,
     encoding: planned.plan.settings.encoding,
     extensions: options.extensions,
     works,
-    isChecked: isChecked || changes !== undefined,
+    isChecked: isChecked || !isWhole,
     taken: new Int32Array(new SharedArrayBuffer(4)),
   }
   const threads = Array.from({ length: 2 }, () => new DumpThread(order))
   return {
     files: receive(threads, (tables) => dumpScripts(db, planned, tables)),
+    isWhole,
     facts,
     stop: async () => {
       await Promise.all(threads.map((thread) => thread.stop()))
     },
   }
+}
+
+function databaseBytes(db: Database): number {
+  const number = (pragma: string): number => Number(db.pragma(pragma, { simple: true }))
+  return number('page_count') * number('page_size')
 }
 
 function rowsToRender(works: readonly TableWork[], facts: PageFacts | undefined): number {

@@ -156,6 +156,16 @@ describe('only what changed is read', () => {
   })
 })
 
+test('A backup of an application that has written nothing yet is remembered.', async () => {
+  const it = place(`PRAGMA journal_mode=WAL; ${schema}`)
+  const app = await openApplication(it.source, 'SELECT count(*) FROM note')
+  await run(it)
+  change(it.source, `INSERT INTO other VALUES (6)`)
+  expect(await run(it)).toMatchObject({ read: 'changes', subject: 'data: 1 row added' })
+  expect((await run(it, { full: true })).commit).toBeUndefined()
+  await app.end()
+})
+
 describe('all is read', () => {
   for (const [what, spoil, options] of [
     ['without a state', (it: Place) => rmSync(state(it)), {}],

@@ -95,6 +95,7 @@ test('an index says where blobs beyond 2 and 4 GiB stand', async () => {
   const starts = [12, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 7]
   const entries = starts.map((start, at) => ({
     oid: blobOid(Buffer.from(`${at}`)),
+    size: 1,
     start,
     content: start + 1,
     end: start + 2,

@@ -10,7 +10,7 @@ import { dumpDatabase } from '../../src/sqlite/dump.ts'
 import type { DumpFile } from '../../src/sqlite/dump-rows.ts'
 import { checkIntegrity } from '../../src/sqlite/integrity.ts'
 import { planDump, rowSources } from '../../src/sqlite/plan-dump.ts'
-import { renderRows } from '../../src/sqlite/render.ts'
+import { renderer } from '../../src/sqlite/render.ts'
 import { dumpFile, dumpOpen, facts, replayed, replayedByStock } from '../support/database.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -491,7 +491,7 @@ describe('any database', () => {
           const planned = planDump(db, options)
           for (const source of rowSources(planned)) {
             const [pages, pass] = [source, { ...source, pages: false }].map((from) => {
-              const batches = [...renderRows(db, from, 'UTF-8')]
+              const batches = [...renderer(db, from, 'UTF-8')()]
               return {
                 lines: Buffer.concat(batches.map(({ lines }) => lines)).toString('utf8'),
                 lengths: batches.flatMap(({ ends }) => ends.map((end, at) => end - (ends[at - 1] ?? 0))),
