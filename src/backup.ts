@@ -2,6 +2,9 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Agreement, AssetColumn } from './agreement.ts'
+import type { AssetRule } from './assets/rules.ts'
+import type { Unreadable } from './assets/scan.ts'
 import { type Committed, commitSource } from './commit-source.ts'
 import type { Settings } from './config/settings.ts'
 import { RowbackError } from './errors.ts'
@@ -30,8 +33,10 @@ export interface BackupOptions {
   retries?: number | undefined
   /** The application in commit subjects; the source's name without it. */
   name?: string | undefined
-  /** Globs of assets. */
-  assets?: { include: string[]; exclude: string[] } | undefined
+  /** Globs of assets, and rules for files whose content is not kept. */
+  assets?: { include: string[]; exclude: string[]; rules?: readonly AssetRule[] | undefined } | undefined
+  /** Columns that hold paths of assets: they are compared with the assets there are. */
+  assetColumns?: readonly AssetColumn[] | undefined
   /** Tables whose definition is kept and whose rows are not. */
   excludeTables?: string[] | undefined
   /** `exact` dumps the tables behind full-text indexes and R-trees as they are. */
@@ -75,6 +80,12 @@ export interface BackupResult {
   files: { written: number; reused: number }
   bytes: { total: number; written: number }
   warnings: string[]
+  /** Files and directories that could not be read: the commit is partial where there is any. */
+  unreadable: Unreadable[]
+  /** Files that did not stop changing while they were read; each is in the commit as it was found. */
+  unstable: string[]
+  /** What the asset columns say; undefined where the options name none. */
+  agreement: Agreement | undefined
   timesMs: Record<string, number>
   /** What the push to each remote did. */
   pushes: PushResult[]

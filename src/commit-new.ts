@@ -1,8 +1,12 @@
 /** Writes what a source holds as one commit, unless its tree is that of the last one. */
 
+import type { AgreementSide } from './agreement.ts'
+import type { AssetEntry } from './assets/manifest.ts'
+import { listedBy } from './assets/rules.ts'
+import { unreadable } from './assets/source-error.ts'
 import type { BackupOptions } from './backup.ts'
 import type { Committed } from './commit-source.ts'
-import { readCommitTree } from './commit-tree.ts'
+import { type CommitTree, readCommitTree } from './commit-tree.ts'
 import { formatVersion, type Manifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Identity } from './git/commit.ts'
@@ -10,6 +14,7 @@ import type { Store } from './git/store.ts'
 import { withWorkDir } from './git/work-dir.ts'
 import { version } from './package.ts'
 import type { Phases } from './progress.ts'
+import type { ReadBlob, TreeSide } from './row-changes.ts'
 import { type Source, sourceName } from './source.ts'
 import { knownDatabase } from './sqlite/known.ts'
 import { databasePrint } from './sqlite/print.ts'
@@ -20,7 +25,7 @@ import { otherAssets, type SeenDatabase, type State } from './state.ts'
 import { commitMessage, type Summary, summarize, type VerifyPolicy } from './summary.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { isFailedProof, verifyCommit } from './verify.ts'
-import { writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
+import { type AssetFindings, writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
 
 interface CommitOptions extends BackupOptions {
   /** What the last backup saw. */
@@ -39,19 +44,32 @@ export async function commitTree(
   phases: Phases,
 ): Promise<{ committed: Committed; state: SeenState }> {
   const before = options.parent === undefined ? undefined : await readCommitTree(store, options.parent)
+  if (before) refuseLostDatabase(before, source)
   const writer = store.begin()
   try {
     const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
-    const { manifest, read, ...seen } = await writeSource(tree, store, source, options, phases)
+    const { manifest, entries, findings, read, ...seen } = await writeSource(
+      tree,
+      store,
+      source,
+      options,
+      phases,
+    )
     phases.begin('summary')
     const after = { manifest, entries: tree.entries }
     const summary = await summarize(before, after, (oid) => writer.readBlob(oid))
     const { files, bytes } = tree
+    const { agreement, references } = await checkAgreement(after, entries, source, options, (oid) =>
+      writer.readBlob(oid),
+    )
     const state = {
       ...seen,
+      agreement,
+      references,
       totals: { rows: summary.rows, files: summary.files, entries: tree.entries.size, bytes: bytes.total },
     }
-    const result = { tree: tree.oid(), summary, files, bytes, warnings: source.warnings, read }
+    const { warnings } = source
+    const result = { tree: tree.oid(), summary, files, bytes, warnings, ...findings, agreement, read }
     if (before && before.commit.tree === result.tree) {
       const subject = 'nothing changed'
       const committed = { ...result, commit: undefined, latest: before.commit.oid, subject, verified: false }
@@ -67,6 +85,8 @@ export async function commitTree(
       version,
       format: formatVersion,
       verify,
+      unreadable: findings.unreadable.length,
+      unstable: findings.unstable.length,
     })
     const commit = await writer.commit(
       { parent: options.parent, ref: options.ref, ...tree.changes(), message, ...signature(options) },
@@ -77,6 +97,31 @@ export async function commitTree(
   } finally {
     await writer.abort()
   }
+}
+
+/** A commit without a database that the last one has would be no backup of the source, whatever its trailer says. */
+function refuseLostDatabase({ manifest }: CommitTree, { assets }: Source): void {
+  const paths = manifest.databases.map(({ path = '' }) => path)
+  const lost = assets.find(
+    ({ kind, path }) =>
+      kind === 'unreadable' && paths.some((database) => `${database}/`.startsWith(`${path}/`)),
+  )
+  if (lost) throw unreadable(lost.path, `${lost.problem}, and the last commit has a database there`)
+}
+
+/** Compares the columns that name files with the assets, where the settings name such columns. */
+async function checkAgreement(
+  after: TreeSide,
+  assets: readonly AssetEntry[],
+  { databases }: Source,
+  { assetColumns = [], known }: CommitOptions,
+  read: ReadBlob,
+): Promise<Pick<State, 'agreement' | 'references'>> {
+  if (assetColumns.length === 0) return { agreement: undefined, references: undefined }
+  const { agreementOf } = await import('./agreement.ts')
+  const paths = new Map(databases.map(({ name, path }) => [name, path]))
+  const databasePath: AgreementSide['databasePath'] = ({ name }) => paths.get(name) ?? ''
+  return agreementOf({ ...after, databasePath }, assets, assetColumns, read, known?.references)
 }
 
 /** `schema` is about what is pushed: without a remote, a proof takes longer than all the rest and holds nothing back. */
@@ -126,6 +171,14 @@ function signature({ author, time }: BackupOptions): { author: Identity; time: n
 
 type SeenState = Omit<State, 'key' | 'commit' | 'tree'>
 
+interface WrittenSource extends Pick<State, 'databases' | 'assets' | 'others'> {
+  manifest: Manifest
+  /** Of the asset manifest. */
+  entries: AssetEntry[]
+  findings: AssetFindings
+  read: Committed['read']
+}
+
 /** Dumps each database and copies the assets; returns the manifest of it all, and what is to be remembered. */
 async function writeSource(
   tree: TreeBuilder,
@@ -133,7 +186,7 @@ async function writeSource(
   source: Source,
   options: CommitOptions,
   phases: Phases,
-): Promise<{ manifest: Manifest; read: Committed['read'] } & Pick<State, 'databases' | 'assets' | 'others'>> {
+): Promise<WrittenSource> {
   return withWorkDir(store.gitDir, async (workDir) => {
     const entries: Manifest['databases'] = []
     const databases: State['databases'] = new Map()
@@ -151,9 +204,11 @@ async function writeSource(
       if (!isWhole) read = 'changes'
     }
     phases.begin('assets')
-    const { assets, seen } = await writeAssets(tree, source, options.known?.assets, workDir)
+    const copied = { known: options.known?.assets, listed: listedBy(options.assets?.rules ?? []) }
+    const { assets, seen, ...findings } = await writeAssets(tree, source, copied, workDir)
     const manifest = await writeManifest(tree, source.kind, entries, assets)
-    return { manifest, read, databases, assets: seen, others: otherAssets(source.assets) }
+    const others = otherAssets(source.assets)
+    return { manifest, entries: assets, findings, read, databases, assets: seen, others }
   })
 }
 

@@ -1,5 +1,6 @@
 /** Brings the branch to the state of a source: reads what may have changed, and commits it. */
 
+import { unreadableAssets } from './assets/scan.ts'
 import type { BackupOptions, BackupResult } from './backup.ts'
 import { RowbackError } from './errors.ts'
 import type { Store } from './git/store.ts'
@@ -39,7 +40,7 @@ function mayBeOfState(error: unknown): boolean {
   return !(error instanceof RowbackError) || error.code === 'fault' || error.code === 'difference'
 }
 
-function unchanged({ warnings }: Source, { commit, tree, totals }: State): Committed {
+function unchanged({ warnings, assets }: Source, { commit, tree, totals, agreement }: State): Committed {
   const none = { added: 0, changed: 0, removed: 0 }
   return {
     tree,
@@ -47,6 +48,9 @@ function unchanged({ warnings }: Source, { commit, tree, totals }: State): Commi
     files: { written: 0, reused: totals.entries },
     bytes: { total: totals.bytes, written: 0 },
     warnings,
+    unreadable: unreadableAssets(assets),
+    unstable: [],
+    agreement,
     commit: undefined,
     latest: commit,
     subject: 'nothing changed',

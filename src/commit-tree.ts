@@ -1,7 +1,7 @@
 /** Reads what a commit of Rowback's holds: its tree, its manifest and its assets. */
 
 import { type AssetEntry, parseAssetLine } from './assets/manifest.ts'
-import { shownPath } from './assets/paths.ts'
+import { comparePaths, shownPath } from './assets/paths.ts'
 import { type Manifest, type ManifestDatabase, parseManifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { Commit } from './git/commit.ts'
@@ -51,7 +51,7 @@ export async function readAssetEntries(store: Store, { entries }: CommitTree): P
       throw new RowbackError('dump', `read ${shownPath(path)}: its last line has no end`)
     assets.push(...lines.map((line) => parseAssetLine(line)))
   }
-  return assets.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
+  return assets.sort((a, b) => comparePaths(a.path, b.path))
 }
 
 /** Where a database lies in the source; nothing says that the path is safe. */

@@ -1,7 +1,8 @@
 /** The diff flow: what changed between two commits, row by row. */
 
 import { createTwoFilesPatch } from 'diff'
-import { type CommitTree, readCommitTree } from './commit-tree.ts'
+import { storedPath } from './assets/paths.ts'
+import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { TableKey } from './dump/manifest.ts'
 import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
@@ -37,7 +38,7 @@ export async function* diff({
     const after = await readCommitTree(store, await store.resolve(to))
     yield* scriptItems(store, before, after)
     yield* rowItems(store, before, after)
-    yield* assetItems(before, after)
+    yield* assetItems(store, before, after)
   } finally {
     await store.close()
   }
@@ -85,12 +86,39 @@ async function* rowItems(store: Store, before: CommitTree, after: CommitTree): A
   }
 }
 
-function* assetItems(before: CommitTree, after: CommitTree): Generator<DiffItem> {
+async function* assetItems(store: Store, before: CommitTree, after: CommitTree): AsyncGenerator<DiffItem> {
   const changes = treeChanges(before.entries, after.entries)
   const items = (['added', 'changed', 'removed'] as const).flatMap((kind) =>
     changes[kind]
       .filter(({ path }) => path.startsWith('assets/'))
       .map(({ path }) => ({ type: 'asset' as const, path: path.slice('assets/'.length), kind })),
   )
+  items.push(...(await listedItems(store, before, after)))
   yield* items.sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** Files of which only the manifest line is kept; what a rule begins or ceases to keep shows as content that comes or goes. */
+async function listedItems(
+  store: Store,
+  before: CommitTree,
+  after: CommitTree,
+): Promise<Extract<DiffItem, { type: 'asset' }>[]> {
+  const old = await listedFiles(store, before, after)
+  const now = await listedFiles(store, after, before)
+  const items = [...new Set([...old.keys(), ...now.keys()])].flatMap((path) => {
+    const stored = storedPath(path)
+    const isKept = [before, after].some(({ entries }) => entries.has(`assets/${stored}`))
+    if (isKept || old.get(path) === now.get(path)) return []
+    return [{ path: stored, kind: !old.has(path) ? 'added' : now.has(path) ? 'changed' : 'removed' } as const]
+  })
+  return items.map((item) => ({ type: 'asset' as const, ...item }))
+}
+
+/** The SHA-256 of each such file by path, from the chunks of the manifest that the other commit does not have. */
+async function listedFiles(store: Store, tree: CommitTree, other: CommitTree): Promise<Map<string, string>> {
+  const files = new Map<string, string>()
+  const entries = new Map([...tree.entries].filter(([path, { oid }]) => other.entries.get(path)?.oid !== oid))
+  for (const entry of await readAssetEntries(store, { ...tree, entries }))
+    if (entry.kind === 'listed') files.set(entry.path, entry.sha256)
+  return files
 }

@@ -5,6 +5,8 @@ import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AssetEntry } from './assets/manifest.ts'
+import { bytesText, fileAt, shownPath } from './assets/paths.ts'
+import { type Unreadable, unreadableAssets } from './assets/scan.ts'
 import type { BackupOptions } from './backup.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
@@ -19,7 +21,13 @@ import { stage } from './in-place/stage.ts'
 import { type Steps, stepsTo, type Wanted } from './in-place/steps.ts'
 import { onInterrupt } from './interrupt.ts'
 import { Phases } from './progress.ts'
-import { checkContents, databasesInSource, type RestoreOptions, type RestoreResult } from './restore.ts'
+import {
+  checkContents,
+  databasesInSource,
+  type RestoreOptions,
+  type RestoreResult,
+  withoutContent,
+} from './restore.ts'
 import { stagingName } from './source.ts'
 import { isLocked, userOf } from './sqlite/in-use.ts'
 import { dropState } from './state.ts'
@@ -127,6 +135,7 @@ async function prepare(
   const wanted = await wantedOf(run, tree)
   await checkContents(store, tree, filesOf(wanted))
   const present = await live.present()
+  refuseUnreadable(run, commit, unreadableAssets(present.assets))
   refuseOpen(run, commit, present)
   const journal = await newJournal(run, commit)
   const forget = onInterrupt(() => rmSync(journal.staging, { recursive: true, force: true }))
@@ -134,12 +143,13 @@ async function prepare(
     await writeJournal(store, journal)
     await mkdir(journal.staging, { mode: 0o700 })
     const safety = await commitSafety(store, live, present, journal.safety, options, phases)
+    refuseUnreadable(run, commit, safety.unreadable)
     const { steps, made } = stepsTo(wanted, present, isUnchanged(live, safety.assets))
     const { extensions } = options
     const counts = await stage({ ...live, ...journal, store, tree, wanted, steps, made, extensions }, phases)
     refuseOpen(run, commit, present)
     refuseLocked(run, commit, present)
-    const ready = { ...journal, steps, counts }
+    const ready = { ...journal, steps, counts: { ...counts, withoutContent: withoutContent(wanted.assets) } }
     await writeJournal(store, ready)
     return { journal: ready, warnings: safety.warnings }
   } catch (error) {
@@ -179,7 +189,8 @@ async function replace(run: Run, journal: Journal & { steps: Steps }, warnings: 
   }
   await endJournal(store, journal)
   await dropState(store)
-  const { commit, safety, counts = { databases: 0, rows: 0, files: 0, bytes: 0 } } = journal
+  const none = { databases: 0, rows: 0, files: 0, bytes: 0, withoutContent: [] }
+  const { commit, safety, counts = none } = journal
   return { commit, target: live.path, ...counts, safety, warnings }
 }
 
@@ -226,7 +237,7 @@ function isUnchanged({ root }: LiveSource, saved: readonly AssetEntry[]): (asset
         found?.kind === 'symlink' && found.target === asset.target && linkText(root, asset) === asset.target
       )
     if (asset.kind !== 'file' || found?.kind !== 'file') return false
-    const stats = lstatSync(join(root, asset.path), { bigint: true, throwIfNoEntry: false })
+    const stats = lstatSync(fileAt(root, asset.path), { bigint: true, throwIfNoEntry: false })
     const isAsSaved = stats?.isFile() && stats.mtimeNs === found.mtimeNs && Number(stats.size) === found.size
     const facts = ({ size, mode, mtimeNs, sha256 }: typeof asset) => [size, mode, mtimeNs, sha256].join(' ')
     return isAsSaved === true && facts(found) === facts(asset)
@@ -235,11 +246,21 @@ function isUnchanged({ root }: LiveSource, saved: readonly AssetEntry[]): (asset
 
 function linkText(root: string, { path }: AssetEntry): string | undefined {
   try {
-    return readlinkSync(join(root, path))
+    return bytesText(readlinkSync(fileAt(root, path), { encoding: 'buffer' }))
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'EINVAL', 'ENOTDIR')) return undefined
     throw error
   }
+}
+
+/** What cannot be read cannot be saved. */
+function refuseUnreadable({ live }: Run, commit: string, [first]: readonly Unreadable[]): void {
+  if (first === undefined) return
+  throw new RowbackError(
+    'source',
+    `restore ${shortId(commit)} in place of ${live.path}: ${shownPath(first.path)} cannot be saved first, as it cannot be read: ${first.problem}; it was left untouched`,
+    { hint: 'run it as root, or as the user of the application, or exclude that path' },
+  )
 }
 
 function refuseOpen({ live, options }: Run, commit: string, { databases }: Present): void {

@@ -6,6 +6,8 @@
  * await verify({ repository: '/backup/app.git', rev: 'latest' })
  */
 
+export type { Agreement, AssetColumn, MissingFile } from './agreement.ts'
+export type { AssetRule } from './assets/rules.ts'
 export { type BackupOptions, type BackupResult, backup } from './backup.ts'
 export { readSettings } from './config/read-settings.ts'
 export { parseSettings, type Settings } from './config/settings.ts'

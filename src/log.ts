@@ -16,6 +16,8 @@ export interface LogEntry {
   assets: number | undefined
   /** Whether the commit was proved before the branch moved to it; undefined where its trailers do not say. */
   verified: boolean | undefined
+  /** How many files and directories could not be read when the commit was made. */
+  unreadable: number
 }
 
 export interface LogOptions {
@@ -51,6 +53,7 @@ function logEntry({ oid, author, subject, trailers }: Commit): LogEntry {
     rows: counted('Rowback-Rows'),
     assets: counted('Rowback-Assets'),
     verified: /^(yes|no) /.test(verify) ? verify.startsWith('yes ') : undefined,
+    unreadable: counted('Rowback-Partial') ?? 0,
   }
 }
 
@@ -89,7 +92,7 @@ export async function show({
       files: assets.map((asset) => ({
         path: asset.path,
         kind: asset.kind,
-        size: asset.kind === 'file' ? asset.size : 0,
+        size: 'size' in asset ? asset.size : 0,
       })),
     }
   } finally {

@@ -25,6 +25,9 @@ export interface Proof {
   replayed: number
   rows: number
   files: number
+  /** Files and directories that could not be read when the commit was made, and files that did not stop changing. */
+  unreadable: number
+  unstable: number
   /** Assets whose content was read and hashed; the others were before. */
   hashed: number
   /** Of all files of the commit. */
@@ -69,7 +72,10 @@ export async function proveCommit(
   await refuseDifference(run, commit.entries, rebuilt.entries)
   await proofs.note(treeClaim(commit.commit.tree))
   const { replayed, foreignKeyViolations } = databases
-  return { ...held(manifest), replayed, hashed, bytes: rebuilt.bytes.total, foreignKeyViolations }
+  const unreadable = assets.filter(({ kind }) => kind === 'unreadable').length
+  const unstable = assets.filter((asset) => 'unstable' in asset).length
+  const counts = { ...held(manifest), unreadable, unstable, replayed, hashed }
+  return { ...counts, bytes: rebuilt.bytes.total, foreignKeyViolations }
 }
 
 /** Keeps the first file that is not as the commit has it: what the difference is told from. */

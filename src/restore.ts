@@ -37,7 +37,16 @@ export interface RestoreResult {
   rows: number
   files: number
   bytes: number
+  /** Assets that the commit names and whose content it does not hold. */
+  withoutContent: { path: string; kind: 'listed' | 'unreadable' }[]
   timesMs: Record<string, number>
+}
+
+/** The assets whose content a commit does not hold. */
+export function withoutContent(assets: readonly AssetEntry[]): RestoreResult['withoutContent'] {
+  return assets.flatMap(({ kind, path }) =>
+    kind === 'listed' || kind === 'unreadable' ? [{ path, kind }] : [],
+  )
 }
 
 /** Restores the whole source into `target`, a directory that is missing or empty. Throws RowbackError. */
@@ -48,6 +57,7 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
     const assets = await readAssetEntries(store, tree)
     const { databases, collision } = databasesInSource(tree, assets)
     await checkContents(store, tree, assets)
+    const missing = withoutContent(assets)
     const counts = { databases: databases.length, rows: 0, files: 0, bytes: 0 }
     await replacing(target, options.rev, async (draft) => {
       await mkdir(draft)
@@ -63,11 +73,11 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
       phases.begin('assets')
       await restoreAssets(draft, assets, copier(store, tree))
       for (const asset of assets) phases.add(0, asset.kind === 'file' ? asset.size : 0)
-      counts.files = assets.length
+      counts.files = assets.length - missing.length
       await removeEmptyTarget(target)
       await rename(draft, target)
     })
-    return { commit: tree.commit.oid, target, ...counts }
+    return { commit: tree.commit.oid, target, ...counts, withoutContent: missing }
   })
 }
 
@@ -98,7 +108,7 @@ export async function restoreFile(
       await link(file, output)
     })
     counts[database ? 'databases' : 'files'] = 1
-    return { commit: tree.commit.oid, target: output, ...counts }
+    return { commit: tree.commit.oid, target: output, ...counts, withoutContent: [] }
   })
 }
 
@@ -161,8 +171,18 @@ async function findAsset(
   tree: CommitTree,
   { rev, file }: { rev: string; file: string },
 ): Promise<FileEntry> {
-  const asset = (await readAssetEntries(store, tree)).find(({ path }) => path === file)
+  const asset = (await readAssetEntries(store, tree)).find(
+    ({ path }) => path === file || shownPath(path) === file,
+  )
   if (asset?.kind === 'file') return asset
+  if (asset?.kind === 'listed' || asset?.kind === 'unreadable') {
+    const why = asset.kind === 'listed' ? 'it is kept as a line of the manifest only' : 'it could not be read'
+    throw new RowbackError(
+      'usage',
+      `restore ${shownPath(asset.path)} of ${rev}: ${why}; nothing was written`,
+      { hint: `rowback show ${rev}` },
+    )
+  }
   throw new RowbackError(
     'usage',
     `restore ${rev}: no database or asset ${JSON.stringify(file)} is in it; nothing was written`,
@@ -269,7 +289,7 @@ async function replacing(target: string, rev: string, make: (draft: string) => P
 }
 
 /** Makes a rename durable where the platform lets a directory be opened. */
-export async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string | Buffer): Promise<void> {
   const directory = await open(path, 'r').catch(() => undefined)
   await directory?.sync().catch(() => {})
   await directory?.close()

@@ -2,7 +2,8 @@
 
 import { stat } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
-import { type AssetFile, scanSource } from './assets/scan.ts'
+import { type AssetFile, scanSource, unreadableAssets } from './assets/scan.ts'
+import { unreadable } from './assets/source-error.ts'
 import { pathPart } from './dump/names.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 
@@ -45,6 +46,8 @@ export async function readSource(path: string, options: SourceOptions): Promise<
   const exclude = [...options.exclude, stagingGlob]
   const scanned = await scanSource(absolute, { ...options, exclude, skip: [resolve(options.repository)] })
   if (scanned.databases.length === 0) {
+    const [denied] = unreadableAssets(scanned.assets)
+    if (denied) throw unreadable(denied.path, `${denied.problem}, and no SQLite database is beside it`)
     throw new RowbackError('source', `read ${absolute}: no SQLite database is in it; nothing was committed`, {
       hint: 'name the data directory of the application, or the database file itself',
     })

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
+import type { Agreement, KnownReferences } from './agreement.ts'
 import type { AssetFile } from './assets/scan.ts'
 import type { BackupOptions } from './backup.ts'
 import type { Store } from './git/store.ts'
@@ -18,7 +19,7 @@ import type { KnownAsset } from './write-tree.ts'
 
 /** What was seen, and the commit that holds it. */
 export interface State {
-  /** Everything but the source that a tree depends on; another one makes all of the state void. */
+  /** What `stateKey` says; another one makes all of the state void. */
   key: string
   commit: string
   tree: string
@@ -27,6 +28,9 @@ export interface State {
   assets: Map<string, KnownAsset>
   /** All that is an asset without being a file, as a text. */
   others: string
+  /** Undefined where no column was said to name assets. */
+  agreement: Agreement | undefined
+  references: KnownReferences | undefined
   /** Of the whole commit: rows, assets that are files, files of the tree and their bytes. */
   totals: { rows: number; files: number; entries: number; bytes: number }
 }
@@ -39,16 +43,20 @@ export interface SeenDatabase {
   pages: KnownDatabase | undefined
 }
 
-/** Everything but the source's content that a tree depends on. */
+/** Everything but the source's content that a tree and what is said of it depend on. */
 export function stateKey({ kind, path }: Source, options: StateOptions): string {
-  const { excludeTables = [], fullText = 'logical', extensions = [] } = options
-  return JSON.stringify([stateVersion, version, kind, path, excludeTables, fullText, extensions])
+  const { excludeTables = [], fullText = 'logical', extensions = [], assets, assetColumns = [] } = options
+  const dumped = [excludeTables, fullText, extensions]
+  return JSON.stringify([stateVersion, version, kind, path, ...dumped, assets?.rules ?? [], assetColumns])
 }
 
 /** Of the layout of `State`. */
-const stateVersion = 1
+const stateVersion = 2
 
-type StateOptions = Pick<BackupOptions, 'excludeTables' | 'fullText' | 'extensions'>
+type StateOptions = Pick<
+  BackupOptions,
+  'excludeTables' | 'fullText' | 'extensions' | 'assets' | 'assetColumns'
+>
 
 /** Whether nothing was written to any file of the source since, and none came or went. */
 export function isUntouched({ databases, assets }: Source, state: State): boolean {

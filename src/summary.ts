@@ -76,6 +76,9 @@ export interface CommitFacts {
   version: string
   format: number
   verify: VerifyPolicy
+  /** How many files and directories could not be read, and how many files did not stop changing. */
+  unreadable: number
+  unstable: number
 }
 
 /** Which commits are to be proved, and whether this one is. */
@@ -93,9 +96,13 @@ export function commitMessage(summary: Summary, facts: CommitFacts): string {
     .join('\n\n')}\n`
 }
 
-function subject(summary: Summary, { name, first }: CommitFacts): string {
-  if (first)
-    return `${name}: first backup, ${counted(summary.rows, 'row')}, ${counted(summary.files, 'asset')}`
+function subject(summary: Summary, facts: CommitFacts): string {
+  const partial = facts.unreadable === 0 ? '' : `; partial, ${facts.unreadable} unreadable`
+  return `${facts.name}: ${changesText(summary, facts)}${partial}`
+}
+
+function changesText(summary: Summary, { first }: CommitFacts): string {
+  if (first) return `first backup, ${counted(summary.rows, 'row')}, ${counted(summary.files, 'asset')}`
   const total = { added: 0, changed: 0, removed: 0 }
   for (const table of summary.tables) for (const kind of kinds) total[kind] += table[kind]
   const rows = phrase(total, 'row')
@@ -104,7 +111,7 @@ function subject(summary: Summary, { name, first }: CommitFacts): string {
   if (parts.length === 0)
     parts.push(summary.schemaChanged ? 'schema or settings changed' : 'manifest changed')
   else if (summary.schemaChanged) parts.push('schema or settings changed')
-  return `${name}: ${parts.join('; ')}`
+  return parts.join('; ')
 }
 
 const kinds = ['added', 'changed', 'removed'] as const
@@ -150,5 +157,7 @@ function trailers(summary: Summary, facts: CommitFacts): string[] {
     `Rowback-Rows: ${summary.rows} +${rows.added} ~${rows.changed} -${rows.removed}`,
     `Rowback-Assets: ${summary.files} +${summary.assets.added} ~${summary.assets.changed} -${summary.assets.removed}`,
     `Rowback-Verify: ${facts.verify.applies ? 'yes' : 'no'} ${facts.verify.mode}`,
+    ...(facts.unreadable === 0 ? [] : [`Rowback-Partial: ${facts.unreadable}`]),
+    ...(facts.unstable === 0 ? [] : [`Rowback-Unstable: ${facts.unstable}`]),
   ]
 }

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Agreement, AssetColumn } from './agreement.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { type ErrorCode, errorText, RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
@@ -25,6 +26,8 @@ export interface VerifyOptions {
   unlessProved?: boolean | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
   extensions?: readonly string[] | undefined
+  /** Columns that hold paths of assets: they are compared with the assets of the commit. */
+  assetColumns?: readonly AssetColumn[] | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -41,13 +44,21 @@ export interface VerifyResult extends Proof {
 
 /**
  * Proves that a commit restores to what it was made from. Throws a `difference` error where it does not. Unless told to leave
- * out what was proved, it reads every object of the repository first, and heals what is damaged from the remote.
+ * out what was proved, it reads every object of the repository first, and heals what is damaged from the remote. Rows and
+ * assets that disagree are in the result: they did so in the source.
  */
-export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+export async function verify(
+  options: VerifyOptions,
+): Promise<VerifyResult & { agreement: Agreement | undefined }> {
+  const { repository, branch, rev, assetColumns = [] } = options
   const healed = options.unlessProved ? undefined : await healObjects(options)
-  const store = await openStore(options.repository, { branch: options.branch })
+  const store = await openStore(repository, { branch })
   try {
-    return { ...(await verifyCommit(store, await store.resolve(options.rev), options)), ...healed }
+    const oid = await store.resolve(rev)
+    const result = { ...(await verifyCommit(store, oid, options)), ...healed }
+    if (assetColumns.length === 0) return { ...result, agreement: undefined }
+    const { readAgreement } = await import('./agreement.ts')
+    return { ...result, agreement: await readAgreement(store, oid, assetColumns) }
   } finally {
     await store.close()
   }
@@ -128,6 +139,8 @@ const nothing: Proof = {
   replayed: 0,
   rows: 0,
   files: 0,
+  unreadable: 0,
+  unstable: 0,
   hashed: 0,
   bytes: 0,
   foreignKeyViolations: 0,

@@ -1,9 +1,10 @@
 /** Puts a database and the assets of a source into a tree: the parts that backup and verify share. */
 
-import { type AssetEntry, assetLine, type FileEntry } from './assets/manifest.ts'
-import { storedPath } from './assets/paths.ts'
-import { entryWithoutContent, type ReadAsset, readAsset } from './assets/read.ts'
-import type { AssetFile } from './assets/scan.ts'
+import { type AssetEntry, assetLine, type FileEntry, type ListedEntry } from './assets/manifest.ts'
+import { storedPath, textBytes } from './assets/paths.ts'
+import { entryWithoutContent, type ReadAsset, readAsset, type UnreadableAsset } from './assets/read.ts'
+import type { Listed } from './assets/rules.ts'
+import { type AssetFile, type Unreadable, unreadableAssets } from './assets/scan.ts'
 import { type Chunk, Cutter, givenKeys } from './dump/cut.ts'
 import { type Manifest, type ManifestDatabase, manifestText } from './dump/manifest.ts'
 import { repositoryReadme } from './dump/readme.ts'
@@ -88,35 +89,71 @@ function tableRows(tables: readonly DumpedTable[]): TableRows[] {
 export interface KnownAsset {
   /** What `filePrint` said of it before; undefined where that was not sure. */
   print: string | undefined
-  entry: FileEntry
+  entry: FileEntry | ListedEntry
   oid: string
+}
+
+/** What is told of assets that are not in a commit as they should be. */
+export interface AssetFindings {
+  /** Files and directories that could not be read. */
+  unreadable: Unreadable[]
+  /** Files that did not stop changing. */
+  unstable: string[]
+}
+
+export interface WrittenAssets extends AssetFindings {
+  assets: AssetEntry[]
+  seen: Map<string, KnownAsset>
 }
 
 /**
  * Copies assets below `assets/` and returns their entries and what was seen of the files; those that are as they are
- * known are not read. A file that is gone by now is left out.
+ * known are not read, and of those that are `listed` no content is kept. A file that is gone by now is left out.
  */
 export async function writeAssets(
   tree: TreeBuilder,
   { path: root, assets: files }: Pick<Source, 'path' | 'assets'>,
-  known: ReadonlyMap<string, KnownAsset> | undefined,
+  { known, listed }: { known: ReadonlyMap<string, KnownAsset> | undefined; listed: Listed },
   spoolDir: string,
-): Promise<{ assets: AssetEntry[]; seen: Map<string, KnownAsset> }> {
-  const assets: AssetEntry[] = []
-  const seen = new Map<string, KnownAsset>()
+): Promise<WrittenAssets> {
+  const written: WrittenAssets = {
+    assets: [],
+    seen: new Map(),
+    unreadable: unreadableAssets(files),
+    unstable: [],
+  }
   for (const file of files) {
     if (file.kind !== 'file') {
-      assets.push(entryWithoutContent(file))
+      written.assets.push(entryWithoutContent(file))
       continue
     }
-    const asset = keptAsset(file, known) ?? (await readAsset(root, file, spoolDir))
-    if (!asset) continue
-    assets.push(asset.entry)
-    seen.set(file.path, { print: file.print, entry: asset.entry, oid: asset.oid })
+    const keepsContent = !listed(file)
+    const asset = keptAsset(file, known) ?? (await readAsset(root, file, { spoolDir, keepsContent }))
+    if (asset === undefined) continue
+    noteAsset(written, file, asset, keepsContent)
+    if ('problem' in asset || !keepsContent) continue
     if ('content' in asset) await writeContent(tree, asset)
     else await tree.addKnown(assetTreeEntry(file.path, asset.oid), asset.entry.size, async () => {})
   }
-  return { assets, seen }
+  return written
+}
+
+/** Adds the entry of a file, and what there is to say of it. */
+function noteAsset(
+  { assets, seen, unreadable, unstable }: WrittenAssets,
+  { path, print }: AssetFile,
+  asset: ReadAsset | KnownAsset | UnreadableAsset,
+  keepsContent: boolean,
+): void {
+  if ('problem' in asset) {
+    assets.push({ kind: 'unreadable', path })
+    unreadable.push({ path, problem: asset.problem })
+    return
+  }
+  const entry = keepsContent ? asset.entry : ({ ...asset.entry, kind: 'listed' } as const)
+  assets.push(entry)
+  if (entry.unstable) unstable.push(path)
+  else seen.set(path, { print, entry, oid: asset.oid })
 }
 
 function keptAsset(
@@ -128,6 +165,7 @@ function keptAsset(
 }
 
 async function writeContent(tree: TreeBuilder, { entry, oid, content }: ReadAsset): Promise<void> {
+  if (content === undefined) return
   await tree.addKnown(assetTreeEntry(entry.path, oid), entry.size, (sink) =>
     Buffer.isBuffer(content)
       ? sink.writeBlob(oid, content, entry.path)
@@ -161,7 +199,7 @@ export async function writeManifest(
 /** The lines of the asset manifest in the order of their paths, cut as rows are, by path. */
 function assetChunks(entries: readonly AssetEntry[]): Chunk[] {
   const keyed = entries.map((entry) => ({
-    key: Buffer.from(entry.path),
+    key: textBytes(entry.path),
     line: Buffer.from(`${assetLine(entry)}\n`),
   }))
   keyed.sort((a, b) => Buffer.compare(a.key, b.key))

@@ -26,9 +26,9 @@ export function globs(patterns: readonly string[]): Glob {
   }
 }
 
-/** The pattern that matches this path only. U+FFFD, which stands for what nobody can type, becomes `?`. */
+/** The pattern that matches this path only; bytes that are not UTF-8, which nobody can type, become `?`. */
 export function literalGlob(path: string): string {
-  return `/${path.replace(/[*?[\]{},\\]/g, '\\$&').replaceAll('\ufffd', '?')}`
+  return `/${path.replace(/[*?[\]{},\\]/g, '\\$&').replace(/\p{Surrogate}/gu, '?')}`
 }
 
 type Matcher = (characters: readonly string[], directory: boolean) => boolean

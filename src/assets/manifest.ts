@@ -1,7 +1,7 @@
 /** The asset manifest: one line of canonical JSON for each asset. Pure; a line has exactly one text. */
 
 import { RowbackError } from '../errors.ts'
-import { isSafePath } from './paths.ts'
+import { isBytesText, isSafeAssetPath, textBytes } from './paths.ts'
 
 export interface FileEntry {
   kind: 'file'
@@ -15,6 +15,19 @@ export interface FileEntry {
   mtimeNs: bigint
   /** 64 hexadecimal digits. */
   sha256: string
+  /** Where the file did not stop changing while it was read: the content may be a mixture. */
+  unstable?: true
+}
+
+/** A file whose content is not kept. */
+export interface ListedEntry extends Omit<FileEntry, 'kind'> {
+  kind: 'listed'
+}
+
+/** A file or directory that could not be read. */
+export interface UnreadableEntry {
+  kind: 'unreadable'
+  path: string
 }
 
 export interface SymlinkEntry {
@@ -31,11 +44,12 @@ export interface DirectoryEntry {
   mode: number
 }
 
-export type AssetEntry = FileEntry | SymlinkEntry | DirectoryEntry
+export type AssetEntry = FileEntry | ListedEntry | SymlinkEntry | DirectoryEntry | UnreadableEntry
 
 /** The manifest line of an entry, without a line feed: its keys in the order of the format. */
 export function assetLine(entry: AssetEntry): string {
   const { path } = entry
+  if (entry.kind === 'unreadable') return JSON.stringify({ path, unreadable: true })
   if (entry.kind === 'symlink') return JSON.stringify({ path, symlink: entry.target })
   const mode = modeText(entry.mode)
   if (entry.kind === 'directory') return JSON.stringify({ path, directory: true, mode })
@@ -45,41 +59,60 @@ export function assetLine(entry: AssetEntry): string {
     mode,
     mtime: mtimeText(entry.mtimeNs),
     sha256: entry.sha256,
+    ...(entry.unstable ? { unstable: true } : {}),
+    ...(entry.kind === 'listed' ? { store: 'manifest' } : {}),
   })
 }
 
 /** The entry of a manifest line. Throws a `dump` error unless `assetLine` gives the same line again. */
 export function parseAssetLine(line: string): AssetEntry {
   const entry = entryOf(jsonObject(line), line)
-  if (!isSafePath(entry.path)) throw lineError(line, 'its path is not safe')
+  if (!isSafeAssetPath(entry.path)) throw lineError(line, 'its path is not safe')
   if (assetLine(entry) !== line) throw lineError(line, 'it is not in canonical form')
   return entry
 }
 
 function entryOf(fields: Record<string, unknown>, line: string): AssetEntry {
-  const { path, size, mode, mtime, sha256, symlink, directory } = fields
+  const { path, mode, symlink, directory, unreadable } = fields
   if (typeof path !== 'string') throw lineError(line, 'it has no path')
-  switch (Object.keys(fields).join()) {
+  switch (
+    Object.keys(fields)
+      .join()
+      .replace(/^(path,size,mode,mtime,sha256)(,unstable)?(,store)?$/, '$1')
+  ) {
     case 'path,size,mode,mtime,sha256':
-      if (!Number.isSafeInteger(size) || (size as number) < 0)
-        throw lineError(line, 'its size is no number of bytes')
-      if (!matches(sha256, /^[0-9a-f]{64}$/)) throw lineError(line, 'its sha256 is none')
-      return {
-        kind: 'file',
-        path,
-        size: size as number,
-        mode: modeOf(mode, line),
-        mtimeNs: mtimeOf(mtime, line),
-        sha256,
-      }
+      return fileOf({ ...fields, path }, line)
     case 'path,symlink':
       if (!isLinkTarget(symlink)) throw lineError(line, 'its symlink has no valid target')
       return { kind: 'symlink', path, target: symlink }
     case 'path,directory,mode':
       if (directory !== true) throw lineError(line, 'its directory is not true')
       return { kind: 'directory', path, mode: modeOf(mode, line) }
+    case 'path,unreadable':
+      if (unreadable !== true) throw lineError(line, 'its unreadable is not true')
+      return { kind: 'unreadable', path }
     default:
       throw lineError(line, 'its keys are not those of a file, a symlink or a directory')
+  }
+}
+
+function fileOf(
+  { path, size, mode, mtime, sha256, unstable, store }: Record<string, unknown> & { path: string },
+  line: string,
+): FileEntry | ListedEntry {
+  if (!Number.isSafeInteger(size) || (size as number) < 0)
+    throw lineError(line, 'its size is no number of bytes')
+  if (!matches(sha256, /^[0-9a-f]{64}$/)) throw lineError(line, 'its sha256 is none')
+  if (unstable !== undefined && unstable !== true) throw lineError(line, 'its unstable is not true')
+  if (store !== undefined && store !== 'manifest') throw lineError(line, 'its store is not "manifest"')
+  return {
+    kind: store === undefined ? 'file' : 'listed',
+    path,
+    size: size as number,
+    mode: modeOf(mode, line),
+    mtimeNs: mtimeOf(mtime, line),
+    sha256,
+    ...(unstable ? { unstable } : {}),
   }
 }
 
@@ -100,7 +133,7 @@ function matches(value: unknown, pattern: RegExp): value is string {
 
 /** The text that symlink(2) takes: not empty, no NUL, less than 4096 bytes. */
 function isLinkTarget(value: unknown): value is string {
-  return matches(value, /^[^\0\p{Surrogate}]+$/u) && Buffer.byteLength(value) < 4096
+  return matches(value, /^[^\0]+$/) && isBytesText(value) && textBytes(value).length < 4096
 }
 
 function modeText(mode: number): string {

@@ -1,7 +1,58 @@
-/** Paths of assets: which are safe, how they are sorted, stored in git and shown. Pure. */
+/**
+ * Paths of assets: their text and their bytes, which are safe, how they are sorted, stored in git and shown. Pure.
+ *
+ * A path is text; where a name is not UTF-8, each byte that belongs to no character is the lone surrogate U+DC00 plus
+ * the byte (Python's surrogateescape, PEP 383). No UTF-8 text holds one, so other bytes always give another text.
+ */
+
+import { isUtf8 } from 'node:buffer'
 
 /** The longest path, in bytes of UTF-8, with its closing NUL: PATH_MAX of Linux. */
 const longestPath = 4096
+
+/** The text of bytes that a file system has for a name, a path or the target of a symlink. */
+export function bytesText(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  let text = ''
+  for (let at = 0; at < bytes.length; ) {
+    const length = characterLength(bytes, at)
+    text +=
+      length === 0
+        ? String.fromCharCode(0xdc00 + (bytes[at] as number))
+        : bytes.toString('utf8', at, at + length)
+    at += Math.max(1, length)
+  }
+  return text
+}
+
+/** The length of the UTF-8 character that begins at `at`; 0 where none does. */
+function characterLength(bytes: Buffer, at: number): number {
+  const first = bytes[at] as number
+  const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
+  return at + length <= bytes.length && isUtf8(bytes.subarray(at, at + length)) ? length : 0
+}
+
+/** The bytes that a text stands for. */
+export function textBytes(text: string): Buffer {
+  if (!holdsBytes(text)) return Buffer.from(text)
+  const parts = text
+    .split(/(\p{Surrogate})/u)
+    .map((part) => (holdsBytes(part) ? Buffer.from([part.charCodeAt(0) & 0xff]) : Buffer.from(part)))
+  return Buffer.concat(parts)
+}
+
+/** Whether a text stands for bytes that are not UTF-8. */
+export function holdsBytes(text: string): boolean {
+  return escapedByte.test(text)
+}
+
+const escapedByte = /[\udc80-\udcff]/u
+
+/** The path of an asset below a directory, as the file system takes it. */
+export function fileAt(dir: string, path: string): string | Buffer {
+  const file = path === '' ? dir : `${dir}/${path}`
+  return holdsBytes(path) ? textBytes(file) : file
+}
 
 /**
  * Whether a path is relative, stays below its root and can be made: components without `.`, `..` or nothing,
@@ -9,8 +60,18 @@ const longestPath = 4096
  * Windows such a path must not be restored.
  */
 export function isSafePath(path: string): boolean {
-  if (/[\0\p{Surrogate}]/u.test(path) || Buffer.byteLength(path) >= longestPath) return false
+  return !/\p{Surrogate}/u.test(path) && isSafeAssetPath(path)
+}
+
+/** The same for the path of an asset, which may stand for bytes that are not UTF-8, if it is the text of its bytes. */
+export function isSafeAssetPath(path: string): boolean {
+  if (path.includes('\0') || !isBytesText(path) || textBytes(path).length >= longestPath) return false
   return path.split('/').every((component) => component !== '' && component !== '.' && component !== '..')
+}
+
+/** Whether a text is the one of its bytes: no other lone surrogates, and none that make a character together. */
+export function isBytesText(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text) || bytesText(textBytes(text)) === text
 }
 
 /** The path of the directory that holds a path; empty for one that stands at the root. */
@@ -18,15 +79,21 @@ export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
-/** Compares by the bytes of UTF-8, which is the order of code points. */
+/** Compares by the bytes, which in UTF-8 is the order of code points. */
 export function comparePaths(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
   for (let index = 0; index < length; index++) {
     const unitA = a.charCodeAt(index)
     const unitB = b.charCodeAt(index)
-    if (unitA !== unitB) return utf8Rank(unitA) - utf8Rank(unitB)
+    if (unitA === unitB) continue
+    if (mayBeByte(unitA) || mayBeByte(unitB)) return Buffer.compare(textBytes(a), textBytes(b))
+    return utf8Rank(unitA) - utf8Rank(unitB)
   }
   return a.length - b.length
+}
+
+function mayBeByte(unit: number): boolean {
+  return unit >= 0xdc80 && unit <= 0xdcff
 }
 
 /** Half of a surrogate pair is a code point from U+10000 on, and sorts behind U+E000 to U+FFFF. */
@@ -38,8 +105,9 @@ function utf8Rank(unit: number): number {
  * The path of an asset's content below `assets/` in git: the same path, but a component that git refuses
  * (`.git` and what NTFS and HFS+ take for it: fsck's hasDotgit), or that git would obey (`.gitattributes` can
  * keep files out of `git archive`; fsck parses each `.gitmodules`), has its first character as `%XX`. So has a
- * component that begins with `%` and two digits, which makes the mapping injective. A backslash separates here
- * as `/` does: git looks for `.git` behind it.
+ * component that begins with `%` and two digits, which makes the mapping injective. One that is not UTF-8 begins with
+ * `%FF`, as nothing else can, and has each byte that belongs to no character, and each `%`, as `%XX`. A backslash
+ * separates here as `/` does: git looks for `.git` behind it.
  */
 export function storedPath(path: string): string {
   return path
@@ -49,13 +117,14 @@ export function storedPath(path: string): string {
 }
 
 function storedComponent(component: string): string {
+  if (holdsBytes(component)) return `%FF${component.replace(/%|[\udc80-\udcff]/gu, percentEncoded)}`
   if (!isRefused(component) && !/^%[0-9A-F]{2}/.test(component)) return component
   const [first = '', ...rest] = component
   return percentEncoded(first) + rest.join('')
 }
 
 function percentEncoded(character: string): string {
-  const hex = Buffer.from(character).toString('hex').toUpperCase()
+  const hex = textBytes(character).toString('hex').toUpperCase()
   return hex.replace(/../g, '%$&')
 }
 
@@ -78,7 +147,7 @@ function isRefused(component: string): boolean {
   return refused.test(name) || digestName.test(name)
 }
 
-/** What would mislead a reader or a terminal; U+FFFD stands for bytes that are no UTF-8. */
+/** What would mislead a reader or a terminal, bytes that are not UTF-8 included. */
 const misleading = /[\s"\ufffd\p{C}]/u
 
 /** A path as messages show it: as it is, or as JSON where anything in it would mislead. */

@@ -2,7 +2,7 @@
 
 import { RowbackError } from '../errors.ts'
 import type { AssetEntry, FileEntry, SymlinkEntry } from './manifest.ts'
-import { comparePaths, isSafePath, parentOf, shownPath } from './paths.ts'
+import { comparePaths, isSafeAssetPath, parentOf, shownPath } from './paths.ts'
 
 /** The mode of directories that the manifest does not list. */
 const usualMode = 0o755
@@ -26,7 +26,8 @@ export function planAssets(entries: readonly AssetEntry[]): AssetPlan {
   for (const { path } of entries) {
     for (let above = parentOf(path); above !== '' && !modes.has(above); above = parentOf(above)) {
       const kind = kinds.get(above) ?? 'directory'
-      if (kind !== 'directory') throw pathError(path, `${shownPath(above)} is a ${kind}, no directory`)
+      if (kind !== 'directory')
+        throw pathError(path, `${shownPath(above)} is ${kindNames[kind]}, no directory`)
       modes.set(above, usualMode)
     }
   }
@@ -40,10 +41,17 @@ export function planAssets(entries: readonly AssetEntry[]): AssetPlan {
   }
 }
 
+const kindNames = {
+  file: 'a file',
+  listed: 'a file',
+  symlink: 'a symlink',
+  unreadable: 'a path that could not be read',
+} as const
+
 function kindsOf(entries: readonly AssetEntry[]): Map<string, AssetEntry['kind']> {
   const kinds = new Map<string, AssetEntry['kind']>()
   for (const { path, kind } of entries) {
-    if (!isSafePath(path)) throw pathError(path, 'its path is not safe')
+    if (!isSafeAssetPath(path)) throw pathError(path, 'its path is not safe')
     if (kinds.has(path)) throw pathError(path, 'the manifest lists it twice')
     kinds.set(path, kind)
   }

@@ -1,4 +1,4 @@
-/** Reads the content of an asset as it was at one moment, or says why that is not possible. */
+/** Reads the content of an asset, as it was at one moment if it ever holds still, or says why that is not possible. */
 
 import { randomUUID } from 'node:crypto'
 import {
@@ -15,11 +15,12 @@ import { copyFile, lstat, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
-import { digests } from './digests.ts'
-import type { DirectoryEntry, FileEntry, SymlinkEntry } from './manifest.ts'
-import { shownPath } from './paths.ts'
+import { type Digests, digests } from './digests.ts'
+import type { DirectoryEntry, FileEntry, SymlinkEntry, UnreadableEntry } from './manifest.ts'
+import { fileAt, shownPath } from './paths.ts'
 import type { AssetFile } from './scan.ts'
-import { sourceError, unreadable } from './source-error.ts'
+import { systemProblem } from './source-error.ts'
+import { copyWithHoles, isSparse } from './sparse.ts'
 
 /** A content of more bytes than this is copied aside instead of held in memory: 8 MiB. */
 export const memoryBytes = 8 * 2 ** 20
@@ -42,31 +43,53 @@ export interface ReadAsset {
   entry: FileEntry
   /** The id of the content as a git blob. */
   oid: string
-  content: AssetContent
+  /** Undefined where only the entry was asked for. */
+  content: AssetContent | undefined
+}
+
+/** Why a file that is there cannot be read. */
+export interface UnreadableAsset {
+  problem: string
+}
+
+interface ReadOptions {
+  /** Where contents over 8 MiB are copied to. */
+  spoolDir: string
+  /** Whether the content itself is wanted. */
+  keepsContent: boolean
 }
 
 /**
- * Reads a file below `root`; undefined if it is gone. Contents over 8 MiB are copied into `spoolDir`, as a reflink
- * where the file system can. A file that changes meanwhile is read again, three times. Throws a `source` error if
- * it cannot be read or keeps changing, a `target` error if the spool has no room.
+ * Reads a file below `root`; undefined if it is gone. Contents over 8 MiB are copied into the spool, as a reflink
+ * where the file system can, or with the holes of a sparse file. A file that changes meanwhile is read again, three
+ * times; one that still does is returned as it was found, with `unstable` in its entry. Throws a `target` error if the
+ * spool has no room.
  */
 export async function readAsset(
   root: string,
   { path }: AssetFile,
-  spoolDir: string,
-): Promise<ReadAsset | undefined> {
-  for (const [attempt, pauseMs] of [0, ...pausesMs].entries()) {
+  options: ReadOptions,
+): Promise<ReadAsset | UnreadableAsset | undefined> {
+  for (const pauseMs of [0, ...pausesMs.slice(0, -1)]) {
     if (pauseMs > 0) await setTimeout(pauseMs)
-    const result = await readOnce(root, path, spoolDir, attempt === pausesMs.length)
+    const result = await readOnce(root, path, options, false)
     if (result !== 'changed') return result
   }
-  throw unreadable(path, 'it keeps changing while it is read')
+  await setTimeout(pausesMs.at(-1))
+  const result = await readOnce(root, path, options, true)
+  return result === 'changed' ? { problem: 'it is no file any more' } : result
 }
 
 /** The manifest entry of an asset that has no content. */
-export function entryWithoutContent({ path, kind, mode, target }: AssetFile): SymlinkEntry | DirectoryEntry {
+export function entryWithoutContent({
+  path,
+  kind,
+  mode,
+  target,
+}: AssetFile): SymlinkEntry | DirectoryEntry | UnreadableEntry {
   if (kind === 'symlink' && target !== undefined) return { kind, path, target }
   if (kind === 'directory') return { kind, path, mode }
+  if (kind === 'unreadable') return { kind, path }
   throw new RowbackError('fault', `list ${shownPath(path)}: a ${kind} has a content`)
 }
 
@@ -74,21 +97,21 @@ export function entryWithoutContent({ path, kind, mode, target }: AssetFile): Sy
 async function readOnce(
   root: string,
   path: string,
-  spoolDir: string,
+  options: ReadOptions,
   isLast: boolean,
-): Promise<ReadAsset | undefined | 'changed'> {
-  const file = join(root, path)
+): Promise<ReadAsset | UnreadableAsset | undefined | 'changed'> {
+  const file = fileAt(root, path)
   let descriptor: number | undefined
   try {
     await settle(file)
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    return await readOpen(descriptor, file, path, spoolDir, isLast)
+    return await readOpen(descriptor, file, path, options, isLast)
   } catch (error) {
     if (error instanceof RowbackError) throw error
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR') && error.path === file) return undefined
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR') && isPath(error.path, file)) return undefined
     // ELOOP: it is a symlink by now; ENXIO: a socket.
     if (hasErrno(error, 'ELOOP', 'ENXIO')) return 'changed'
-    throw sourceError(path, error)
+    return { problem: systemProblem(error) }
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)
   }
@@ -96,36 +119,60 @@ async function readOnce(
 
 async function readOpen(
   descriptor: number,
-  file: string,
+  file: string | Buffer,
   path: string,
-  spoolDir: string,
+  { spoolDir, keepsContent }: ReadOptions,
   isLast: boolean,
 ): Promise<ReadAsset | 'changed'> {
   const stats = fstatSync(descriptor, { bigint: true })
   if (!stats.isFile() || (isFresh(stats) && !isLast)) return 'changed'
-  const size = Number(stats.size)
-  const content = size > memoryBytes ? await spool(file, path, spoolDir) : readAll(descriptor, size)
+  const named = isLast ? undefined : file
+  const content = keepsContent ? await readContent(descriptor, stats, named, { path, spoolDir }) : undefined
   let result: ReadAsset | 'changed' = 'changed'
   try {
-    const length = Buffer.isBuffer(content) ? content.length : content.size
-    if (length !== size || hasChanged(stats, descriptor, file)) return result
-    const { sha256, oid } = await digests(
-      size,
-      Buffer.isBuffer(content) ? [content] : createReadStream(content.file),
-    )
+    const read = content === undefined ? await digestOpen(descriptor, stats) : await digestContent(content)
+    const isUnstable = BigInt(read.size) !== stats.size || hasChanged(stats, descriptor, named)
+    if (isUnstable && !isLast) return result
+    const { size, sha256, oid } = read
     const mode = Number(stats.mode) & 0o777
-    result = { entry: { kind: 'file', path, size, mode, mtimeNs: stats.mtimeNs, sha256 }, oid, content }
+    const entry = { kind: 'file', path, size, mode, mtimeNs: stats.mtimeNs, sha256 } as const
+    result = { entry: isUnstable ? { ...entry, unstable: true } : entry, oid, content }
     return result
   } finally {
-    if (result === 'changed' && !Buffer.isBuffer(content)) await content.dispose()
+    if (result === 'changed' && content !== undefined && !Buffer.isBuffer(content)) await content.dispose()
   }
+}
+
+interface Digested extends Digests {
+  size: number
+}
+
+async function digestContent(content: AssetContent): Promise<Digested> {
+  if (Buffer.isBuffer(content)) return { size: content.length, ...(await digests(content.length, [content])) }
+  const { file, size } = content
+  return { size, ...(await digests(size, createReadStream(file))) }
+}
+
+/** The digests of as much of an open file as its state says; `size` is how much there was. */
+async function digestOpen(descriptor: number, stats: BigIntStats): Promise<Digested> {
+  const expected = Number(stats.size)
+  let size = 0
+  async function* pieces(): AsyncGenerator<Buffer> {
+    if (expected === 0) return
+    const options = { fd: descriptor, autoClose: false, start: 0, end: expected - 1 }
+    for await (const piece of createReadStream('', options)) {
+      size += (piece as Buffer).length
+      yield piece as Buffer
+    }
+  }
+  return { ...(await digests(expected, pieces())), size }
 }
 
 /** Longer than any tick of a kernel's clock, which is up to 10 ms. */
 const settleMs = 20
 
 /** Waits a moment if a file was written just now. */
-async function settle(file: string): Promise<void> {
+async function settle(file: string | Buffer): Promise<void> {
   if (isFresh(lstatSync(file, { bigint: true }))) await setTimeout(settleMs)
 }
 
@@ -137,9 +184,10 @@ function isFresh({ mtimeNs }: BigIntStats): boolean {
   return Math.abs(Date.now() - Number(mtimeNs / 1_000_000n)) < settleMs
 }
 
-/** Whether the open file, or what its path names, is another by now. Throws ENOENT if nothing is there. */
-function hasChanged(before: BigIntStats, descriptor: number, file: string): boolean {
-  const now = [fstatSync(descriptor, { bigint: true }), lstatSync(file, { bigint: true })]
+/** Whether the open file, or what its path names if one is given, is another by now. Throws ENOENT if nothing is there. */
+function hasChanged(before: BigIntStats, descriptor: number, file: string | Buffer | undefined): boolean {
+  const now = [fstatSync(descriptor, { bigint: true })]
+  if (file !== undefined) now.push(lstatSync(file, { bigint: true }))
   const fields = ['dev', 'ino', 'size', 'mtimeNs'] as const
   return now.some((stats) => !stats.isFile() || fields.some((field) => stats[field] !== before[field]))
 }
@@ -156,19 +204,34 @@ function readAll(descriptor: number, size: number): Buffer {
   return content.subarray(0, length)
 }
 
-/** A private copy of a file, one read or reflink away from the moment of the check that follows. */
-async function spool(file: string, path: string, spoolDir: string): Promise<SpooledContent> {
+/**
+ * A content in memory, or as a private copy one read or reflink away from the moment of the check that follows. Without
+ * the name of the file it is only read through the descriptor: a symlink may have taken its place.
+ */
+async function readContent(
+  descriptor: number,
+  stats: BigIntStats,
+  file: string | Buffer | undefined,
+  { path, spoolDir }: { path: string; spoolDir: string },
+): Promise<AssetContent> {
+  if (stats.size <= memoryBytes) return readAll(descriptor, Number(stats.size))
   const copy = join(spoolDir, `asset-${randomUUID()}`)
   const dispose = () => rm(copy, { force: true })
   try {
     await writeFile(copy, '', { flag: 'wx', mode: 0o600 })
-    await copyFile(file, copy, constants.COPYFILE_FICLONE)
+    if (file === undefined || isSparse(stats)) await copyWithHoles(descriptor, Number(stats.size), copy)
+    else await copyFile(file, copy, constants.COPYFILE_FICLONE)
     return { file: copy, size: (await lstat(copy)).size, dispose }
   } catch (error) {
     await dispose()
-    const ofSource = hasErrno(error, 'EIO') || (hasErrno(error, 'ENOENT') && error.path === file)
+    const ofSource = hasErrno(error, 'EIO') || (hasErrno(error, 'ENOENT') && isPath(error.path, file))
     throw ofSource ? error : spoolError(path, spoolDir, error)
   }
+}
+
+/** Node.js names the file of an error by a text, whatever it was called with. */
+function isPath(found: string | undefined, file: string | Buffer | undefined): boolean {
+  return file !== undefined && found === file.toString()
 }
 
 function spoolError(path: string, spoolDir: string, cause: unknown): RowbackError {

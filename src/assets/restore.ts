@@ -9,7 +9,7 @@ import { type FileHandle, lstat, mkdir, mkdtemp, open, rmdir, symlink } from 'no
 import { basename, dirname, join } from 'node:path'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import type { AssetEntry, FileEntry } from './manifest.ts'
-import { shownPath } from './paths.ts'
+import { fileAt, shownPath, textBytes } from './paths.ts'
 import { planAssets } from './plan.ts'
 
 /** Writes the content of a file to an open, empty one, and does not close it. */
@@ -33,7 +33,8 @@ export async function restoreAssets(
   if (plan.collision !== undefined) await refuseFoldedNames(root, plan.collision)
   for (const { path } of plan.directories) await makeDirectory(root, path)
   for (const batch of batches(plan.files)) await restoreFiles(root, batch, copy)
-  for (const { path, target } of plan.symlinks) await attempt(path, () => symlink(target, join(root, path)))
+  for (const { path, target } of plan.symlinks)
+    await attempt(path, () => symlink(textBytes(target), fileAt(root, path)))
   await finishDirectories(root, plan.directories)
 }
 
@@ -52,9 +53,9 @@ async function all(work: Promise<void>[]): Promise<void> {
 async function makeDirectory(root: string, path: string): Promise<void> {
   await attempt(path, async () => {
     try {
-      await mkdir(join(root, path), { mode: 0o700 })
+      await mkdir(fileAt(root, path), { mode: 0o700 })
     } catch (error) {
-      const isThere = hasErrno(error, 'EEXIST') && (await lstat(join(root, path))).isDirectory()
+      const isThere = hasErrno(error, 'EEXIST') && (await lstat(fileAt(root, path))).isDirectory()
       if (!isThere) throw error
     }
   })
@@ -65,7 +66,7 @@ async function restoreFiles(root: string, entries: readonly FileEntry[], copy: C
   try {
     for (const entry of entries) {
       await attempt(entry.path, async () => {
-        const handle = await open(join(root, entry.path), 'wx+', 0o600)
+        const handle = await open(fileAt(root, entry.path), 'wx+', 0o600)
         written.push({ entry, handle })
         await copy(entry, handle)
       })
@@ -122,7 +123,7 @@ async function finishDirectories(
 async function finishDirectory(root: string, path: string, mode: number | undefined): Promise<void> {
   await attempt(path, async () => {
     const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
-    const handle = await open(join(root, path), path === '' ? constants.O_RDONLY : flags)
+    const handle = await open(fileAt(root, path), path === '' ? constants.O_RDONLY : flags)
     try {
       if (mode !== undefined) await handle.chmod(mode & 0o777)
       await handle.sync()

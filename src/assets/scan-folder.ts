@@ -3,17 +3,15 @@
  * one directory that took 0.5 s, with promises 4 to 15 s.
  */
 
-import { isUtf8 } from 'node:buffer'
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { hasErrno } from '../errors.ts'
 import { filePrint } from '../file-print.ts'
 import { companionOf, isDatabaseFile } from './database-file.ts'
 import type { Glob } from './glob.ts'
-import { shownPath } from './paths.ts'
+import { bytesText, fileAt, holdsBytes, shownPath } from './paths.ts'
 import type { AssetFile } from './scan.ts'
-import { sourceError, unreadable } from './source-error.ts'
+import { sourceError, systemProblem, unreadable } from './source-error.ts'
 
 /** A directory below the source, or with the empty path the source itself. */
 export interface Folder {
@@ -45,27 +43,32 @@ export interface FolderContent {
 interface Item {
   name: string
   path: string
-  file: string
+  file: string | Buffer
   stats: BigIntStats
   included: boolean
   excluded: boolean
 }
 
-/** Reads a directory below `dir`; undefined if it is gone. Throws a `source` error for what cannot be read. */
+/**
+ * Reads a directory below `dir`; undefined if it is gone. What cannot be read is an asset of that kind. Throws a `source`
+ * error where the source itself cannot be read, or a database cannot.
+ */
 export async function readFolder(
   dir: string,
   folder: Folder,
   rules: ScanRules,
-): Promise<FolderContent | undefined> {
+): Promise<FolderContent | AssetFile | undefined> {
   const names = await readNames(dir, folder.path)
-  const items = names?.flatMap((name) => readItem(dir, folder, name, rules) ?? [])
-  if (items === undefined) return undefined
+  if (names === undefined || 'kind' in names) return names
+  const denied: AssetFile[] = []
+  const items = names.flatMap((name) => readItem(dir, folder, name, rules, denied) ?? [])
   const kept = items.filter(({ excluded }) => !excluded)
   const included = kept.filter((item) => item.included && !item.stats.isDirectory())
   const { databases, files } = readFiles(items.filter(({ stats }) => stats.isFile()))
+  const symlinks = included.filter(({ stats }) => stats.isSymbolicLink()).flatMap(readSymlink)
   return {
     databases,
-    assets: [...files, ...included.filter(({ stats }) => stats.isSymbolicLink()).flatMap(readSymlink)],
+    assets: [...denied, ...files, ...symlinks],
     warnings: included.flatMap(({ path, stats }) =>
       specialKind(stats).map((kind) => `skip ${shownPath(path)}: it is ${kind}`),
     ),
@@ -80,29 +83,41 @@ export function identity({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`
 }
 
-async function readNames(dir: string, path: string): Promise<Buffer[] | undefined> {
+async function readNames(dir: string, path: string): Promise<Buffer[] | AssetFile | undefined> {
   try {
-    return await readdir(join(dir, path), { encoding: 'buffer' })
+    return await readdir(fileAt(dir, path), { encoding: 'buffer' })
   } catch (error) {
-    if (path !== '' && hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
-    throw sourceError(path, error)
+    if (path === '') throw sourceError(path, error)
+    return hasErrno(error, 'ENOENT', 'ENOTDIR') ? undefined : unreadableAsset(path, error)
   }
 }
 
-/** The item of a name; undefined if it is gone, or excluded by what is left of a name that is no UTF-8. */
-function readItem(dir: string, folder: Folder, bytes: Buffer, rules: ScanRules): Item | undefined {
-  const name = bytes.toString('utf8')
+/** What is kept of something that is there and cannot be read. */
+function unreadableAsset(path: string, cause: unknown): AssetFile {
+  return { path, kind: 'unreadable', size: 0, mode: 0, mtimeNs: 0n, problem: systemProblem(cause) }
+}
+
+/** The item of a name; undefined if it is gone, or stands among the `denied` ones. */
+function readItem(
+  dir: string,
+  folder: Folder,
+  bytes: Buffer,
+  rules: ScanRules,
+  denied: AssetFile[],
+): Item | undefined {
+  const name = bytesText(bytes)
   const path = folder.path === '' ? name : `${folder.path}/${name}`
-  if (!isUtf8(bytes)) {
-    if (rules.exclude(path, true)) return undefined
-    throw unreadable(path, 'its name is not valid UTF-8')
+  const file = fileAt(dir, path)
+  try {
+    const stats = lstatSync(file, { bigint: true, throwIfNoEntry: false })
+    if (stats === undefined) return undefined
+    const directory = stats.isDirectory()
+    const included = folder.included || rules.include(path, directory)
+    return { name, path, file, stats, included, excluded: rules.exclude(path, directory) }
+  } catch (error) {
+    if (!rules.exclude(path, false)) denied.push(unreadableAsset(path, error))
+    return undefined
   }
-  const file = join(dir, path)
-  const stats = attempt(path, () => lstatSync(file, { bigint: true, throwIfNoEntry: false }))
-  if (stats === undefined) return undefined
-  const directory = stats.isDirectory()
-  const included = folder.included || rules.include(path, directory)
-  return { name, path, file, stats, included, excluded: rules.exclude(path, directory) }
 }
 
 /** Tells the databases among the regular files of one directory, excluded ones too, from the assets. */
@@ -110,29 +125,52 @@ function readFiles(items: readonly Item[]): { databases: string[]; files: AssetF
   const excluded = new Map(items.filter((item) => item.excluded).map((item) => [item.name, item]))
   const databases = new Map<string, Item>()
   const others: Item[] = []
-  for (const item of items) {
-    const isDatabase = item.excluded ? undefined : isDatabaseItem(item)
-    if (isDatabase === true) databases.set(item.name, item)
-    else if (isDatabase === false && item.included) others.push(item)
+  const denied = new Map<string, AssetFile>()
+  for (const item of items.filter(({ excluded }) => !excluded)) {
+    try {
+      const isDatabase = isDatabaseItem(item)
+      if (isDatabase === true) databases.set(item.name, item)
+      else if (isDatabase === false && item.included) others.push(item)
+    } catch (error) {
+      denied.set(item.name, unreadableAsset(item.path, error))
+    }
   }
+  refuseDeniedDatabases(items, denied)
+  for (const { path } of databases.values()) refuseUnopenable(path)
   const files = others.filter(({ name }) => {
     const owner = companionOf(name) ?? ''
     return !databases.has(owner) && !mayBeDatabase(excluded.get(owner))
   })
   return {
     databases: [...databases.values()].map(({ path }) => path),
-    files: files.map((item) => ({
-      ...assetOf(item),
-      kind: 'file',
-      size: Number(item.stats.size),
-      print: filePrint(item.stats),
-    })),
+    files: [
+      ...denied.values(),
+      ...files.map((item) => ({
+        ...assetOf(item),
+        kind: 'file' as const,
+        size: Number(item.stats.size),
+        print: filePrint(item.stats),
+      })),
+    ],
   }
 }
 
+/** A file with a -wal, -shm or -journal beside it is a database: a commit without it would be none of the source. */
+function refuseDeniedDatabases(items: readonly Item[], denied: ReadonlyMap<string, AssetFile>): void {
+  for (const { name } of items) {
+    const found = denied.get(companionOf(name) ?? '')
+    if (found) throw unreadable(found.path, found.problem ?? '')
+  }
+}
+
+/** SQLite takes the name of a file as UTF-8. */
+function refuseUnopenable(path: string): void {
+  if (holdsBytes(path)) throw unreadable(path, 'it is a database, and its path is not valid UTF-8')
+}
+
 /** Whether a file is a database; undefined if it is gone. A file shorter than the magic need not be opened. */
-function isDatabaseItem({ path, file, stats }: Item): boolean | undefined {
-  return stats.size < 16n ? false : attempt(path, () => isDatabaseFile(file))
+function isDatabaseItem({ file, stats }: Item): boolean | undefined {
+  return stats.size < 16n ? false : isDatabaseFile(file)
 }
 
 /** Whether an excluded file, which need not be readable, is a database or could be one. */
@@ -145,14 +183,16 @@ function mayBeDatabase(item: Item | undefined): boolean {
 }
 
 function readSymlink(item: Item): AssetFile[] {
-  const target = attempt(item.path, () => readTarget(item.file))
-  if (target === undefined) return []
-  if (!isUtf8(target)) throw unreadable(item.path, 'the target of the symlink is not valid UTF-8')
-  return [{ ...assetOf(item), kind: 'symlink', target: target.toString('utf8') }]
+  try {
+    const target = readTarget(item.file)
+    return target === undefined ? [] : [{ ...assetOf(item), kind: 'symlink', target: bytesText(target) }]
+  } catch (error) {
+    return [unreadableAsset(item.path, error)]
+  }
 }
 
 /** The text of a symlink; undefined if it is gone or is something else by now. */
-function readTarget(file: string): Buffer | undefined {
+function readTarget(file: string | Buffer): Buffer | undefined {
   try {
     return readlinkSync(file, { encoding: 'buffer' })
   } catch (error) {
@@ -178,13 +218,4 @@ function specialKind(stats: BigIntStats): string[] {
   if (stats.isSocket()) return ['a socket']
   if (stats.isFIFO()) return ['a fifo']
   return stats.isBlockDevice() || stats.isCharacterDevice() ? ['a device'] : []
-}
-
-/** The result of a system call on a path of the source, its error as Rowback's. */
-function attempt<T>(path: string, call: () => T): T {
-  try {
-    return call()
-  } catch (error) {
-    throw sourceError(path, error)
-  }
 }

@@ -15,7 +15,7 @@ import { systemProblem } from './source-error.ts'
 export interface AssetFile {
   /** Relative to the source, separated by `/`. */
   path: string
-  kind: 'file' | 'symlink' | 'directory'
+  kind: 'file' | 'symlink' | 'directory' | 'unreadable'
   /** In bytes; 0 unless it is a file. */
   size: number
   /** The nine permission bits. */
@@ -25,6 +25,8 @@ export interface AssetFile {
   target?: string
   /** Of a file, what `filePrint` says of it. */
   print?: string | undefined
+  /** Of what cannot be read, be it a file or a directory: why. */
+  problem?: string
 }
 
 export interface SourceScan {
@@ -33,6 +35,17 @@ export interface SourceScan {
   assets: AssetFile[]
   /** A line for each thing that is neither. */
   warnings: string[]
+}
+
+/** A path that could not be read, and why. */
+export interface Unreadable {
+  path: string
+  problem: string
+}
+
+/** The assets of a scan that could not be read. */
+export function unreadableAssets(assets: readonly AssetFile[]): Unreadable[] {
+  return assets.flatMap(({ kind, path, problem = '' }) => (kind === 'unreadable' ? [{ path, problem }] : []))
 }
 
 /** Globs (see `globs`) as the settings have them. A pattern that matches a directory covers all below it. */
@@ -51,8 +64,9 @@ export interface ScanOptions {
  * - A directory is an asset if it is included and holds nothing that is kept, or holds something and its mode is
  *   not 0755.
  * - What vanishes meanwhile is not there. Sockets, fifos and devices give a warning.
+ * - What cannot be read is an asset of that kind, unless it is a database.
  *
- * Throws a `source` error for what cannot be read and for a name that is not UTF-8.
+ * Throws a `source` error for a database that cannot be read, and where the source itself cannot.
  */
 export async function scanSource(dir: string, options: ScanOptions): Promise<SourceScan> {
   await checkDirectory(dir)
@@ -67,6 +81,10 @@ export async function scanSource(dir: string, options: ScanOptions): Promise<Sou
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     const content = await readFolder(dir, folder, rules)
     if (content === undefined) continue
+    if ('kind' in content) {
+      found.assets.push(content)
+      continue
+    }
     if (folder.path !== '') folders.push(folder)
     for (const path of content.databases) found.databases.push(path)
     for (const asset of content.assets) found.assets.push(asset)

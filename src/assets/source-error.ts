@@ -1,4 +1,4 @@
-/** The error for a file or directory of the source that cannot be read. */
+/** What is said of a file or directory of the source that cannot be read. */
 
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { literalGlob } from './glob.ts'
@@ -32,6 +32,7 @@ export function systemProblem(cause: unknown): string {
   return hasErrno(cause, 'EACCES', 'EPERM') ? denied : errorText(cause)
 }
 
-function exclusion(path: string): string {
+/** The step that leaves a path out of the backups. */
+export function exclusion(path: string): string {
   return `exclude it in the settings: assets: { exclude: [${JSON.stringify(literalGlob(path))}] }`
 }

@@ -1,9 +1,12 @@
 /** `rowback backup [SOURCE]` */
 
+import { shownPath } from '../assets/paths.ts'
+import { exclusion } from '../assets/source-error.ts'
 import { type BackupOptions, type BackupResult, backup } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
-import { tableLines } from '../summary.ts'
+import { counted, tableLines } from '../summary.ts'
 import type { UpkeepResult } from '../upkeep.ts'
+import { printAgreement } from './agreement-lines.ts'
 import {
   type Context,
   type ExtensionFlags,
@@ -44,7 +47,9 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     assets: {
       include: flags.include ?? settings.assets.include,
       exclude: [...settings.assets.exclude, ...(flags.exclude ?? [])],
+      rules: settings.assets.rules,
     },
+    assetColumns: settings.assetColumns,
     excludeTables: [...settings.excludeTables, ...(flags.excludeTable ?? [])],
     fullText: settings.fullText,
     extensions: extensionsOf(context, flags),
@@ -58,7 +63,11 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     lockTimeoutMs: settings.lockTimeoutMs,
     onProgress: output.progress(),
   })
-  printBackup(context, result)
+  printAssets(output, result, settings.assets.unstable)
+  printBackup(output, result)
+  const problem = assetsProblem(result, settings.assets.unstable)
+  if (problem) throw problem
+  output.document(result)
 }
 
 function parseAuthor(text: string): { name: string; email: string } {
@@ -76,7 +85,35 @@ function parseTime(text: string): number {
   })
 }
 
-function printBackup({ output }: Context, result: BackupResult): void {
+type UnstableMode = Context['settings']['assets']['unstable']
+
+/** The error of a backup that was made and is not all of the source as it was at one moment. */
+function assetsProblem(result: BackupResult, unstableMode: UnstableMode): RowbackError | undefined {
+  const unstable = unstableMode === 'fail' ? result.unstable : []
+  const [denied] = result.unreadable
+  const path = denied?.path ?? unstable[0]
+  if (path === undefined) return undefined
+  const said = [
+    ...(denied ? [`${counted(result.unreadable.length, 'path')} could not be read`] : []),
+    ...(unstable.length > 0 ? [`${counted(unstable.length, 'file')} kept changing`] : []),
+  ]
+  const text = `back up: ${said.join(' and ')}; ${denied ? 'the rest' : 'all'} is committed as ${shortId(result.latest)}`
+  const hint = `${denied ? 'let this user read what is named above, or ' : ''}${exclusion(path)}`
+  return new RowbackError('source', text, { hint, result })
+}
+
+/** What is part of why a backup ends with an exit code is also said with --quiet. */
+function printAssets(output: Output, result: BackupResult, unstableMode: UnstableMode): void {
+  for (const { path, problem } of result.unreadable)
+    output.problem(`read ${shownPath(path)}: ${problem}; it is not in the commit`)
+  for (const path of result.unstable) {
+    const text = `read ${shownPath(path)}: it kept changing; it is in the commit as it was found`
+    if (unstableMode === 'fail') output.problem(text)
+    else output.warn(text)
+  }
+}
+
+function printBackup(output: Output, result: BackupResult): void {
   for (const warning of result.warnings) output.warn(warning)
   if (result.commit === undefined) output.line(`nothing changed since ${shortId(result.latest)}`)
   else {
@@ -92,8 +129,8 @@ function printBackup({ output }: Context, result: BackupResult): void {
   }
   for (const pushed of result.pushes) printPush(output, pushed)
   if (result.upkeep) printUpkeep(output, result.upkeep, result.timesMs)
+  if (result.agreement) printAgreement(output, result.agreement)
   output.times(result.timesMs)
-  output.document(result)
 }
 
 /** A failure is no failure of the backup, yet it is told with --quiet, too: it may be a full disk or a damaged pack. */

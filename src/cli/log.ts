@@ -1,5 +1,6 @@
 /** `rowback log` and `rowback show` */
 
+import { holdsBytes, shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import { type LogEntry, log, show } from '../log.ts'
 import { counted, displayName } from '../summary.ts'
@@ -37,6 +38,17 @@ function localTime(time: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`
 }
 
+/** What is said of files whose content is not in the commit. */
+const notes: Record<string, string> = {
+  listed: '  (manifest only)',
+  unreadable: '  (could not be read)',
+}
+
+/** A path as `--file` takes it. */
+function shownName(path: string): string {
+  return holdsBytes(path) ? shownPath(path) : displayName(path)
+}
+
 export async function runShow(context: Context, flags: CommonFlags, rev: string): Promise<void> {
   const { output } = context
   const result = await show({ ...repositoryOf(context, flags), rev })
@@ -50,6 +62,7 @@ export async function runShow(context: Context, flags: CommonFlags, rev: string)
       output.line(`  ${number(table.rows).padStart(11)}  ${displayName(table.name)}`)
   }
   output.line(counted(result.files.length, 'asset'))
-  for (const file of result.files) output.line(`  ${size(file.size).padStart(11)}  ${displayName(file.path)}`)
+  for (const file of result.files)
+    output.line(`  ${size(file.size).padStart(11)}  ${shownName(file.path)}${notes[file.kind] ?? ''}`)
   output.document(result)
 }

@@ -167,5 +167,5 @@ Exit codes:
   0  done, or nothing to do           12  push refused or remote unreachable; the commit is safe
   1  a fault of Rowback               13  verify found a difference
   2  usage or settings                14  the dump holds what a dump may not hold
- 10  source unreadable or corrupt     15  the target is not empty, or has no room
+ 10  source not, or not all, readable 15  the target is not empty, or has no room
  11  repository damaged or locked    130  interrupted`

@@ -1,11 +1,12 @@
 /** `rowback restore REV` and `rowback undo` */
 
+import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import type { InPlaceResult, UndoOptions } from '../in-place.ts'
 import { type RestoreResult, restore, restoreFile } from '../restore.ts'
 import { counted } from '../summary.ts'
 import { type CommonFlags, type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
-import { number, seconds, shortId } from './output.ts'
+import { number, type Output, seconds, shortId } from './output.ts'
 
 export interface RestoreFlags extends ExtensionFlags, InPlaceFlags {
   to?: string
@@ -16,6 +17,18 @@ export interface RestoreFlags extends ExtensionFlags, InPlaceFlags {
 
 interface InPlaceFlags {
   force?: boolean
+}
+
+/** What did not come back, as the commit never held it. */
+function printWithoutContent(output: Output, assets: RestoreResult['withoutContent']): void {
+  const unreadable = assets.filter(({ kind }) => kind === 'unreadable')
+  for (const { path } of unreadable)
+    output.warn(`${shownPath(path)} could not be read when the commit was made, and is missing`)
+  const listed = assets.length - unreadable.length
+  if (listed > 0)
+    output.warn(
+      `${counted(listed, 'file')} kept as manifest lines only did not come back: rowback show lists them`,
+    )
 }
 
 export async function runRestore(context: Context, flags: RestoreFlags, rev: string): Promise<void> {
@@ -84,6 +97,7 @@ function restoredLine(result: RestoreResult, where: string): string {
 }
 
 function printEnd({ output }: Context, result: RestoreResult): void {
+  printWithoutContent(output, result.withoutContent)
   output.times(result.timesMs)
   output.document(result)
 }

@@ -3,6 +3,7 @@
 import { RowbackError } from '../errors.ts'
 import { counted } from '../summary.ts'
 import { type VerifyAllResult, type VerifyResult, verify, verifyAll } from '../verify.ts'
+import { printAgreement } from './agreement-lines.ts'
 import { type Context, type ExtensionFlags, extensionsOf, knownRemotes, repositoryOf } from './context.ts'
 import { number, seconds, shortId } from './output.ts'
 
@@ -15,7 +16,7 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
   if (flags.all) return runVerifyAll(context, flags, revs)
   const { output } = context
   const { unlessProved } = flags
-  const results: VerifyResult[] = []
+  const results: Awaited<ReturnType<typeof verify>>[] = []
   for (const rev of revs.length > 0 ? revs : ['latest']) {
     const result = await verify({
       ...repositoryOf(context, flags),
@@ -23,6 +24,7 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
       unlessProved,
       extensions: extensionsOf(context, flags),
       remotes: knownRemotes(context),
+      assetColumns: context.settings.assetColumns,
       onProgress: output.progress(),
     })
     results.push(result)
@@ -33,6 +35,15 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
         `${counted(result.foreignKeyViolations, 'row')} name a row that is not there, in the source as in the copy`,
       )
     }
+    if (result.unreadable > 0)
+      output.warn(
+        `${shortId(result.commit)} is partial: ${counted(result.unreadable, 'path')} could not be read when it was made`,
+      )
+    if (result.unstable > 0)
+      output.warn(
+        `${counted(result.unstable, 'asset')} of ${shortId(result.commit)} kept changing when it was made`,
+      )
+    if (result.agreement) printAgreement(output, result.agreement)
     output.times(result.timesMs)
   }
   output.document(results.length === 1 ? results[0] : { results })

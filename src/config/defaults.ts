@@ -8,11 +8,15 @@ export const verifyModes = ['always', 'schema', 'never'] as const
 /** When packs are joined after a backup. */
 export const upkeepModes = ['auto', 'always', 'never'] as const
 
+/** What a file that does not stop changing does to the exit code of a backup. */
+export const unstableModes = ['warn', 'fail'] as const
+
 export const defaultSettings = {
   remotes: [],
   retries: 4,
   branch: 'main',
-  assets: { include: ['**'], exclude: [] },
+  assets: { include: ['**'], exclude: [], rules: [], unstable: 'warn' },
+  assetColumns: [],
   excludeTables: [],
   fullText: 'logical',
   extensions: [],

@@ -27,6 +27,31 @@ export function globProblem(glob: string): string | undefined {
   return lineProblem(glob)
 }
 
+/** What is wrong with the path of a directory in the source, or undefined. */
+export function folderProblem(folder: string): string | undefined {
+  if (/^\/|(?:^|\/)\.\.(?:\/|$)/.test(folder))
+    return 'is no directory of the source: give its path relative to that'
+  return folder === '' ? undefined : lineProblem(folder)
+}
+
+const sizePattern = /^(\d{1,12}(?:\.\d{1,9})?) ?(B|kB|MB|GB|TB)?$/
+const unitBytes = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
+
+/** The bytes of a size such as `50 MB`, in decimal units; undefined for what is none. */
+export function sizeBytes(text: string): number | undefined {
+  const [, count, unit = 'B'] = sizePattern.exec(text) ?? []
+  return count === undefined
+    ? undefined
+    : Math.round(Number(count) * unitBytes[unit as keyof typeof unitBytes])
+}
+
+/** What is wrong with a size, or undefined. */
+export function sizeProblem(text: string): string | undefined {
+  return sizeBytes(text) === undefined
+    ? 'is no size: write bytes, or a number with B, kB, MB, GB or TB'
+    : undefined
+}
+
 /** What is wrong with a remote, or undefined. The answer never repeats the remote, which may hold a password. */
 export function remoteProblem(remote: string): string | undefined {
   if (remote.startsWith('-')) return 'must not begin with "-"'

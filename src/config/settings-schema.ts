@@ -1,14 +1,16 @@
 /** What a settings file may hold: its keys, their types and their defaults. Pure. */
 
 import { z } from 'zod'
-import { defaultSettings, upkeepModes, verifyModes } from './defaults.ts'
+import { defaultSettings, unstableModes, upkeepModes, verifyModes } from './defaults.ts'
 import {
   authorProblem,
   branchProblem,
+  folderProblem,
   globProblem,
   lineProblem,
   pathProblem,
   remoteProblem,
+  sizeProblem,
   variableProblem,
 } from './settings-checks.ts'
 
@@ -27,9 +29,32 @@ const seconds = z.number().refine((value) => value >= 0 && value <= longestTimeo
   error: ({ input }) => `expected 0 to ${longestTimeout} seconds, found ${input}`,
 })
 
+const overSize = z.union([z.number().transform(String), z.string()], {
+  error: 'expected a size such as 50 MB',
+})
+
+const rule = z
+  .strictObject({
+    match: z.array(text(globProblem)).optional(),
+    over: overSize.pipe(text(sizeProblem)).optional(),
+    store: z.enum(['git', 'manifest']),
+  })
+  .refine(({ match, over }) => match !== undefined || over !== undefined, {
+    error: 'needs "match" or "over"',
+  })
+
 const assets = z.strictObject({
   include: z.array(text(globProblem)).default(defaultSettings.assets.include),
   exclude: z.array(text(globProblem)).default(defaultSettings.assets.exclude),
+  rules: z.array(rule).default(defaultSettings.assets.rules),
+  unstable: z.enum(unstableModes).default(defaultSettings.assets.unstable),
+})
+
+const assetColumn = z.strictObject({
+  database: text(lineProblem).optional(),
+  table: text(lineProblem),
+  column: text(lineProblem),
+  folder: text(folderProblem).default(''),
 })
 
 /** A remote beyond its address; a text is one without more. */
@@ -56,6 +81,7 @@ export const settingsFile = z.strictObject({
   branch: text(branchProblem).default(defaultSettings.branch),
   name: text(lineProblem).optional(),
   assets: assets.prefault({}),
+  'asset-columns': z.array(assetColumn).default(defaultSettings.assetColumns),
   'exclude-tables': z.array(text(lineProblem)).default(defaultSettings.excludeTables),
   'full-text': z.enum(['logical', 'exact']).default(defaultSettings.fullText),
   extensions: z.array(text(pathProblem)).default(defaultSettings.extensions),
@@ -74,6 +100,7 @@ export type SettingsFile = z.output<typeof settingsFile>
 export function keysAt(path: readonly PropertyKey[]): string[] {
   if (path.length === 0) return Object.keys(settingsFile.shape)
   if (path[0] === 'remotes') return Object.keys(remote.shape)
-  if (path[0] === 'assets') return Object.keys(assets.shape)
+  if (path[0] === 'assets') return Object.keys(path[1] === 'rules' ? rule.shape : assets.shape)
+  if (path[0] === 'asset-columns') return Object.keys(assetColumn.shape)
   return path[0] === 'author' ? Object.keys(author.shape) : []
 }

@@ -4,8 +4,11 @@
  */
 
 import { dirname, resolve } from 'node:path'
+import type { AssetColumn } from '../agreement.ts'
+import type { AssetRule } from '../assets/rules.ts'
 import { RowbackError } from '../errors.ts'
-import type { upkeepModes, verifyModes } from './defaults.ts'
+import type { unstableModes, upkeepModes, verifyModes } from './defaults.ts'
+import { sizeBytes } from './settings-checks.ts'
 import { type Problem, problemLines } from './settings-problems.ts'
 import { type SettingsFile, settingsFile } from './settings-schema.ts'
 import { schemaProblems } from './settings-values.ts'
@@ -27,8 +30,17 @@ export interface Settings {
   branch: string
   /** The application's name in commit subjects. */
   name?: string | undefined
-  /** Globs (see `globs`) over paths relative to the source: what becomes an asset, and what is left out. */
-  assets: { include: string[]; exclude: string[] }
+  assets: {
+    /** Globs (see `globs`) over paths relative to the source: what becomes an asset, and what is left out. */
+    include: string[]
+    exclude: string[]
+    /** Which files are kept in git, and which only as a line of the manifest; the first that is about a file counts. */
+    rules: AssetRule[]
+    /** Whether files that do not stop changing give exit code 10 (`fail`) or only a warning (the default). */
+    unstable: (typeof unstableModes)[number]
+  }
+  /** Columns that hold paths of assets. */
+  assetColumns: AssetColumn[]
   /** Tables whose schema is kept and whose rows are not. */
   excludeTables: string[]
   /** Whether a full-text index is kept as its rows (`logical`, the default) or byte for byte (`exact`). */
@@ -72,6 +84,10 @@ function settingsError(file: string, problems: Problem[]): RowbackError {
   return new RowbackError('usage', `read settings ${file}: ${count}${lines.join('')}`)
 }
 
+function assetRule({ match, over, store }: SettingsFile['assets']['rules'][number]): AssetRule {
+  return { match, overBytes: over === undefined ? undefined : sizeBytes(over), store }
+}
+
 function settings(file: SettingsFile, directory: string): Settings {
   const remoteUrl = (url: string) => (/^\.\.?\//.test(url) ? resolve(directory, url) : url)
   const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(directory, path))
@@ -86,7 +102,8 @@ function settings(file: SettingsFile, directory: string): Settings {
     retries: file.retries,
     branch: file.branch,
     name: file.name,
-    assets: file.assets,
+    assets: { ...file.assets, rules: file.assets.rules.map(assetRule) },
+    assetColumns: file['asset-columns'],
     excludeTables: file['exclude-tables'],
     fullText: file['full-text'],
     extensions: file.extensions.map((path) => resolve(directory, path)),

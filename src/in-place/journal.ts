@@ -8,7 +8,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
-import { syncDirectory } from '../restore.ts'
+import { type RestoreResult, syncDirectory } from '../restore.ts'
 import type { Steps } from './steps.ts'
 
 export interface Journal {
@@ -24,7 +24,7 @@ export interface Journal {
   /** From the moment on when they are carried out. */
   steps?: Steps
   /** What the restore counts, told by whoever ends it. */
-  counts?: { databases: number; rows: number; files: number; bytes: number }
+  counts?: Pick<RestoreResult, 'databases' | 'rows' | 'files' | 'bytes' | 'withoutContent'>
 }
 
 const folderOf = ({ gitDir }: Pick<Store, 'gitDir'>): string => join(gitDir, 'rowback')

@@ -13,7 +13,8 @@ import {
   rmSync,
   type Stats,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { fileAt } from '../assets/paths.ts'
 import { hasErrno } from '../errors.ts'
 import type { Journal } from './journal.ts'
 import type { Steps } from './steps.ts'
@@ -22,29 +23,30 @@ import type { Steps } from './steps.ts'
 export function replaceFiles({ root, staging, steps }: Journal & { steps: Steps }): void {
   const touched = new Set<string>()
   for (const path of [...steps.removeFolders, ...steps.folders.map((folder) => folder.path)])
-    openFolder(join(root, path))
-  for (const path of steps.remove) if (remove(join(root, path))) touched.add(dirname(path))
-  for (const path of steps.removeFolders) if (removeIfEmpty(join(root, path))) touched.add(dirname(path))
-  for (const { path } of steps.folders) if (makeFolder(join(root, path))) touched.add(dirname(path))
+    openFolder(fileAt(root, path))
+  for (const path of steps.remove) if (remove(fileAt(root, path))) touched.add(dirname(path))
+  for (const path of steps.removeFolders) if (removeIfEmpty(fileAt(root, path))) touched.add(dirname(path))
+  for (const { path } of steps.folders) if (makeFolder(root, path)) touched.add(dirname(path))
   for (const put of steps.put) if (putFile(root, staging, put)) touched.add(dirname(put.path))
-  for (const { path, mode } of steps.folders.toReversed()) chmodSync(join(root, path), mode)
-  for (const path of [...touched, ...steps.folders.map((folder) => folder.path)]) syncFolder(join(root, path))
+  for (const { path, mode } of steps.folders.toReversed()) chmodSync(fileAt(root, path), mode)
+  for (const path of [...touched, ...steps.folders.map((folder) => folder.path)])
+    syncFolder(fileAt(root, path))
 }
 
 /** Lets the owner change what is in a directory, until it gets its mode or goes. */
-function openFolder(path: string): void {
+function openFolder(path: string | Buffer): void {
   const stats = statsOf(path)
   if (stats?.isDirectory() && (stats.mode & 0o700) !== 0o700) chmodSync(path, (stats.mode & 0o777) | 0o700)
 }
 
-function remove(path: string): boolean {
+function remove(path: string | Buffer): boolean {
   const stats = statsOf(path)
   if (stats === undefined || stats.isDirectory()) return false
   rmSync(path)
   return true
 }
 
-function removeIfEmpty(path: string): boolean {
+function removeIfEmpty(path: string | Buffer): boolean {
   try {
     rmdirSync(path)
     return true
@@ -54,12 +56,13 @@ function removeIfEmpty(path: string): boolean {
   }
 }
 
-function makeFolder(path: string): boolean {
-  if (statsOf(path)?.isDirectory()) return false
-  mkdirSync(path, { mode: 0o700 })
-  const { uid, gid } = lstatSync(dirname(path))
+function makeFolder(root: string, path: string): boolean {
+  const folder = fileAt(root, path)
+  if (statsOf(folder)?.isDirectory()) return false
+  mkdirSync(folder, { mode: 0o700 })
+  const { uid, gid } = lstatSync(fileAt(root, dirname(path)))
   try {
-    chownSync(path, uid, gid)
+    chownSync(folder, uid, gid)
   } catch (error) {
     if (!hasErrno(error, 'EPERM')) throw error
   }
@@ -68,14 +71,14 @@ function makeFolder(path: string): boolean {
 
 /** Puts what has not been put before. A database must not meet the WAL of another: that goes first. */
 function putFile(root: string, staging: string, { path, clear }: Steps['put'][number]): boolean {
-  const file = join(staging, path)
+  const file = fileAt(staging, path)
   if (statsOf(file) === undefined) return false
-  for (const beside of clear) remove(join(root, beside))
-  renameSync(file, join(root, path))
+  for (const beside of clear) remove(fileAt(root, beside))
+  renameSync(file, fileAt(root, path))
   return true
 }
 
-function statsOf(path: string): Stats | undefined {
+function statsOf(path: string | Buffer): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false })
   } catch (error) {
@@ -85,7 +88,7 @@ function statsOf(path: string): Stats | undefined {
 }
 
 /** Makes renames durable; a directory that is gone, or that this user may not read, is left out. */
-function syncFolder(path: string): void {
+function syncFolder(path: string | Buffer): void {
   try {
     const descriptor = openSync(path, 'r')
     try {

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { AssetEntry } from '../assets/manifest.ts'
 import { comparePaths } from '../assets/paths.ts'
+import type { Unreadable } from '../assets/scan.ts'
 import type { BackupOptions } from '../backup.ts'
 import { commitTree } from '../commit-new.ts'
 import { readAssetEntries, readCommitTree } from '../commit-tree.ts'
@@ -47,6 +48,8 @@ export type SafetyOptions = Pick<
 
 export interface SafetyCommit extends Safety {
   assets: AssetEntry[]
+  /** What it does not hold. */
+  unreadable: Unreadable[]
   warnings: string[]
 }
 
@@ -66,12 +69,20 @@ export async function commitSafety(
   const warnings: string[] = []
   const raw = rawSource(live, present)
   const source = wholeSource(live, present) ?? raw
-  const commit = await commitProved(store, source, ref, options, phases).catch(async (error: unknown) => {
-    if (source === raw || !isUndumpable(error)) throw error
-    warnings.push(`keep the bytes of ${live.path} as they are: ${errorText(error)}`)
-    return commitProved(store, raw, ref, options, phases)
-  })
-  return { ref, commit, assets: await readAssetEntries(store, await readCommitTree(store, commit)), warnings }
+  const { commit, unreadable } = await commitProved(store, source, ref, options, phases).catch(
+    async (error: unknown) => {
+      if (source === raw || !isUndumpable(error)) throw error
+      warnings.push(`keep the bytes of ${live.path} as they are: ${errorText(error)}`)
+      return commitProved(store, raw, ref, options, phases)
+    },
+  )
+  return {
+    ref,
+    commit,
+    unreadable,
+    assets: await readAssetEntries(store, await readCommitTree(store, commit)),
+    warnings,
+  }
 }
 
 async function commitProved(
@@ -80,8 +91,8 @@ async function commitProved(
   ref: string,
   options: SafetyOptions,
   phases: Phases,
-): Promise<string> {
-  const { latest, verified } = await commitTree(
+): Promise<{ commit: string; unreadable: Unreadable[] }> {
+  const { latest, verified, unreadable } = await commitTree(
     store,
     source,
     {
@@ -95,11 +106,11 @@ async function commitProved(
       ref,
     },
     phases,
-  ).then(({ committed }) => ({ latest: committed.latest, verified: committed.verified }))
+  ).then(({ committed }) => committed)
   // A tree that the branch has already may be one that nobody has proved.
   if (!verified) await verifyCommit(store, latest, { ...options, unlessProved: true })
   await store.setRef(ref, latest)
-  return latest
+  return { commit: latest, unreadable }
 }
 
 /** The source as a backup reads it; undefined for a file that does not even look like a database. */

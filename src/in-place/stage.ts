@@ -4,7 +4,7 @@ import { constants, type Stats } from 'node:fs'
 import { chmod, lchown, lstat, mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { AssetEntry } from '../assets/manifest.ts'
-import { shownPath } from '../assets/paths.ts'
+import { bytesText, fileAt, shownPath } from '../assets/paths.ts'
 import { restoreAssets } from '../assets/restore.ts'
 import type { CommitTree } from '../commit-tree.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
@@ -12,7 +12,7 @@ import type { Store } from '../git/store.ts'
 import type { Phases } from '../progress.ts'
 import { replayJob } from '../replay-job.ts'
 import { withReplayProcess } from '../replay-process.ts'
-import { type Counts, copier, count, syncDirectory } from '../restore.ts'
+import { type Counts, copier, count, syncDirectory, withoutContent } from '../restore.ts'
 import type { Steps, Wanted } from './steps.ts'
 
 export interface Staging {
@@ -34,7 +34,8 @@ export interface Staging {
  */
 export async function stage(job: Staging, phases: Phases): Promise<Counts> {
   const { store, tree, wanted, made, staging, extensions } = job
-  const counts = { databases: wanted.databases.length, rows: 0, files: wanted.assets.length, bytes: 0 }
+  const files = wanted.assets.length - withoutContent(wanted.assets).length
+  const counts = { databases: wanted.databases.length, rows: 0, files, bytes: 0 }
   await refuseObstacles(job)
   phases.begin('replay')
   await withReplayProcess(async (process) => {
@@ -53,15 +54,15 @@ export async function stage(job: Staging, phases: Phases): Promise<Counts> {
 }
 
 async function keepMode({ root, staging }: Staging, path: string): Promise<void> {
-  const old = await lstatOrNone(join(root, path))
+  const old = await lstatOrNone(fileAt(root, path))
   if (old?.isFile()) await chmod(join(staging, path), old.mode & 0o777)
 }
 
 /** The owner is that of what is replaced, which must be; else that of the directory, where this user may give it away. */
 async function keepOwner({ root, staging }: Staging, path: string): Promise<void> {
-  const old = await lstatOrNone(join(root, path))
+  const old = await lstatOrNone(fileAt(root, path))
   const { uid, gid } = old ?? (await nearestFolder(root, path))
-  const file = join(staging, path)
+  const file = fileAt(staging, path)
   const made = await lstat(file)
   if (made.uid === uid && made.gid === gid) return
   try {
@@ -80,7 +81,7 @@ async function keepOwner({ root, staging }: Staging, path: string): Promise<void
 }
 
 /** Its mode may not let this user open it; the owner is durable with the next sync of the file system then. */
-async function syncFile(file: string): Promise<void> {
+async function syncFile(file: string | Buffer): Promise<void> {
   const handle = await open(file, constants.O_RDONLY).catch(() => undefined)
   await handle?.sync()
   await handle?.close()
@@ -91,11 +92,11 @@ async function refuseObstacles({ root, staging, steps }: Staging): Promise<void>
   const { dev } = await lstat(staging)
   const gone = new Set([...steps.remove, ...steps.removeFolders])
   for (const { path } of steps.folders) {
-    const found = await lstatOrNone(join(root, path))
+    const found = await lstatOrNone(fileAt(root, path))
     if (found && !found.isDirectory() && !gone.has(path)) throw obstacle(path, 'is in the way of a directory')
   }
   for (const { path } of steps.put) {
-    const found = await lstatOrNone(join(root, path))
+    const found = await lstatOrNone(fileAt(root, path))
     if (found?.isDirectory() && !(await goesWhole(root, path, gone)))
       throw obstacle(path, 'is a directory that holds what is not restored')
     if (found && !found.isDirectory() && !found.isFile() && !found.isSymbolicLink())
@@ -113,9 +114,10 @@ function obstacle(path: string, problem: string): RowbackError {
 /** Whether nothing of a directory stays. */
 async function goesWhole(root: string, path: string, gone: ReadonlySet<string>): Promise<boolean> {
   if (!gone.has(path)) return false
-  for (const item of await readdir(join(root, path), { withFileTypes: true })) {
-    const inner = `${path}/${item.name}`
-    const goes = item.isDirectory() ? await goesWhole(root, inner, gone) : gone.has(inner)
+  for (const name of await readdir(fileAt(root, path), { encoding: 'buffer' })) {
+    const inner = `${path}/${bytesText(name)}`
+    const isFolder = (await lstatOrNone(fileAt(root, inner)))?.isDirectory() === true
+    const goes = isFolder ? await goesWhole(root, inner, gone) : gone.has(inner)
     if (!goes) return false
   }
   return true
@@ -123,11 +125,11 @@ async function goesWhole(root: string, path: string, gone: ReadonlySet<string>):
 
 async function nearestFolder(root: string, path: string): Promise<Stats> {
   const folder = dirname(path)
-  const found = await lstatOrNone(join(root, folder))
+  const found = await lstatOrNone(fileAt(root, folder))
   return found?.isDirectory() || folder === '.' ? (found as Stats) : nearestFolder(root, folder)
 }
 
-async function lstatOrNone(path: string): Promise<Stats | undefined> {
+async function lstatOrNone(path: string | Buffer): Promise<Stats | undefined> {
   try {
     return await lstat(path)
   } catch (error) {
@@ -136,8 +138,10 @@ async function lstatOrNone(path: string): Promise<Stats | undefined> {
   }
 }
 
-async function syncFolders(folder: string): Promise<void> {
-  for (const item of await readdir(folder, { withFileTypes: true }))
-    if (item.isDirectory()) await syncFolders(join(folder, item.name))
-  await syncDirectory(folder)
+async function syncFolders(root: string, path = ''): Promise<void> {
+  for (const name of await readdir(fileAt(root, path), { encoding: 'buffer' })) {
+    const inner = [path, bytesText(name)].filter((part) => part !== '').join('/')
+    if ((await lstatOrNone(fileAt(root, inner)))?.isDirectory()) await syncFolders(root, inner)
+  }
+  await syncDirectory(fileAt(root, path))
 }

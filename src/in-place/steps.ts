@@ -36,18 +36,21 @@ export function stepsTo(
   const files = wanted.assets.filter(({ kind }) => kind !== 'directory')
   const databases = wanted.databases.map(({ path }) => path)
   const kept = new Set([...databases, ...files.map(({ path }) => path)])
-  const made = files.filter((asset) => !isUnchanged(asset))
+  const isUntold = untoldBy(wanted.assets)
+  const made = files.filter((asset) => hasContent(asset) && !isUnchanged(asset))
   const beside = [...new Set([...databases, ...present.databases])].flatMap(databaseFiles)
   const clear = (path: string): string[] => databaseFiles(path).filter((found) => !kept.has(found))
   const folders = foldersOf(wanted)
   const cleared = new Set(databases.flatMap(clear))
   const remove = [...present.databases, ...presentFiles(present), ...beside].filter(
-    (path) => !kept.has(path) && !cleared.has(path),
+    (path) => !kept.has(path) && !cleared.has(path) && !isUntold(path),
   )
   return {
     steps: {
       remove: [...new Set(remove)].sort(comparePaths),
-      removeFolders: goneFolders(present, remove, new Set(folders.map(({ path }) => path))),
+      removeFolders: goneFolders(present, remove, new Set(folders.map(({ path }) => path))).filter(
+        (path) => !isUntold(path),
+      ),
       folders,
       put: [
         ...databases.map((path) => ({ path, clear: clear(path) })),
@@ -56,6 +59,16 @@ export function stepsTo(
     },
     made,
   }
+}
+
+function hasContent({ kind }: AssetEntry): boolean {
+  return kind === 'file' || kind === 'symlink'
+}
+
+/** Whether a commit says nothing of a path: it could not be read, or lies in a directory that could not. It stays. */
+function untoldBy(assets: readonly AssetEntry[]): (path: string) => boolean {
+  const unreadable = new Set(assets.filter(({ kind }) => kind === 'unreadable').map(({ path }) => path))
+  return (path) => unreadable.size > 0 && [path, ...foldersAbove(path)].some((at) => unreadable.has(at))
 }
 
 function presentFiles({ assets }: Present): string[] {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AssetEntry, assetLine, parseAssetLine } from '../../src/assets/manifest.ts'
-import { isSafePath } from '../../src/assets/paths.ts'
+import { bytesText, isSafeAssetPath } from '../../src/assets/paths.ts'
 
 const sha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const line = `{"path":"a","size":12,"mode":"0644","mtime":"1700000000.123456789","sha256":"${sha256}"}`
@@ -19,6 +19,16 @@ const golden: [AssetEntry, string][] = [
   ],
   [{ kind: 'symlink', path: 'l', target: '../x' }, '{"path":"l","symlink":"../x"}'],
   [{ kind: 'directory', path: 'd', mode: 0o700 }, '{"path":"d","directory":true,"mode":"0700"}'],
+  [{ kind: 'unreadable', path: 'u/v' }, '{"path":"u/v","unreadable":true}'],
+  [
+    { kind: 'file', path: 'a', size: 12, mode: 0o644, mtimeNs: 1700000000123456789n, sha256, unstable: true },
+    line.replace('}', ',"unstable":true}'),
+  ],
+  [
+    { kind: 'listed', path: 'a', size: 12, mode: 0o644, mtimeNs: 1700000000123456789n, sha256 },
+    line.replace('}', ',"store":"manifest"}'),
+  ],
+  [{ kind: 'symlink', path: 'caf\udce9', target: '\udcff' }, '{"path":"caf\\udce9","symlink":"\\udcff"}'],
 ]
 
 describe('assetLine', () => {
@@ -28,7 +38,9 @@ describe('assetLine', () => {
   })
 
   it('brings back every entry', () => {
-    const path = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter(isSafePath)
+    const bytes = fc.uint8Array({ minLength: 1, maxLength: 20 }).map((array) => bytesText(Buffer.from(array)))
+    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+    const path = fc.oneof(bytes, text).filter(isSafeAssetPath)
     const mode = fc.integer({ min: 0, max: 0o777 })
     const file = fc.record({
       kind: fc.constant('file' as const),
@@ -82,6 +94,13 @@ describe('parseAssetLine refuses', () => {
     ['{"path":"l","symlink":""}', 'its symlink'],
     ['{"path":"l","symlink":"a\\u0000"}', 'its symlink'],
     ['{"path":"d","directory":false,"mode":"0700"}', 'its directory'],
+    [line.replace('}', ',"unstable":false}'), 'its unstable'],
+    [line.replace('}', ',"store":"git"}'), 'its store'],
+    [line.replace('}', ',"store":"manifest","unstable":true}'), 'its keys are not'],
+    [line.replace('"a"', '"\\udcc3\\udca9"'), 'its path is not safe'],
+    [line.replace('"a"', '"\\udc41"'), 'its path is not safe'],
+    ['{"path":"l","symlink":"\\udcc3\\udca9"}', 'its symlink'],
+    ['{"path":"u","unreadable":false}', 'its unreadable'],
     ['{"path":"d","__proto__":{"directory":true},"mode":"0700"}', 'its keys are not'],
   ])('%s', (text, problem) => {
     expect(() => parseAssetLine(text)).toThrow(

@@ -1,7 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { comparePaths, isSafePath, parentOf, shownPath, storedPath } from '../../src/assets/paths.ts'
+import {
+  bytesText,
+  comparePaths,
+  isSafeAssetPath,
+  isSafePath,
+  parentOf,
+  shownPath,
+  storedPath,
+  textBytes,
+} from '../../src/assets/paths.ts'
 import { testDirectory } from './test-directory.ts'
 
 describe('isSafePath', () => {
@@ -33,6 +42,38 @@ describe('isSafePath', () => {
   })
 })
 
+describe('isSafeAssetPath', () => {
+  it('also accepts the text of bytes that are not UTF-8, and no other lone surrogate', () => {
+    expect(['caf\udce9', 'a/\udcff\udc80/é'].map(isSafeAssetPath)).toEqual([true, true])
+    // A byte below 0x80, half of a pair, and two bytes that are a character together.
+    expect(['\udc41', '\ud83d', '\udcc3\udca9', '../\udce9'].map(isSafeAssetPath)).toEqual(
+      Array(4).fill(false),
+    )
+    expect(isSafeAssetPath(`${'a'.repeat(4094)}\udce9`)).toBe(true)
+    expect(isSafeAssetPath(`${'a'.repeat(4095)}\udce9`)).toBe(false)
+  })
+})
+
+/** Bytes of which few are UTF-8, though parts are. */
+const someBytes = fc
+  .array(
+    fc.constantFrom('61', 'c3', 'a9', 'c3a9', 'ed', 'b3', 'a0', 'f09f9880', 'f0', '9f', '80', 'ff', '2f'),
+    {
+      maxLength: 8,
+    },
+  )
+  .map((parts) => Buffer.from(parts.join(''), 'hex'))
+
+it('bytesText and textBytes bring back all bytes, and text that is UTF-8 is itself', () => {
+  fc.assert(
+    fc.property(fc.oneof(someBytes, fc.uint8Array().map(Buffer.from)), (bytes) => {
+      expect(textBytes(bytesText(bytes)).equals(bytes)).toBe(true)
+    }),
+  )
+  expect(bytesText(Buffer.from('é/😀\ufeff'))).toBe('é/😀\ufeff')
+  expect(bytesText(Buffer.from('636166e9', 'hex'))).toBe('caf\udce9')
+})
+
 it('parentOf cuts the last component', () => {
   expect(['a', 'a/b', 'a/b/c'].map(parentOf)).toEqual(['', 'a', 'a/b'])
 })
@@ -46,6 +87,12 @@ it('comparePaths agrees with the order of the bytes', () => {
     fc.property(text, text, (a, b) => {
       expect(Math.sign(comparePaths(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)))
     }),
+  )
+  fc.assert(
+    fc.property(someBytes, someBytes, (a, b) => {
+      expect(Math.sign(comparePaths(bytesText(a), bytesText(b)))).toBe(Buffer.compare(a, b))
+    }),
+    { numRuns: 2000 },
   )
 })
 
@@ -115,6 +162,13 @@ describe('storedPath', () => {
     expect(storedPath('a/%41')).toBe('a/%2541')
   })
 
+  it('marks what is not UTF-8 by %FF, and writes its odd bytes and its percent signs in digits', () => {
+    expect(storedPath('up/caf\udce9')).toBe('up/%FFcaf%E9')
+    expect(storedPath('\udcff%é/x')).toBe('%FF%FF%25é/x')
+    expect(storedPath('.git\udce9')).toBe('%FF.git%E9')
+    expect(storedPath('%FFcaf%E9')).toBe('%25FFcaf%E9')
+  })
+
   it('is injective, keeps paths safe and changes nothing that it could leave', () => {
     const unit = fc.constantFrom(
       '.',
@@ -134,8 +188,11 @@ describe('storedPath', () => {
       'é',
       ' ',
       ':',
+      'F',
+      '\udcff',
+      '\udce9',
     )
-    const path = fc.string({ unit, minLength: 1, maxLength: 7 }).filter(isSafePath)
+    const path = fc.string({ unit, minLength: 1, maxLength: 7 }).filter(isSafeAssetPath)
     const seen = new Map<string, string>()
     fc.assert(
       fc.property(path, (text) => {
@@ -144,7 +201,7 @@ describe('storedPath', () => {
         seen.set(stored, text)
         expect(isSafePath(stored)).toBe(true)
         expect(decoded(stored)).toBe(text)
-        if (!/git|%/i.test(text)) expect(stored).toBe(text)
+        if (!/git|%|[\udc80-\udcff]/iu.test(text)) expect(stored).toBe(text)
       }),
       { numRuns: 20_000 },
     )
@@ -195,8 +252,25 @@ describe('storedPath', () => {
   })
 })
 
-/** What a reader of the format does: an encoded first character of a component is decoded. */
+/** What a reader of the format does: behind %FF all that is encoded is decoded, else the first character. */
 function decoded(stored: string): string {
+  return stored
+    .split(/([/\\])/)
+    .map((component) =>
+      component.startsWith('%FF') ? decodedBytes(component.slice(3)) : decodedFirst(component),
+    )
+    .join('')
+}
+
+function decodedBytes(component: string): string {
+  const latin1 = Buffer.from(component).toString('latin1')
+  const bytes = latin1.replace(/%(..)/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  )
+  return bytesText(Buffer.from(bytes, 'latin1'))
+}
+
+function decodedFirst(stored: string): string {
   const first = /(^|[/\\])((?:%[0-9A-F]{2})+)/g
   return stored.replace(first, (_, before, run: string) => {
     const lead = Number.parseInt(run.slice(1, 3), 16)

@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { AssetEntry, FileEntry } from '../../src/assets/manifest.ts'
@@ -25,7 +34,9 @@ async function entriesOf(root: string): Promise<{ entries: AssetEntry[]; content
   const contents = new Map<string, Buffer>()
   const entries: AssetEntry[] = []
   for (const file of (await scanSource(root, everything)).assets) {
-    const read = file.kind === 'file' ? await readAsset(root, file, root) : undefined
+    const options = { spoolDir: root, keepsContent: true }
+    const read = file.kind === 'file' ? await readAsset(root, file, options) : undefined
+    if (read !== undefined && 'problem' in read) throw new Error(read.problem)
     entries.push(read?.entry ?? entryWithoutContent(file))
     if (read !== undefined) contents.set(file.path, read.content as Buffer)
   }
@@ -57,6 +68,10 @@ describe('planAssets', () => {
     ['restore l/a/b: l is a symlink, no directory', [fileEntry('l/a/b', ''), link]],
     ['restore l/d: l is a symlink, no directory', [link, { kind: 'directory', path: 'l/d', mode: 0o755 }]],
     ['restore a/b: a is a file, no directory', [fileEntry('a', ''), fileEntry('a/b', '')]],
+    [
+      'restore a/b: a is a path that could not be read, no directory',
+      [{ kind: 'unreadable', path: 'a' }, fileEntry('a/b', '')],
+    ],
     [
       'restore a: the manifest lists it twice',
       [fileEntry('a', ''), { kind: 'symlink', path: 'a', target: 'b' }],
@@ -90,6 +105,10 @@ describe('restoreAssets', () => {
       'empty/': '',
       zero: '',
     })
+    const odd = Buffer.concat([Buffer.from(`${source}/caf`), Buffer.from([0xe9])])
+    mkdirSync(odd, { mode: 0o700 })
+    writeFileSync(Buffer.concat([odd, Buffer.from('/\xff', 'latin1')]), '6')
+    symlinkSync(Buffer.from('to \xe9', 'latin1'), Buffer.concat([odd, Buffer.from('/l\xff', 'latin1')]))
     symlinkSync('/nowhere', join(source, 'broken'))
     symlinkSync('many', join(source, 'dir link'))
     chmodSync(join(source, 'many'), 0o500)
@@ -104,6 +123,7 @@ describe('restoreAssets', () => {
     )
     const restored = (await entriesOf(target)).entries
     expect(restored.map(withMicroseconds)).toEqual(entries.map(withMicroseconds))
+    expect(restored.filter(({ path }) => path.startsWith('caf\udce9'))).toHaveLength(3)
   })
 
   it('makes what its owner may not enter, also where permission bits hold', async () => {

@@ -16,6 +16,11 @@ async function assetPaths(root: string, options: Partial<ScanOptions> = {}): Pro
   return (await scan(root, options)).assets.map(({ path }) => path)
 }
 
+/** A path below a directory whose characters stand for a byte each. */
+function bytesPath(root: string, path: string): Buffer {
+  return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path, 'latin1')])
+}
+
 /** A database with one table, which is left open in WAL mode until the test ends. */
 function openDatabase(file: string): void {
   const db = new Database(file)
@@ -144,6 +149,28 @@ describe('scanSource', () => {
   })
 })
 
+describe('names that are not UTF-8', () => {
+  it('stand as lone surrogates in paths and targets, sorted by their bytes', async () => {
+    const root = testDirectory()
+    for (const path of ['caf\xe9', 'caf\xc3\xa9', 'd\xff', 'caf\xf0', 'caf\xe9\xc3\xa9\x80'])
+      writeFileSync(bytesPath(root, path), path)
+    mkdirSync(bytesPath(root, 'up\xe9/\xfe'), { recursive: true })
+    writeFileSync(bytesPath(root, 'up\xe9/\xfe/x'), '')
+    symlinkSync(Buffer.from('to \xe9', 'latin1'), join(root, 'link'))
+    expect(await assetPaths(root)).toEqual([
+      'caf\u00e9',
+      'caf\udce9',
+      'caf\udce9\u00e9\udc80',
+      'caf\udcf0',
+      'd\udcff',
+      'link',
+      'up\udce9/\udcfe/x',
+    ])
+    expect((await scan(root)).assets.find(({ path }) => path === 'link')?.target).toBe('to \udce9')
+    expect(await assetPaths(root, { exclude: ['caf?', '/up?/', 'd*', 'caf??\udc80'] })).toEqual(['link'])
+  })
+})
+
 describe('include and exclude', () => {
   const tree = {
     'icons/a.png': '',
@@ -211,24 +238,38 @@ describe('include and exclude', () => {
 
 describe('what cannot be read', () => {
   const denied = (path: string) => ({
-    code: 'source',
-    message: `read ${path}: permission denied; nothing was committed`,
-    hint: expect.stringContaining(`exclude: ["/${path}"]`),
+    path,
+    kind: 'unreadable',
+    size: 0,
+    mode: 0,
+    mtimeNs: 0n,
+    problem: 'permission denied',
   })
 
-  it('is a file or directory that is named with a way out', async () => {
+  it('is a file or directory that is an asset of its own kind, unless excluded', async () => {
     const root = testDirectory()
-    writeTree(root, { 'a/b': 'sixteen bytes and more', 'c/d': '' })
+    writeTree(root, { 'a/b': 'sixteen bytes and more', 'a/c': '', 'd/e': '' })
     chmodSync(join(root, 'a/b'), 0)
+    chmodSync(join(root, 'd'), 0)
     await withoutPrivilege(async () => {
-      await expect(scan(root)).rejects.toMatchObject(denied('a/b'))
+      const { assets } = await scan(root)
+      expect(assets.map(({ path }) => path)).toEqual(['a/b', 'a/c', 'd'])
+      expect([assets[0], assets[2]]).toEqual([denied('a/b'), denied('d')])
+      expect(await assetPaths(root, { exclude: ['/d', 'b'] })).toEqual(['a/c'])
     })
-    chmodSync(join(root, 'a/b'), 0o644)
-    chmodSync(join(root, 'c'), 0)
-    await withoutPrivilege(async () => {
-      await expect(scan(root)).rejects.toMatchObject(denied('c'))
-      expect(await assetPaths(root, { exclude: ['/c'] })).toEqual(['a/b'])
-    })
+  })
+
+  it('stops the scan where it is a database', async () => {
+    const root = testDirectory()
+    openDatabase(join(root, 'app.db'))
+    chmodSync(join(root, 'app.db'), 0)
+    await withoutPrivilege(() =>
+      expect(scan(root)).rejects.toMatchObject({
+        code: 'source',
+        message: 'read app.db: permission denied; nothing was committed',
+        hint: expect.stringContaining('exclude: ["/app.db"]'),
+      }),
+    )
   })
 
   it('is a source that may not be read', async () => {
@@ -248,7 +289,7 @@ describe('what cannot be read', () => {
     writeTree(root, { 'c/d': '' })
     chmodSync(join(root, 'c'), 0o644)
     await withoutPrivilege(async () => {
-      await expect(scan(root)).rejects.toMatchObject(denied('c/d'))
+      expect((await scan(root)).assets).toContainEqual(denied('c/d'))
     })
   })
 
@@ -261,25 +302,16 @@ describe('what cannot be read', () => {
     })
   })
 
-  it('is a name that is not UTF-8, unless excluded', async () => {
+  it('is a database whose path is not UTF-8', async () => {
     const root = testDirectory()
-    writeTree(root, { 'up/a': '' })
-    writeFileSync(Buffer.concat([Buffer.from(join(root, 'up/caf')), Buffer.from([0xe9])]), '')
+    writeFileSync(bytesPath(root, 'app-\xe9.db'), 'SQLite format 3\0')
     await expect(scan(root)).rejects.toMatchObject({
       code: 'source',
-      message: 'read "up/caf\\ufffd": its name is not valid UTF-8; nothing was committed',
-      hint: 'exclude it in the settings: assets: { exclude: ["/up/caf?"] }',
+      message:
+        'read "app-\\udce9.db": it is a database, and its path is not valid UTF-8; nothing was committed',
+      hint: 'exclude it in the settings: assets: { exclude: ["/app-?.db"] }',
     })
-    expect(await assetPaths(root, { exclude: ['/up/caf?'] })).toEqual(['up/a'])
-  })
-
-  it('is a symlink whose target is not UTF-8', async () => {
-    const root = testDirectory()
-    symlinkSync(Buffer.from([0x61, 0xff]), join(root, 'link'))
-    await expect(scan(root)).rejects.toMatchObject({
-      code: 'source',
-      message: expect.stringContaining('read link: '),
-    })
+    expect(await assetPaths(root, { exclude: ['/app-?.db'] })).toEqual([])
   })
 
   it('is a source that is missing or no directory', async () => {

@@ -28,7 +28,8 @@ describe('parseSettings', () => {
       remotes: [],
       retries: 4,
       branch: 'main',
-      assets: { include: ['**'], exclude: [] },
+      assets: { include: ['**'], exclude: [], rules: [], unstable: 'warn' },
+      assetColumns: [],
       excludeTables: [],
       fullText: 'logical',
       extensions: [],
@@ -41,6 +42,24 @@ describe('parseSettings', () => {
     for (const text of ['', '\n# nothing yet\n', '---\n', '{}', '\ufeff']) {
       expect(parseSettings(text, file)).toEqual(defaults)
     }
+  })
+
+  it('names what is wrong with rules and asset columns', () => {
+    const text = `assets:
+  rules:
+    - { store: manifest }
+    - { match: ['*'], over: 5 parsecs, store: lfs, glob: x }
+asset-columns:
+  - { column: file, folder: ../up }
+`
+    expect(problems(text)).toEqual([
+      '3: assets.rules: needs "match" or "over"',
+      expect.stringMatching(/^4: assets.rules.over: is no size/),
+      '4: assets.rules.store: expected "git" or "manifest", found "lfs"',
+      '4: assets.rules.glob: is not known',
+      '6: asset-columns.table: is missing',
+      expect.stringMatching(/^6: asset-columns.folder: is no directory of the source/),
+    ])
   })
 
   it('reads every key', () => {
@@ -58,6 +77,13 @@ assets:
   include: ['favicons/', '*.json']
   exclude:
     - cache/
+  rules:
+    - { match: [thumbs/, '*.iso'], over: 1.5 MB, store: manifest }
+    - { over: 2000, store: git }
+  unstable: fail
+asset-columns:
+  - { table: asset, column: file, folder: assets }
+  - { database: app.db, table: bookmark, column: favicon }
 exclude-tables: [session, "django_session"]
 full-text: exact
 extensions: [./vec0.so, /usr/lib/mod_x.so]
@@ -79,7 +105,19 @@ lock-timeout: 600
       retries: 2,
       branch: 'hosts/nas',
       name: 'Linkding',
-      assets: { include: ['favicons/', '*.json'], exclude: ['cache/'] },
+      assets: {
+        include: ['favicons/', '*.json'],
+        exclude: ['cache/'],
+        rules: [
+          { match: ['thumbs/', '*.iso'], overBytes: 1_500_000, store: 'manifest' },
+          { match: undefined, overBytes: 2000, store: 'git' },
+        ],
+        unstable: 'fail',
+      },
+      assetColumns: [
+        { table: 'asset', column: 'file', folder: 'assets' },
+        { database: 'app.db', table: 'bookmark', column: 'favicon', folder: '' },
+      ],
       excludeTables: ['session', 'django_session'],
       fullText: 'exact',
       extensions: ['/etc/rowback/vec0.so', '/usr/lib/mod_x.so'],

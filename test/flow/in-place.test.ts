@@ -28,6 +28,7 @@ import { contents, projectRoot, rowback, rowbackJson } from '../support/cli.ts'
 import { allFacts, databaseFrom, openApplication } from '../support/database.ts'
 import { git } from '../support/git.ts'
 import { smallDisk } from '../support/mount.ts'
+import { canRunAsNobody, nobody } from '../support/rights.ts'
 import { tempDir } from '../support/temp.ts'
 
 const rows = `CREATE TABLE note(id INTEGER PRIMARY KEY, text);
@@ -152,6 +153,60 @@ describe('A restore in place', () => {
     utimesSync(join(source, 'same'), atime, mtime)
     await restoreInPlace({ repository, ...target })
     expect(readFileSync(join(source, 'same'), 'utf8')).toBe('same before')
+  })
+
+  test('brings back names that are not UTF-8.', async () => {
+    const { dir, source, repository } = await place()
+    const odd = (path: string): Buffer => Buffer.from(join(source, path), 'latin1')
+    mkdirSync(odd('f\xfcr'))
+    writeFileSync(odd('f\xfcr/gr\xf6\xdfe'), 'before')
+    symlinkSync(Buffer.from('gr\xf6\xdfe', 'latin1'), odd('f\xfcr/link'))
+    await backup({ source, repository, assets })
+    const before = join(dir, 'before')
+    execFileSync('cp', ['-a', source, before])
+    rmSync(odd('f\xfcr'), { recursive: true })
+    writeFileSync(odd('n\xe4chste'), 'since')
+    await restoreInPlace({ repository, ...target })
+    expect(execFileSync('diff', ['-r', '--no-dereference', '-x', '*.db*', before, source]).toString()).toBe(
+      '',
+    )
+  })
+
+  test('leaves files alone whose content the commit does not hold.', async () => {
+    const { source, repository } = await place()
+    const photo = join(source, 'photo.jpg')
+    writeFileSync(photo, 'a photo')
+    const rules = [{ match: ['*.jpg'], store: 'manifest' as const }]
+    await backup({ source, repository, assets: { ...assets, rules } })
+    writeFileSync(photo, 'another photo')
+    const { withoutContent } = await restoreInPlace({ repository, ...target })
+    expect(withoutContent).toEqual([{ path: 'photo.jpg', kind: 'listed' }])
+    expect(readFileSync(photo, 'utf8')).toBe('another photo')
+    rmSync(photo)
+    // What is only a line for a backup is saved before it might be replaced.
+    await undo({ repository, assets })
+    expect(readFileSync(photo, 'utf8')).toBe('another photo')
+  })
+
+  test('leaves a directory alone that could not be read when the commit was made.', async (context) => {
+    if (!(await canRunAsNobody())) return context.skip()
+    const { dir, source, repository } = await place()
+    mkdirSync(join(source, 'closed', 'inner'), { recursive: true })
+    writeFileSync(join(source, 'closed', 'inner', 'file'), 'inside')
+    execFileSync('chown', ['-R', `${nobody}:${nobody}`, dir])
+    chmodSync(join(source, 'closed'), 0)
+    const run = (args: string[]) => rowback([...args, '--repo', repository], { uid: nobody })
+    expect((await run(['backup', source])).code).toBe(exitCodes.source)
+    const refused = await run(['restore', 'latest', '--in-place'])
+    expect([refused.code, refused.stderr]).toEqual([
+      exitCodes.source,
+      expect.stringContaining('closed cannot be saved first, as it cannot be read'),
+    ])
+    chmodSync(join(source, 'closed'), 0o700)
+    writeFileSync(join(source, 'changed'), 'once more')
+    expect(await run(['restore', 'latest', '--in-place'])).toMatchObject({ code: 0 })
+    expect(readFileSync(join(source, 'changed'), 'utf8')).toBe('changed since')
+    expect(readFileSync(join(source, 'closed', 'inner', 'file'), 'utf8')).toBe('inside')
   })
 
   test('of a file source replaces that file, whatever lies beside it, and keeps its name.', async () => {

@@ -22,6 +22,7 @@ import { contents, projectRoot, rowback, rowbackJson } from '../support/cli.ts'
 import { databaseFrom, facts, openApplication } from '../support/database.ts'
 import { filesOf } from '../support/git.ts'
 import { hazards } from '../support/hazards.ts'
+import { canRunAsNobody, nobody } from '../support/rights.ts'
 import { tempDir } from '../support/temp.ts'
 
 const accounts = 400
@@ -398,20 +399,6 @@ describe('a database behind a symlink', () => {
       expect(facts(await restored(repository, 'latest', 'link.db'))).toEqual(committedFacts(data))
     })
 })
-
-const nobody = 65_534
-
-/** Whether the program can be run as another user; where it cannot, says so, and in CI throws. */
-async function canRunAsNobody(): Promise<boolean> {
-  const cause = await rowback(['--version'], { uid: nobody }).then(
-    ({ code, stderr }) => (code === 0 ? undefined : stderr),
-    (error: unknown) => String(error),
-  )
-  if (cause === undefined) return true
-  if (process.env.CI) throw new Error(`the tests of rights cannot run the program as another user: ${cause}`)
-  console.warn(`SKIPPED, it needs root to run the program as another user: ${cause}`)
-  return false
-}
 
 describe('a database in a folder that the user may not write to', () => {
   /** A source that root owns, and a home of the other user's for the repository. */
