@@ -7,6 +7,7 @@
  */
 
 export { type BackupOptions, type BackupResult, backup } from './backup.ts'
+export { type CloneOptions, type CloneResult, clone } from './clone.ts'
 export { readSettings } from './config/read-settings.ts'
 export { parseSettings, type Settings } from './config/settings.ts'
 export { type DiffItem, type DiffOptions, diff } from './diff.ts'

@@ -48,7 +48,7 @@ export async function push(options: PushOptions): Promise<PushResult[]> {
 }
 
 /** The addresses of the last push, one a line. */
-const remoteKey = 'rowback.remote'
+export const remoteKey = 'rowback.remote'
 
 /** How often a fault of the network is tried again where nobody says. */
 const defaultRetries = 4

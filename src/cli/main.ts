@@ -6,6 +6,7 @@ import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
 import { version } from '../package.ts'
 import type { BackupFlags } from './backup.ts'
+import type { CloneFlags } from './clone.ts'
 import { type CommonFlags, type Context, makeOutput, readContext } from './context.ts'
 
 /** Runs the program with those arguments and returns its exit code. */
@@ -86,6 +87,14 @@ export function program(): Command {
     .action(
       run<BackupFlags>(async (context, flags, source) =>
         (await import('./backup.ts')).runBackup(context, flags, source),
+      ),
+    )
+  verb(root, 'clone <url> <dir>', 'make a repository that goes on from a remote')
+    .option('--partial', 'leave files at the remote until a restore, diff or verify needs them')
+    .option(...retries)
+    .action(
+      run<CloneFlags>(async (context, flags, url, dir) =>
+        (await import('./clone.ts')).runClone(context, flags, url, dir),
       ),
     )
   verb(root, 'log', 'list the commits, newest first')
