@@ -127,6 +127,7 @@ export function program(): Command {
       run(async (context, flags, revs) => (await import('./verify.ts')).runVerify(context, flags, revs)),
     )
   verb(root, 'push', 'push what is not pushed yet')
+    .option('--dry-run', 'only say what would be pushed, and what hosts refuse of it')
     .option('--remote <url>', 'where to (default: the remotes of the last push); may be given again', listed)
     .option(...retries)
     .option(...extension)
