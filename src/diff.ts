@@ -36,12 +36,21 @@ export async function* diff({
   try {
     const before = await readCommitTree(store, await store.resolve(from))
     const after = await readCommitTree(store, await store.resolve(to))
+    await prefetchChanges(store, before, after)
     yield* scriptItems(store, before, after)
     yield* rowItems(store, before, after)
     yield* assetItems(store, before, after)
   } finally {
     await store.close()
   }
+}
+
+/** What will be read; assets are compared by their ids alone. */
+async function prefetchChanges(store: Store, before: CommitTree, after: CommitTree): Promise<void> {
+  const { added, changed, removed } = treeChanges(before.entries, after.entries)
+  const old = changed.flatMap(({ path }) => before.entries.get(path) ?? [])
+  const read = [...added, ...changed, ...removed, ...old].filter(({ path }) => path.startsWith('databases/'))
+  await store.prefetch(read.map(({ oid }) => oid))
 }
 
 const script = /^databases\/([^/]+)\/[^/]+$/

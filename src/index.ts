@@ -9,6 +9,7 @@
 export type { Agreement, AssetColumn, MissingFile } from './agreement.ts'
 export type { AssetRule } from './assets/rules.ts'
 export { type BackupOptions, type BackupResult, backup } from './backup.ts'
+export { type CloneOptions, type CloneResult, clone } from './clone.ts'
 export { readSettings } from './config/read-settings.ts'
 export { parseSettings, type Settings } from './config/settings.ts'
 export { type DiffItem, type DiffOptions, diff } from './diff.ts'

@@ -1,9 +1,9 @@
 /** The push flow: what is not pushed yet is verified and sent. */
 
-import { RowbackError } from './errors.ts'
+import { errorText, RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
-import { type PushBounds, pushBranch, type RemoteState, remoteState } from './git/remote.ts'
-import { checkRemoteUrl, type Remote, redactUrl } from './git/remote-url.ts'
+import { defaultPartBytes, type PushBounds, pushBranch, type RemoteState, remoteState } from './git/remote.ts'
+import { checkRemoteUrl, isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
 import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
@@ -20,6 +20,8 @@ export interface PushOptions extends Retries {
   extensions?: readonly string[] | undefined
   /** What is larger is sent in parts of at most this size, which the remote has no trace of afterwards; 1 GiB without it. */
   partBytes?: number | undefined
+  /** Only says what would be pushed, and what a host may refuse of it; nothing is verified or sent. */
+  dryRun?: boolean | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -32,6 +34,10 @@ export interface PushResult {
   verified: number
   /** In how many parts they went. */
   parts: number
+  /** What is over the limits that hosts have; looked up before the first push to a server, and by a dry run. */
+  warnings: string[]
+  /** What a dry run found to be sent at most. */
+  bytes?: number | undefined
   timesMs: Record<string, number>
 }
 
@@ -51,7 +57,10 @@ export async function push(options: PushOptions): Promise<PushResult[]> {
 /** How often a fault of the network is tried again where nobody says. */
 const defaultRetries = 4
 
-type StorePushOptions = Pick<PushOptions, 'extensions' | 'partBytes' | 'onProgress' | keyof Retries>
+type StorePushOptions = Pick<
+  PushOptions,
+  'extensions' | 'partBytes' | 'dryRun' | 'onProgress' | keyof Retries
+>
 
 /** `push` for an open repository. */
 export async function pushStore(
@@ -77,7 +86,7 @@ export async function pushStore(
       failures.push(error)
     }
   }
-  await rememberRemotes(store, targets, last, pushes)
+  if (!options.dryRun) await rememberRemotes(store, targets, last, pushes)
   if (failures.length > 0) throw joined(failures, targets.length, pushes)
   return pushes
 }
@@ -115,6 +124,11 @@ async function pushTo(store: Store, remote: Remote, options: StorePushOptions): 
   const known = await readState(store, remote, access)
   const commits = await commitsSince(store, known.tip)
   await refuseForeign(store, remote, known.tip)
+  const result = { remote: redactUrl(url), commits: commits.length, verified: 0, parts: 0 }
+  const isFirst = known.tip === undefined && isServer(url)
+  const size = options.dryRun || isFirst ? await checkLimits(store, url, options) : undefined
+  const warnings = size?.warnings ?? []
+  if (options.dryRun) return { ...result, warnings, bytes: size?.bytes, timesMs: phases.timesMs }
   const own = await hasOwnHook(store.gitDir)
   phases.begin('verify')
   const verified = own ? await verifyUnproved(store, url, commits, options) : 0
@@ -122,9 +136,42 @@ async function pushTo(store: Store, remote: Remote, options: StorePushOptions): 
   // Parts that are left were those of a push that was interrupted just before its end.
   const isDone = commits.length === 0 && known.parts.length === 0
   const bounds: PushBounds = { ...access, verifyHook: !own, partBytes, known }
-  const parts = isDone ? 0 : await pushBranch(store, url, store.branch, bounds)
+  const parts = isDone
+    ? 0
+    : await pushBranch(store, url, store.branch, bounds).catch((error) => {
+        throw withWarnings(error, warnings)
+      })
   phases.end()
-  return { remote: redactUrl(url), commits: commits.length, verified, parts, timesMs: phases.timesMs }
+  return { ...result, verified, parts, warnings, timesMs: phases.timesMs }
+}
+
+/** What is over the limits of hosts. Throws where the host is known to refuse it, after hours of sending. */
+async function checkLimits(
+  store: Store,
+  url: string,
+  { partBytes = defaultPartBytes, dryRun }: StorePushOptions,
+): Promise<{ bytes: number; warnings: string[] }> {
+  const { overLimitText, pushSize } = await import('./git/host-limits.ts')
+  const tip = (await store.tip()) as string
+  const { bytes, over } = await pushSize(store, tip, partBytes).catch((error) => {
+    throw new RowbackError('repository', `read ${store.dir}: ${errorText(error)}`, { cause: error })
+  })
+  const refused = over.find(({ kind }) => kind === 'file')
+  if (refused && isGitHub(url) && !dryRun) {
+    const message = `push to ${redactUrl(url)}: ${overLimitText(refused)}; nothing was pushed, the commit is safe in ${store.dir}`
+    throw new RowbackError('remote', message, {
+      hint: 'rowback push --dry-run lists all; leave such files out by "exclude" from the first commit on, or push elsewhere',
+    })
+  }
+  return { bytes, warnings: over.map(overLimitText) }
+}
+
+/** They may be why it failed. */
+function withWarnings(error: unknown, warnings: readonly string[]): unknown {
+  if (warnings.length === 0 || !(error instanceof RowbackError && error.code === 'remote')) return error
+  const { message, hint, result } = error
+  const told = [message, ...warnings].join('; ')
+  return new RowbackError('remote', told, { hint, cause: error, result: { ...result, warnings } })
 }
 
 async function readState(

@@ -52,6 +52,7 @@ describe('the public API', () => {
     expect(Object.keys(api).sort()).toEqual([
       'RowbackError',
       'backup',
+      'clone',
       'diff',
       'exitCodes',
       'log',

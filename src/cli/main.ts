@@ -6,6 +6,7 @@ import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
 import { version } from '../package.ts'
 import type { BackupFlags } from './backup.ts'
+import type { CloneFlags } from './clone.ts'
 import { type CommonFlags, type Context, makeOutput, readContext } from './context.ts'
 
 /** Runs the program with those arguments and returns its exit code. */
@@ -89,6 +90,14 @@ export function program(): Command {
         (await import('./backup.ts')).runBackup(context, flags, source),
       ),
     )
+  verb(root, 'clone <url> <dir>', 'make a repository that goes on from a remote')
+    .option('--partial', 'leave files at the remote until a restore, diff or verify needs them')
+    .option(...retries)
+    .action(
+      run<CloneFlags>(async (context, flags, url, dir) =>
+        (await import('./clone.ts')).runClone(context, flags, url, dir),
+      ),
+    )
   verb(root, 'log', 'list the commits, newest first')
     .option('-n, --number <count>', 'at most so many')
     .action(run(async (context, flags) => (await import('./log.ts')).runLog(context, flags)))
@@ -125,6 +134,7 @@ export function program(): Command {
       run(async (context, flags, revs) => (await import('./verify.ts')).runVerify(context, flags, revs)),
     )
   verb(root, 'push', 'push what is not pushed yet')
+    .option('--dry-run', 'only say what would be pushed, and what hosts refuse of it')
     .option('--remote <url>', 'where to (default: the remotes of the last push); may be given again', listed)
     .option(...retries)
     .option(...extension)

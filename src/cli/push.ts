@@ -11,13 +11,16 @@ import {
 } from './context.ts'
 import { printPush } from './push-line.ts'
 
-export interface PushFlags extends ExtensionFlags, RemoteFlags {}
+export interface PushFlags extends ExtensionFlags, RemoteFlags {
+  dryRun?: boolean
+}
 
 export async function runPush(context: Context, flags: PushFlags): Promise<void> {
   const { output } = context
   const pushes = await push({
     ...repositoryOf(context, flags),
     ...remotesOf(context, flags),
+    dryRun: flags.dryRun,
     extensions: extensionsOf(context, flags),
     onProgress: output.progress(),
   })

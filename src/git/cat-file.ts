@@ -1,5 +1,7 @@
 /** Reads objects through one long-lived `git cat-file --batch`: requests are pipelined, replies come in order. */
 
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { ByteReader } from './byte-reader.ts'
 import { copyObject, type ObjectType, readObject } from './objects.ts'
@@ -16,6 +18,9 @@ interface Batch {
 export class CatFile {
   readonly #gitDir: string
   #batch: Batch | undefined
+  /** Of a partial clone: where missing objects come from, and those that were seen to be here. */
+  #promisor: Promise<string | undefined> | undefined
+  readonly #present = new Set<string>()
 
   constructor(gitDir: string) {
     this.#gitDir = gitDir
@@ -37,11 +42,24 @@ export class CatFile {
   /** Sizes of blobs, in bytes; see `Store.blobSizes`. */
   async sizes(oids: readonly string[]): Promise<Map<string, number>> {
     for (const oid of oids) checkOid(oid)
+    await this.prefetch(oids)
     const args = ['cat-file', '--buffer', '--batch-check=%(objectname) %(objecttype) %(objectsize)']
     const found = await git(this.#gitDir, args, { input: oids.map((oid) => `${oid}\n`).join('') })
     if (found.code !== 0) throw this.#unreadable('read object sizes', gitCause(found))
     const lines = found.stdout.toString().split('\n').slice(0, -1)
     return new Map(lines.map((line) => this.#blobSize(line)))
+  }
+
+  /** Fetches what a partial clone lacks of those objects; see `Store.prefetch`. */
+  async prefetch(oids: readonly string[]): Promise<void> {
+    this.#promisor ??= readPromisor(this.#gitDir)
+    const promisor = await this.#promisor
+    if (promisor === undefined) return
+    const unseen = oids.filter((oid) => !this.#present.has(oid))
+    if (unseen.length === 0) return
+    const { fetchMissing } = await import('./partial-clone.ts')
+    await fetchMissing(this.#gitDir, promisor, unseen)
+    for (const oid of unseen) this.#present.add(oid)
   }
 
   async close(): Promise<void> {
@@ -55,6 +73,7 @@ export class CatFile {
 
   async #request<T>(oid: string, readReply: (bytes: ByteReader) => Promise<T>): Promise<T> {
     checkOid(oid)
+    await this.prefetch([oid])
     this.#batch ??= this.#start()
     const batch = this.#batch
     batch.process.stdin.write(`${oid}\n`)
@@ -99,6 +118,14 @@ export class CatFile {
   #withHint({ code, message, cause }: RowbackError): RowbackError {
     return new RowbackError(code, message, { hint: `git -C ${this.#gitDir} fsck`, cause })
   }
+}
+
+/** Most repositories are complete, and git is not started to learn that. */
+async function readPromisor(gitDir: string): Promise<string | undefined> {
+  const settings = await readFile(join(gitDir, 'config'), 'utf8').catch(() => '')
+  if (!/^\s*promisor\b/im.test(settings)) return undefined
+  const { promisorOf } = await import('./partial-clone.ts')
+  return promisorOf(gitDir)
 }
 
 /** Anything else on a line would make git reply to another question. */

@@ -32,6 +32,12 @@ export class NativeStore implements Store {
     return branchTip(this)
   }
 
+  async branches(): Promise<string[]> {
+    const listed = await git(this.gitDir, ['for-each-ref', '--format=%(refname:lstrip=2)', 'refs/heads'])
+    if (listed.code !== 0) throw this.#error(`read branches of ${this.dir}: ${gitCause(listed)}`)
+    return listed.stdout.toString().split('\n').slice(0, -1)
+  }
+
   resolve(rev: string): Promise<string> {
     return resolveRevision(this, rev)
   }
@@ -56,6 +62,10 @@ export class NativeStore implements Store {
 
   listTree(treeish: string, under?: string): Promise<Map<string, TreeEntry>> {
     return listTree(this.gitDir, treeish, under)
+  }
+
+  prefetch(oids: readonly string[]): Promise<void> {
+    return this.#objects.prefetch(oids)
   }
 
   blobSizes(oids: readonly string[]): Promise<Map<string, number>> {

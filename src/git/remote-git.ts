@@ -42,7 +42,7 @@ const unsafe = {
 }
 
 /** simple-git's own error keeps the text of a failed command only; a push also explains itself on stdout. */
-class RemoteGitError extends GitError {
+export class RemoteGitError extends GitError {
   readonly output: RemoteOutput
 
   constructor(output: RemoteOutput) {

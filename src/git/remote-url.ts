@@ -47,6 +47,16 @@ export function httpOrigin(url: string): { origin: string; user: string | undefi
   return host === undefined ? undefined : { origin: `${scheme}://${host}`, user }
 }
 
+/** Whether the address leads to a server, and not to a directory of this machine. */
+export function isServer(url: string): boolean {
+  return /^(?!file:)[a-z][a-z0-9+.-]*:\/\//i.test(url) || /^[^/:]+:(?!\/\/)/.test(url)
+}
+
+/** Whether the server is GitHub, which refuses what is over its limits after all was sent. */
+export function isGitHub(url: string): boolean {
+  return /^(?:[a-z+]+:\/\/)?(?:[^/@]*@)?(?:[\w-]+\.)*github\.com(?::|\/)/i.test(url)
+}
+
 function refusal(url: string): { cause: string; hint: string } | undefined {
   const hint = 'use a path, an ssh:// or an https:// address'
   if (url === '' || /[\0\n\r]/.test(url)) return { cause: 'it is no address', hint }

@@ -52,7 +52,7 @@ export interface PushBounds extends RemoteAccess {
 }
 
 /** Half of what many hosts accept at once, since packs are not foreseen to the byte. */
-const defaultPartBytes = 2 ** 30
+export const defaultPartBytes = 2 ** 30
 
 /**
  * Pushes the branch of the store to `branch` of the remote, never by force, asks the remote whether it is there, and

@@ -17,6 +17,8 @@ export interface Store {
 
   /** The commit that the branch points at; undefined if there is no such branch yet. A broken branch throws. */
   tip(): Promise<string | undefined>
+  /** The names of all branches, without `refs/heads/`. */
+  branches(): Promise<string[]>
   /**
    * The full id of the commit that `rev` names: any revision of gitrevisions(7), and `latest` for the tip of the
    * branch (`latest~2` too). Throws RowbackError('usage') if it names none.
@@ -33,6 +35,11 @@ export interface Store {
    * there twice or in no order, or take more than 256 MiB.
    */
   listTree(treeish: string, under?: string): Promise<Map<string, TreeEntry>>
+  /**
+   * Fetches those of the objects that a partial clone lacks, at once; does nothing in a repository that is complete.
+   * Throws RowbackError('remote') if the remote does not give them. `blobSizes` does the same.
+   */
+  prefetch(oids: readonly string[]): Promise<void>
   /** Sizes of blobs in bytes. Throws RowbackError('repository') if one is missing or is no blob. */
   blobSizes(oids: readonly string[]): Promise<Map<string, number>>
   /**

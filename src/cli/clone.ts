@@ -1,0 +1,30 @@
+/** `rowback clone URL DIR` */
+
+import { clone } from '../clone.ts'
+import { counted } from '../summary.ts'
+import { type Context, type RemoteFlags, remotesOf } from './context.ts'
+import { seconds, shortId } from './output.ts'
+
+export interface CloneFlags extends Omit<RemoteFlags, 'remote'> {
+  partial?: boolean
+}
+
+export async function runClone(context: Context, flags: CloneFlags, url: string, dir: string): Promise<void> {
+  const { settings, output } = context
+  const { remotes, retries } = remotesOf(context, { ...flags, remote: [url] })
+  const result = await clone({
+    remote: remotes[0] ?? { url },
+    repository: dir,
+    branch: settings.branch,
+    partial: flags.partial,
+    hook: settings.hook,
+    retries,
+    onProgress: output.progress(),
+  })
+  const { commits, commit, timesMs } = result
+  output.line(
+    `cloned ${counted(commits, 'commit')} from ${result.remote} to ${result.repository}, the latest is ${shortId(commit)}, in ${seconds(timesMs)}`,
+  )
+  output.times(timesMs)
+  output.document(result)
+}

@@ -1,0 +1,121 @@
+/** The clone flow: a new repository that has what a remote has, and goes on from there. */
+
+import { randomBytes } from 'node:crypto'
+import { existsSync, rmSync } from 'node:fs'
+import { readdir, rename } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { readCommitTree } from './commit-tree.ts'
+import { hasErrno, RowbackError } from './errors.ts'
+import { createStore } from './git/create-store.ts'
+import { fetchAll } from './git/fetch.ts'
+import { openStore } from './git/open-store.ts'
+import { checkRemoteUrl, type Remote, redactUrl } from './git/remote-url.ts'
+import type { Retries } from './git/retry.ts'
+import type { Store } from './git/store.ts'
+import { installHook } from './hook.ts'
+import { onInterrupt } from './interrupt.ts'
+import { type OnProgress, Phases } from './progress.ts'
+import { setLastRemotes } from './repository.ts'
+
+export interface CloneOptions extends Retries {
+  remote: Remote
+  /** The directory of the new repository, which must be missing or empty. */
+  repository: string
+  /** The branch that holds the backups: that `latest` names, and that backups go on; `main` without it. */
+  branch?: string | undefined
+  /** Whether files stay at the remote until they are needed. */
+  partial?: boolean | undefined
+  /** Whether the repository gets the pre-push hook; it does without it. */
+  hook?: boolean | undefined
+  onProgress?: OnProgress | undefined
+}
+
+export interface CloneResult {
+  remote: string
+  repository: string
+  /** The latest commit of the branch. */
+  commit: string
+  /** How many lead up to it. */
+  commits: number
+  timesMs: Record<string, number>
+}
+
+/**
+ * Makes a repository with every branch and tag of the remote. It appears complete or not at all. Throws a `remote` error
+ * where the remote does not give it, or has no such branch, and a `repository` error where that holds no backups.
+ */
+export async function clone(options: CloneOptions): Promise<CloneResult> {
+  const phases = new Phases(options.onProgress)
+  const remote = settled(options.remote)
+  const target = resolve(options.repository)
+  await refuseOccupied(options.repository)
+  const draft = `${target}.clone-${randomBytes(4).toString('hex')}`
+  const discard = () => rmSync(draft, { recursive: true, force: true })
+  const forget = onInterrupt(discard)
+  try {
+    phases.begin('fetch')
+    const { commit, commits } = await cloneInto(draft, remote, options)
+    if (options.hook ?? true) await installHook(draft)
+    await rename(draft, target)
+    phases.end()
+    const { url } = remote
+    return {
+      remote: redactUrl(url),
+      repository: options.repository,
+      commit,
+      commits,
+      timesMs: phases.timesMs,
+    }
+  } finally {
+    discard()
+    forget()
+  }
+}
+
+/** The new repository will not be used from this directory only. */
+function settled({ url, passwordVariable }: Remote): Remote {
+  checkRemoteUrl(url)
+  return { url: existsSync(url) ? resolve(url) : url, passwordVariable }
+}
+
+async function refuseOccupied(dir: string): Promise<void> {
+  const present = await readdir(dir).catch((error: unknown) => {
+    if (hasErrno(error, 'ENOENT')) return []
+    throw new RowbackError('repository', `clone to ${dir}: it is no directory that can be read`, {
+      cause: error,
+    })
+  })
+  if (present.length === 0) return
+  throw new RowbackError('repository', `clone to ${dir}: it is not empty; it was left untouched`, {
+    hint: 'name a directory that is missing or empty',
+  })
+}
+
+async function cloneInto(
+  draft: string,
+  remote: Remote,
+  options: CloneOptions,
+): Promise<{ commit: string; commits: number }> {
+  const made = await createStore(draft, { branch: options.branch })
+  await fetchAll(made, remote, options)
+  await setLastRemotes(made, [remote.url])
+  await made.close()
+  const store = await openStore(draft, { branch: options.branch })
+  try {
+    const commit = await store.tip()
+    if (commit === undefined) throw await noBranch(store, remote)
+    await readCommitTree(store, commit)
+    let commits = 0
+    for await (const _ of store.log(commit)) commits += 1
+    return { commit, commits }
+  } finally {
+    await store.close()
+  }
+}
+
+async function noBranch(store: Store, { url }: Remote): Promise<RowbackError> {
+  const branches = await store.branches()
+  const there = branches.length > 0 ? `its branches are ${branches.join(', ')}` : 'it has no branch at all'
+  const message = `clone ${redactUrl(url)}: it has no branch ${store.branch}, ${there}; nothing was made`
+  return new RowbackError('remote', message, { hint: 'name the branch by the setting "branch"' })
+}

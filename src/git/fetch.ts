@@ -1,0 +1,29 @@
+/** Fetches all that a remote has into a new repository. */
+
+import { canHeal, remoteError, remoteGit } from './remote-git.ts'
+import { type Remote, redactUrl } from './remote-url.ts'
+import { type Retries, withRetries } from './retry.ts'
+import type { Store } from './store.ts'
+
+/**
+ * Fetches every branch and tag; with `partial` no files, which come when they are asked for. What comes is checked as
+ * by `git fsck`. Throws RowbackError('remote').
+ */
+export async function fetchAll(
+  store: Store,
+  remote: Remote,
+  { partial = false, ...retries }: Retries & { partial?: boolean | undefined },
+): Promise<void> {
+  const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
+  const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
+  const filter = partial ? ['--filter=blob:none'] : []
+  try {
+    await store.setConfig('fetch.fsckObjects', 'true')
+    const git = await remoteGit(store.gitDir, remote)
+    await withRetries(retries, canHeal, () =>
+      git.raw(['fetch', ...only, ...filter, '--', remote.url, ...refs]),
+    )
+  } catch (error) {
+    throw remoteError(`clone ${redactUrl(remote.url)}`, remote, error, 'nothing was made')
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Fetches what a partial clone (gitrepository-layout(5), partial-clone in git's documentation) lacks, all that a step
+ * needs at once: git itself would fetch object by object, and without the user's credentials where settings are off.
+ */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gitEnv } from './env.ts'
+import { remoteEnv } from './remote-env.ts'
+import { RemoteGitError, remoteError } from './remote-git.ts'
+import { checkRemoteUrl, redactUrl } from './remote-url.ts'
+import { git } from './run.ts'
+
+/** The remote that a partial clone's missing objects come from; undefined for any other repository. */
+export async function promisorOf(gitDir: string): Promise<string | undefined> {
+  const asked = ['config', '--local', '--null', '--name-only', '--get-regexp', '^remote\\..*\\.promisor$']
+  const [key = ''] = (await git(gitDir, asked)).stdout.toString().split('\0')
+  return /^remote\.(.+)\.promisor$/s.exec(key)?.[1]
+}
+
+/**
+ * Fetches those of the objects that are not here. Throws RowbackError('remote') if the remote does not give them.
+ */
+export async function fetchMissing(gitDir: string, url: string, oids: readonly string[]): Promise<void> {
+  const missing = await missingObjects(gitDir, oids)
+  if (missing.length === 0) return
+  checkRemoteUrl(url)
+  const settings = ['-c', 'fetch.negotiationAlgorithm=noop', '-c', `core.hooksPath=${join(gitDir, 'hooks')}`]
+  const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
+  const fetched = await git(
+    gitDir,
+    [...settings, 'fetch', ...only, '--filter=blob:none', '--stdin', '--', url],
+    {
+      env: await remoteEnv(gitDir, { url }),
+      input: missing.map((oid) => `${oid}\n`).join(''),
+    },
+  )
+  if (fetched.code === 0) return
+  const output = { code: fetched.code, stdout: '', stderr: fetched.stderr }
+  const what = `fetch ${missing.length} files from ${redactUrl(url)}`
+  throw remoteError(what, { url }, new RemoteGitError(output), 'this partial clone does not have them yet')
+}
+
+/** Asked of a repository that knows no remote: in the partial clone itself git would fetch each before it answers. */
+async function missingObjects(gitDir: string, oids: readonly string[]): Promise<string[]> {
+  const stub = await mkdtemp(join(tmpdir(), 'rowback-partial-'))
+  try {
+    await mkdir(join(stub, 'refs'))
+    await mkdir(join(stub, 'objects'))
+    await writeFile(join(stub, 'HEAD'), 'ref: refs/heads/stub\n')
+    const found = await git(stub, ['cat-file', '--buffer', '--batch-check=%(objectname)'], {
+      env: { ...gitEnv(), GIT_OBJECT_DIRECTORY: join(gitDir, 'objects') },
+      input: [...new Set(oids)].map((oid) => `${oid}\n`).join(''),
+    })
+    const lines = found.stdout.toString().split('\n')
+    return lines.filter((line) => line.endsWith(' missing')).map((line) => line.slice(0, 40))
+  } finally {
+    await rm(stub, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,213 @@
+/** A new machine that goes on from a remote, with all of it or with what it needs. */
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { contents, type Ended, rowback } from '../support/cli.ts'
+import { databaseFrom, facts } from '../support/database.ts'
+import { bareRepository, foreignRepository, git } from '../support/git.ts'
+import { httpServer, network } from '../support/git-servers.ts'
+import { tempDir } from '../support/temp.ts'
+
+interface Place {
+  dir: string
+  remote: string
+  url: string
+  commits: string[]
+  rowback: (...args: string[]) => Promise<Ended>
+}
+
+const password = 'tr0ub4dor'
+
+/** Two backups of a directory with two databases and two assets, at a server that wants a password. */
+async function place(): Promise<Place> {
+  const dir = tempDir()
+  const root = tempDir()
+  const remote = bareRepository(join(root, 'app.git'))
+  git(remote, ['config', 'uploadpack.allowFilter', 'true'])
+  const port = await httpServer(root, { login: { user: 'git', password } })
+  const url = `http://127.0.0.1:${port}/app.git`
+  writeFileSync(join(dir, '.git-credentials'), `http://git:${password}@127.0.0.1%3a${port}\n`)
+  writeFileSync(join(dir, '.gitconfig'), '[credential]\n\thelper = store\n')
+  mkdirSync(join(dir, 'data'))
+  const note =
+    'CREATE TABLE note(id INTEGER PRIMARY KEY, text); INSERT INTO note(text) VALUES (hex(randomblob(50)))'
+  databaseFrom(`${note}; CREATE TABLE tag(a); INSERT INTO tag VALUES (1)`, join(dir, 'data', 'one.db'))
+  databaseFrom(note, join(dir, 'data', 'two.db'))
+  for (const name of ['a.bin', 'b.bin']) {
+    writeFileSync(join(dir, 'data', name), name)
+    // A restore brings back times to the microsecond only.
+    utimesSync(join(dir, 'data', name), 1_700_000_000, 1_700_000_000)
+  }
+  const env = { HOME: dir, TMPDIR: dir, XDG_CONFIG_HOME: dir, no_proxy: '*' }
+  const run = (...args: string[]) => rowback(args, { cwd: dir, env })
+  expect(await run('backup', 'data', '--repo', 'repo.git', '--remote', url)).toMatchObject({
+    code: 0,
+    stderr: '',
+  })
+  execFileSync('sqlite3', [join(dir, 'data', 'one.db'), 'INSERT INTO tag VALUES (2)'])
+  expect(await run('backup', 'data', '--repo', 'repo.git', '--remote', url)).toMatchObject({
+    code: 0,
+    stderr: '',
+  })
+  const commits = git(remote, ['rev-list', '--reverse', 'main']).split('\n')
+  return { dir, remote, url, commits, rowback: run }
+}
+
+/** Ids of the blobs that are here, without asking git to fetch any. */
+function blobs(repository: string): string[] {
+  const listed = git(repository, [
+    'cat-file',
+    '--batch-all-objects',
+    '--batch-check=%(objectname) %(objecttype)',
+  ])
+  return listed.split('\n').filter((line) => line.endsWith(' blob'))
+}
+
+function blobOf(repository: string, rev: string, path: string): string {
+  return `${git(repository, ['rev-parse', `${rev}:${path}`])} blob`
+}
+
+describe('a clone', () => {
+  test('has the same history, restores at once, and goes on with backups and pushes.', async () => {
+    const { dir, remote, url, commits, rowback } = await place()
+    git(remote, ['branch', 'hosts/other', 'main~1'])
+    git(remote, ['tag', 'monthly', 'main~1'])
+    const done = await rowback('clone', url, 'new.git')
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    expect(done.stdout).toMatch(
+      new RegExp(`^cloned 2 commits from ${url} to new.git, the latest is ${commits[1]?.slice(0, 10)}, in `),
+    )
+    const refs = (repository: string) =>
+      git(repository, ['for-each-ref', '--format=%(refname) %(objectname)'])
+    expect(refs(join(dir, 'new.git'))).toBe(refs(remote))
+    expect(await rowback('verify', '--repo', 'new.git')).toMatchObject({ code: 0, stderr: '' })
+    expect(await rowback('restore', 'latest', '--to', 'out', '--repo', 'new.git')).toMatchObject({ code: 0 })
+    expect(facts(join(dir, 'out', 'one.db'))).toEqual(facts(join(dir, 'data', 'one.db')))
+
+    // The restored data is the source of the new machine.
+    const unchanged = await rowback('backup', 'out', '--repo', 'new.git', '--remote', url)
+    expect(unchanged).toMatchObject({ code: 0, stderr: '' })
+    expect(unchanged.stdout).toContain('nothing changed since')
+    execFileSync('sqlite3', [join(dir, 'out', 'two.db'), 'INSERT INTO note(text) VALUES (1)'])
+    expect(await rowback('backup', 'out', '--repo', 'new.git')).toMatchObject({ code: 0, stderr: '' })
+    expect(await rowback('push', '--repo', 'new.git')).toMatchObject({
+      code: 0,
+      stdout: `pushed 1 commit to ${url}, 1 verified\n`,
+    })
+    expect(git(remote, ['rev-parse', 'main~1'])).toBe(commits[1])
+    expect(existsSync(join(dir, 'new.git', 'hooks', 'pre-push'))).toBe(true)
+  })
+
+  test('is let in by a password variable of the settings, and keeps no password.', async () => {
+    const { dir, url, rowback } = await place()
+    writeFileSync(join(dir, '.gitconfig'), '')
+    expect(await rowback('clone', url, 'new.git')).toMatchObject({ code: 12, stdout: '' })
+    writeFileSync(join(dir, 'x.yaml'), `remotes: [{ url: "${url}", password-variable: HOME_TOKEN }]\n`)
+    process.env.HOME_TOKEN = password
+    const done = await rowback('clone', url, 'new.git', '--config', 'x.yaml').finally(() => {
+      delete process.env.HOME_TOKEN
+    })
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    expect(execFileSync('cat', [join(dir, 'new.git', 'config')], { encoding: 'utf8' })).not.toContain(
+      password,
+    )
+  })
+
+  test('is made whole after the connection was cut, or not at all.', async () => {
+    const { dir, url, commits, rowback } = await place()
+    const port = Number(new URL(url).port)
+    const way = await network(port, [{ cutAfterBytes: 10 }, { cutAfterBytes: 10 }])
+    writeFileSync(join(dir, '.git-credentials'), `http://git:${password}@127.0.0.1%3a${way.port}\n`)
+    const through = `http://127.0.0.1:${way.port}/app.git`
+    const failed = await rowback('clone', through, 'new.git', '--retries', '0')
+    expect(failed).toMatchObject({ code: 12, stdout: '' })
+    expect(failed.stderr).toMatch(/^rowback: clone http:.*: it is unreachable \(.*\); nothing was made\n/)
+    expect(readdirSync(dir).filter((name) => name.startsWith('new.git'))).toEqual([])
+    expect(await rowback('clone', through, 'new.git', '--retries', '1')).toMatchObject({
+      code: 0,
+      stderr: '',
+    })
+    expect(git(join(dir, 'new.git'), ['rev-parse', 'main'])).toBe(commits[1])
+  })
+
+  test('refuses a directory that holds anything, a branch that is not there, and what is no backup.', async () => {
+    const { dir, remote, url, rowback } = await place()
+    const before = contents(join(dir, 'data'))
+    const occupied = await rowback('clone', url, 'data')
+    expect(occupied).toMatchObject({ code: 11, stdout: '' })
+    expect(occupied.stderr).toContain('clone to data: it is not empty; it was left untouched')
+    expect(contents(join(dir, 'data'))).toEqual(before)
+
+    writeFileSync(join(dir, 'rowback.yaml'), 'branch: hosts/nas\n')
+    const none = await rowback('clone', remote, 'new.git')
+    expect(none).toMatchObject({ code: 12, stdout: '' })
+    expect(none.stderr).toContain('it has no branch hosts/nas, its branches are main; nothing was made')
+    writeFileSync(join(dir, 'rowback.yaml'), '')
+
+    const foreign = await rowback('clone', foreignRepository(join(dir, 'foreign'), 'main'), 'new.git')
+    expect(foreign).toMatchObject({ code: 11, stdout: '' })
+    expect(foreign.stderr).toContain("is no backup of Rowback's")
+    expect(readdirSync(dir).filter((name) => name.startsWith('new.git'))).toEqual([])
+  })
+})
+
+describe('a partial clone', () => {
+  test('fetches what a diff reads: the manifests and the chunks that differ.', async () => {
+    const { dir, remote, url, rowback } = await place()
+    expect(await rowback('clone', url, 'new.git', '--partial')).toMatchObject({ code: 0, stderr: '' })
+    const clone = join(dir, 'new.git')
+    expect(blobs(clone)).toEqual([blobOf(remote, 'main', 'manifest.json')])
+    const diff = await rowback('diff', 'latest~1', '--repo', 'new.git')
+    expect(diff).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('+ 2') })
+    const chunk = 'databases/one.db/30-rows/tag/+first/+first.sql'
+    const read = ['main', 'main~1'].flatMap((rev) => [
+      blobOf(remote, rev, 'manifest.json'),
+      blobOf(remote, rev, chunk),
+    ])
+    expect(blobs(clone).sort()).toEqual(read.sort())
+  })
+
+  test('fetches what a restore of one database reads, and later the rest.', async () => {
+    const { dir, remote, url, rowback } = await place()
+    await rowback('clone', url, 'new.git', '--partial')
+    const clone = join(dir, 'new.git')
+    const one = ['restore', 'latest', '--file', 'two.db', '--output', 'two.db', '--repo', 'new.git']
+    expect(await rowback(...one)).toMatchObject({ code: 0, stderr: '' })
+    expect(facts(join(dir, 'two.db'))).toEqual(facts(join(dir, 'data', 'two.db')))
+    const own = git(remote, [
+      'ls-tree',
+      '-r',
+      '--format=%(objectname) blob',
+      'main',
+      'databases/two.db',
+      'manifest.json',
+    ])
+    const manifests = git(remote, ['ls-tree', '-r', '--format=%(objectname) blob', 'main', 'assets-manifest'])
+    const expected = new Set([...own.split('\n'), ...manifests.split('\n')])
+    expect(blobs(clone).filter((blob) => !expected.has(blob))).toEqual([])
+
+    expect(await rowback('restore', 'latest', '--to', 'out', '--repo', 'new.git')).toMatchObject({ code: 0 })
+    expect(facts(join(dir, 'out', 'one.db'))).toEqual(facts(join(dir, 'data', 'one.db')))
+    expect(await rowback('verify', '--all', '--repo', 'new.git')).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('goes on with backups and pushes, and says so where the remote is away.', async () => {
+    const { dir, remote, url, rowback } = await place()
+    await rowback('clone', url, 'new.git', '--partial')
+    execFileSync('sqlite3', [join(dir, 'data', 'two.db'), 'INSERT INTO note(text) VALUES (1)'])
+    const args = ['backup', 'data', '--repo', 'new.git', '--remote', url, '--upkeep', 'always']
+    expect(await rowback(...args)).toMatchObject({ code: 0, stderr: '' })
+    expect(git(remote, ['rev-parse', 'main'])).toBe(git(join(dir, 'new.git'), ['rev-parse', 'main']))
+    expect(git(remote, ['fsck', '--strict'])).not.toMatch(/missing|broken/)
+
+    writeFileSync(join(dir, '.git-credentials'), '')
+    const failed = await rowback('restore', 'latest~2', '--to', 'out', '--repo', 'new.git')
+    expect(failed).toMatchObject({ code: 12, stdout: '' })
+    expect(failed.stderr).toMatch(
+      /^rowback: fetch \d+ files from http:.*: authentication failed \(.*\); this partial clone does not have them yet\n/,
+    )
+    expect(existsSync(join(dir, 'out'))).toBe(false)
+  })
+})
