@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { sync } from './durable.ts'
 import { NativeStore } from './native.ts'
 import { checkBranch, defaultBranch } from './open-store.ts'
 import { git, gitCause } from './run.ts'
@@ -53,6 +54,7 @@ async function initializeBeside(target: string, branch: string): Promise<void> {
   try {
     await initialize(draft, branch)
     await rename(draft, target)
+    await sync(dirname(target))
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
     throw error
@@ -74,6 +76,18 @@ async function initialize(gitDir: string, branch: string): Promise<void> {
   await run(gitDir, ['config', '--local', 'core.logAllRefUpdates', 'true'])
   await mkdir(join(gitDir, 'info'), { recursive: true })
   await writeFile(join(gitDir, 'info', 'attributes'), attributes)
+  // Git does not sync what it makes here, and without one of these the repository is none after a power cut.
+  const names = [
+    'HEAD',
+    'config',
+    join('info', 'attributes'),
+    'info',
+    join('refs', 'heads'),
+    'refs',
+    'objects',
+    '.',
+  ]
+  for (const name of names) await sync(join(gitDir, name))
 }
 
 async function run(gitDir: string, args: string[]): Promise<void> {
