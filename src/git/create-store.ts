@@ -1,8 +1,8 @@
 /** Creates the repository that backups go to. */
 
-import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { draftBeside } from '../drafts.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { sync } from './durable.ts'
 import { NativeStore } from './native.ts'
@@ -48,8 +48,8 @@ async function entriesOf(dir: string): Promise<string[] | undefined> {
 }
 
 async function initializeBeside(target: string, branch: string): Promise<void> {
-  const draft = `${target}.new-${randomBytes(4).toString('hex')}`
   await mkdir(dirname(target), { recursive: true })
+  const draft = draftBeside(target, 'new')
   await mkdir(draft, { mode: 0o700 })
   try {
     await initialize(draft, branch)
