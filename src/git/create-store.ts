@@ -1,9 +1,11 @@
 /** Creates the repository that backups go to. */
 
+import { rmSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { draftBeside } from '../drafts.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { onInterrupt } from '../interrupt.ts'
 import { sync } from './durable.ts'
 import { NativeStore } from './native.ts'
 import { checkBranch, defaultBranch } from './open-store.ts'
@@ -50,11 +52,13 @@ async function entriesOf(dir: string): Promise<string[] | undefined> {
 async function initializeBeside(target: string, branch: string): Promise<void> {
   await mkdir(dirname(target), { recursive: true })
   const draft = draftBeside(target, 'new')
+  const forget = onInterrupt(() => rmSync(draft, { recursive: true, force: true }))
   await mkdir(draft, { mode: 0o700 })
   try {
     await initialize(draft, branch)
     await rename(draft, target)
     await sync(dirname(target))
+    forget()
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
     throw error
