@@ -1,6 +1,5 @@
 /** The restore flow: store → replay → rename. The target appears complete or not at all. */
 
-import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { link, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -9,6 +8,7 @@ import { isSafePath, shownPath, storedPath } from './assets/paths.ts'
 import { type AssetPlan, planAssets } from './assets/plan.ts'
 import { type CopyContent, refuseFoldedNames, restoreAssets } from './assets/restore.ts'
 import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
+import { draftBeside } from './drafts.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
@@ -268,7 +268,7 @@ async function refuseExisting(output: string): Promise<void> {
 
 /** Runs `make` with a draft beside the target and leaves nothing of the draft behind, nor folders for nothing. */
 async function replacing(target: string, rev: string, make: (draft: string) => Promise<void>): Promise<void> {
-  const draft = `${target}.rowback-${randomBytes(4).toString('hex')}`
+  const draft = draftBeside(target, 'rowback')
   const parents = missingParents(target)
   const remove = (): void => {
     rmSync(draft, { recursive: true, force: true })

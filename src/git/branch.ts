@@ -1,8 +1,11 @@
 /** The branch that holds the backups, and revisions. */
 
+import { existsSync } from 'node:fs'
 import { devNull } from 'node:os'
+import { dirname, join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { type Identity, subjectOf } from './commit.ts'
+import { sync } from './durable.ts'
 import { gitEnv } from './env.ts'
 import { type GitEnd, git, gitCause } from './run.ts'
 import type { NewCommit, Store } from './store.ts'
@@ -61,13 +64,19 @@ export async function moveBranch(
   const log = ['-m', `backup: ${subjectOf(message)}`]
   const move = [...log, `refs/heads/${store.branch}`, oid, parent ?? noCommit]
   const moved = await updateRef(store, move, author)
-  if (moved.code === 0) return
+  if (moved.code === 0) return syncBranch(store)
   const tip = await branchTip(store)
   if (tip !== parent) throw branchMoved(store, tip, parent)
   const isLocked = /Unable to create '.+\.lock': File exists/.test(moved.stderr)
   throw new RowbackError('repository', `write ${store.dir}: ${gitCause(moved)}; the last commit is intact`, {
     hint: isLocked ? 'run the backup again when no other git is at work there' : undefined,
   })
+}
+
+/** Git syncs the content of a ref, not its name. A repository may keep its refs elsewhere than in files. */
+async function syncBranch({ gitDir, branch }: Store): Promise<void> {
+  const folder = dirname(join(gitDir, 'refs', 'heads', branch))
+  if (existsSync(folder)) await sync(folder)
 }
 
 /** Points a ref at a commit; see `Store.setRef`. */

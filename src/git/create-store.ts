@@ -1,9 +1,12 @@
 /** Creates the repository that backups go to. */
 
-import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { draftBeside } from '../drafts.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { onInterrupt } from '../interrupt.ts'
+import { sync } from './durable.ts'
 import { NativeStore } from './native.ts'
 import { checkBranch, defaultBranch } from './open-store.ts'
 import { git, gitCause } from './run.ts'
@@ -47,12 +50,15 @@ async function entriesOf(dir: string): Promise<string[] | undefined> {
 }
 
 async function initializeBeside(target: string, branch: string): Promise<void> {
-  const draft = `${target}.new-${randomBytes(4).toString('hex')}`
   await mkdir(dirname(target), { recursive: true })
+  const draft = draftBeside(target, 'new')
+  const forget = onInterrupt(() => rmSync(draft, { recursive: true, force: true }))
   await mkdir(draft, { mode: 0o700 })
   try {
     await initialize(draft, branch)
     await rename(draft, target)
+    await sync(dirname(target))
+    forget()
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
     throw error
@@ -74,6 +80,18 @@ async function initialize(gitDir: string, branch: string): Promise<void> {
   await run(gitDir, ['config', '--local', 'core.logAllRefUpdates', 'true'])
   await mkdir(join(gitDir, 'info'), { recursive: true })
   await writeFile(join(gitDir, 'info', 'attributes'), attributes)
+  // Git does not sync what it makes here, and without one of these the repository is none after a power cut.
+  const names = [
+    'HEAD',
+    'config',
+    join('info', 'attributes'),
+    'info',
+    join('refs', 'heads'),
+    'refs',
+    'objects',
+    '.',
+  ]
+  for (const name of names) await sync(join(gitDir, name))
 }
 
 async function run(gitDir: string, args: string[]): Promise<void> {

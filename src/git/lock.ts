@@ -3,12 +3,15 @@
  * again and again as a sign of life; the lock of an owner that died is taken over, and never by two.
  */
 
-import { createHash, randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { draftBeside } from '../drafts.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { onInterrupt } from '../interrupt.ts'
 import { gitDirectory } from './directory.ts'
 import { isAlive, type LockOwner, ownOwner } from './lock-owner.ts'
 import { removeStaleLocks } from './stale-locks.ts'
@@ -95,8 +98,27 @@ async function takeLock(file: string): Promise<Lock | Holder> {
   return (await isDead(file, holder)) ? await takeOver(file, holder, text) : holder
 }
 
-/** Makes the lock file; undefined where there is one. */
+/** Puts a whole lock file in its place at once; undefined where there is one. */
 async function createLock(file: string, text: string): Promise<Lock | undefined> {
+  const draft = draftBeside(file, 'new')
+  const handle = await writeOpen(draft, text)
+  try {
+    await link(draft, file)
+    return heldLock(file, handle, text)
+  } catch (error) {
+    await handle.close()
+    if (hasErrno(error, 'EEXIST')) return undefined
+    if (hasErrno(error, ...noLinks)) return await createUnlinked(file, text)
+    throw error
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+/** What file systems without hard links say. */
+const noLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES']
+
+async function createUnlinked(file: string, text: string): Promise<Lock | undefined> {
   try {
     return heldLock(file, await writeOpen(file, text), text)
   } catch (error) {
@@ -107,7 +129,7 @@ async function createLock(file: string, text: string): Promise<Lock | undefined>
 
 /** Replaces the lock file in one step. */
 async function replaceLock(file: string, text: string): Promise<Lock> {
-  const draft = `${file}.new-${randomBytes(4).toString('hex')}`
+  const draft = draftBeside(file, 'new')
   const handle = await writeOpen(draft, text)
   await rename(draft, file)
   return heldLock(file, handle, text)
@@ -132,8 +154,10 @@ function heldLock(file: string, handle: FileHandle, text: string): Lock {
     sign = handle.write(text, 0).catch(() => {})
   }, signOfLifeMs)
   timer.unref()
+  const forget = onInterrupt(() => rmSync(file, { force: true }))
   const release = async (): Promise<void> => {
     clearInterval(timer)
+    forget()
     if (handle.fd < 0) return
     await sign
     const [own, found] = await Promise.all([handle.stat(), stat(file).catch(() => undefined)])
@@ -189,7 +213,7 @@ async function isDead(file: string, { owner }: Holder): Promise<boolean> {
  * have been set back since: a time in the future is as good as one in the past.
  */
 async function silenceMs(file: string): Promise<number> {
-  const probe = `${file}.new-${randomBytes(4).toString('hex')}`
+  const probe = draftBeside(file, 'new')
   try {
     await writeFile(probe, 'x', { flag: 'wx', mode: 0o600 })
     const [now, then] = await Promise.all([stat(probe), stat(file).catch(() => undefined)])

@@ -1,12 +1,16 @@
 /** The `Store` of the git binary. Each job is a module of its own; this is where they meet. */
 
-import { RowbackError } from '../errors.ts'
+import { randomBytes } from 'node:crypto'
+import { copyFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errorText, RowbackError } from '../errors.ts'
 import { branchTip, deleteRef, listRefs, resolveRevision, setRef } from './branch.ts'
 import { ByteReader } from './byte-reader.ts'
 import { CatFile } from './cat-file.ts'
 import { type Commit, parseCommit } from './commit.ts'
+import { sync } from './durable.ts'
 import { listTree } from './ls-tree.ts'
-import { git, gitCause, startGit } from './run.ts'
+import { type GitEnd, git, gitCause, startGit } from './run.ts'
 import type { Store, Writer } from './store.ts'
 import type { TreeEntry } from './tree.ts'
 import { NativeWriter } from './writer.ts'
@@ -92,7 +96,7 @@ export class NativeStore implements Store {
   }
 
   async setConfig(key: string, value: string): Promise<void> {
-    const set = await git(this.gitDir, ['config', '--local', key, value])
+    const set = await setDurably(this.gitDir, key, value)
     if (set.code !== 0) throw this.#error(`write setting ${key} of ${this.dir}: ${gitCause(set)}`)
   }
 
@@ -114,5 +118,24 @@ export class NativeStore implements Store {
 
   #error(message: string): RowbackError {
     return new RowbackError('repository', message, { hint: `git -C ${this.gitDir} fsck` })
+  }
+}
+
+/** `git config` renames a file that is not synced over the old one: a power cut may leave an empty one. */
+async function setDurably(gitDir: string, key: string, value: string): Promise<GitEnd> {
+  const file = join(gitDir, 'config')
+  const draft = `${file}.${randomBytes(4).toString('hex')}`
+  try {
+    await copyFile(file, draft)
+    const set = await git(gitDir, ['config', '--file', draft, key, value])
+    if (set.code !== 0) return set
+    await sync(draft)
+    await rename(draft, file)
+    await sync(gitDir)
+    return set
+  } catch (error) {
+    return { code: 1, stderr: errorText(error) }
+  } finally {
+    await rm(draft, { force: true })
   }
 }

@@ -4,7 +4,8 @@
  */
 
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { sync } from './durable.ts'
 import { makeWorkDir, type WorkDirs } from './work-dir.ts'
 
 /** What git is to do in it, and why. */
@@ -52,4 +53,6 @@ export async function publishObjects(session: string, gitDir: string): Promise<v
   // The index comes last: git takes a pack for complete as soon as it sees that.
   files.sort((a, b) => Number(a.endsWith('.idx')) - Number(b.endsWith('.idx')))
   for (const file of files) await rename(join(from, file), join(to, file))
+  // The ref that will name them may reach the disk before these names do, and outlive a power cut without them.
+  for (const folder of [to, dirname(to), gitDir]) await sync(folder)
 }

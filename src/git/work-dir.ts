@@ -1,8 +1,10 @@
 /** Private temporary directories inside a repository, for the holder of one of its locks. */
 
 import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { onInterrupt } from '../interrupt.ts'
 
 /** Whose directories: those of the holder of the repository's lock, or of the one for its upkeep. */
 export type WorkDirs = 'tmp' | 'upkeep'
@@ -13,9 +15,16 @@ export type WorkDirs = 'tmp' | 'upkeep'
  */
 export async function makeWorkDir(gitDir: string, whose: WorkDirs = 'tmp'): Promise<string> {
   const dir = join(gitDir, 'rowback', whose, randomBytes(8).toString('hex'))
+  clearedIfInterrupted.add(join(gitDir, 'rowback', whose))
   await mkdir(dir, { recursive: true, mode: 0o700 })
   return dir
 }
+
+/** Folders of such directories that this process has made. */
+const clearedIfInterrupted = new Set<string>()
+onInterrupt(() => {
+  for (const folder of clearedIfInterrupted) rmSync(folder, { recursive: true, force: true })
+})
 
 /** Removes what runs that died have left; only right after the lock was taken. */
 export async function clearWorkDirs(gitDir: string, whose: WorkDirs = 'tmp'): Promise<void> {

@@ -50,6 +50,7 @@ export async function stage(job: Staging, phases: Phases): Promise<Counts> {
   for (const { path } of wanted.databases) await keepMode(job, path)
   for (const { path } of job.steps.put) await keepOwner(job, path)
   await syncFolders(staging)
+  await syncDirectory(job.root)
   return counts
 }
 

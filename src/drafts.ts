@@ -1,0 +1,50 @@
+/** Drafts: what is made beside its place and then renamed into it. */
+
+import { createHash, randomBytes } from 'node:crypto'
+import { readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { hasErrno } from './errors.ts'
+
+/**
+ * A path beside `target` for a draft of it, where nothing is. The name says which process makes it, so that drafts of
+ * those that died making the same target are known, and removed here.
+ */
+export function draftBeside(target: string, kind: 'rowback' | 'new'): string {
+  const prefix = `${basename(target)}.${kind}-${processSpace()}-`
+  for (const name of namesIn(dirname(target))) {
+    const [pid, random, ...more] = name.startsWith(prefix) ? name.slice(prefix.length).split('-') : []
+    const isDraft = /^\d+$/.test(pid ?? '') && /^[0-9a-f]{8}$/.test(random ?? '') && more.length === 0
+    if (isDraft && !isRunning(Number(pid)))
+      rmSync(join(dirname(target), name), { recursive: true, force: true })
+  }
+  return join(dirname(target), `${prefix}${process.pid}-${randomBytes(4).toString('hex')}`)
+}
+
+/** Where process ids are counted: another host or container has others. */
+function processSpace(): string {
+  let space = ''
+  try {
+    space = readlinkSync('/proc/self/ns/pid')
+  } catch {
+    // The system has one.
+  }
+  return createHash('sha1').update(`${hostname()} ${space}`).digest('hex').slice(0, 6)
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return !hasErrno(error, 'ESRCH')
+  }
+}

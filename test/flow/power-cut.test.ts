@@ -1,0 +1,87 @@
+/** Power cuts: what was not synced may be lost. A branch never points at that, and a journal never relies on it. */
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { backup } from '../../src/backup.ts'
+import { projectRoot } from '../support/cli.ts'
+import { databaseFrom } from '../support/database.ts'
+import { canTrace, type DiskCall, FragileDisk, traced } from '../support/disk-trace.ts'
+import { tempDir } from '../support/temp.ts'
+
+const program = [process.execPath, join(projectRoot, 'bin', 'rowback.js')]
+
+function place(): { dir: string; source: string; repository: string; database: string } {
+  const dir = tempDir()
+  const source = join(dir, 'data')
+  mkdirSync(join(source, 'up'), { recursive: true })
+  writeFileSync(join(source, 'up', 'file'), 'one')
+  const database = databaseFrom('CREATE TABLE t(a); INSERT INTO t VALUES (1);', join(source, 'app.db'))
+  return { dir, source, database, repository: join(dir, 'repo.git') }
+}
+
+/** What could be lost at each call that matters. */
+function lostAt(
+  trace: DiskCall[],
+  isMoment: (call: DiskCall) => boolean,
+  lost: (disk: FragileDisk) => string[],
+): string[][] {
+  const disk = new FragileDisk()
+  const found: string[][] = []
+  for (const call of trace) {
+    if (isMoment(call)) found.push(lost(disk))
+    disk.apply(call)
+  }
+  return found
+}
+
+describe('After a power cut', () => {
+  test('a branch points at nothing that may be lost, in a new repository and in an old one.', (context) => {
+    if (!canTrace()) return context.skip('it needs strace')
+    const { dir, source, repository, database } = place()
+    for (const _ of [1, 2, 3]) {
+      const trace = traced([...program, 'backup', source, '--repo', repository, '--upkeep', 'always'], dir)
+      const moved = lostAt(
+        trace,
+        ({ name, to }) => name === 'rename' && /refs\/heads\/main$/.test(to),
+        (disk) => ['objects/pack', 'HEAD', 'config'].flatMap((name) => disk.lost(join(repository, name))),
+      )
+      expect(moved).toEqual([[]])
+      // At its end, the commit itself is there for good.
+      const end = new FragileDisk()
+      for (const call of trace) end.apply(call)
+      expect(end.lost(join(repository, 'refs', 'heads'))).toEqual([])
+      databaseFrom('INSERT INTO t VALUES (2)', database)
+    }
+  })
+
+  test('a restore in place that has begun has all that it puts into the source.', async (context) => {
+    if (!canTrace()) return context.skip('it needs strace')
+    const { dir, source, repository, database } = place()
+    await backup({ source, repository })
+    databaseFrom('DELETE FROM t', database)
+    writeFileSync(join(source, 'up', 'file'), 'two')
+    const trace = traced([...program, 'restore', 'latest', '--in-place', '--repo', repository], dir)
+    const staging = trace.find(({ path }) => path.includes('.rowback-restore-'))?.path as string
+    const folder = staging.slice(0, staging.indexOf('/', staging.indexOf('.rowback-restore-')) >>> 0)
+    const journal = join(repository, 'rowback', 'in-place.json')
+    const moments = lostAt(
+      trace,
+      ({ name, to }) => name === 'rename' && to === journal,
+      (disk) => [
+        ...disk.lost(folder),
+        ...disk.lost(`${journal}.new`).filter((path) => path !== `${journal}.new`),
+      ],
+    )
+    expect(moments).toHaveLength(2)
+    expect(moments[1]).toEqual([])
+    // The first file of the source that is replaced finds the journal durable.
+    const replaced = lostAt(
+      trace,
+      ({ name, path, to }) => name === 'rename' && path.startsWith(folder) && to.startsWith(source),
+      (disk) => disk.lost(journal),
+    )
+    expect(replaced.length).toBeGreaterThan(1)
+    expect(replaced.flat()).toEqual([])
+  })
+})
