@@ -50,7 +50,7 @@ async function place(verb: Verb): Promise<Place> {
   writeFileSync(join(source, 'asset'), 'before')
   const [repository, remote] = [join(dir, 'repo.git'), bareRepository(join(dir, 'remote.git'))]
   const options = { source, repository, verify: 'never', upkeep: 'never' } as const
-  if (verb !== 'first backup') await backup({ ...options, remote })
+  if (verb !== 'first backup') await backup({ ...options, remotes: [{ url: remote }] })
   if (verb !== 'restore') {
     databaseFrom("UPDATE note SET text='changed' WHERE id=7", database)
     writeFileSync(join(source, 'asset'), 'since')
