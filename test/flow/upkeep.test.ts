@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
@@ -58,7 +58,9 @@ test('packs stay few over 60 backups, beside a stale lock and log of git gc, and
   writeFileSync(join(repository, 'gc.pid'), '1 elsewhere')
   writeFileSync(join(repository, 'gc.log'), 'error: The last gc run reported the following.\n')
   const owner = { pid: 1, host: 'elsewhere', since: '2024-01-01T00:00:00.000Z' }
-  writeFileSync(join(repository, 'rowback', 'upkeep.lock'), JSON.stringify(owner))
+  const lock = join(repository, 'rowback', 'upkeep.lock')
+  writeFileSync(lock, JSON.stringify(owner))
+  utimesSync(lock, 0, 0)
   const kept: BackupResult[] = []
   for (let run = 0; run < 60; run++) {
     change(found)
