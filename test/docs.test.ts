@@ -33,6 +33,18 @@ describe('the README', () => {
   })
 })
 
+describe('the guarantees', () => {
+  const guarantees = readFileSync(join(root, 'docs', 'guarantees.md'), 'utf8')
+  const named = [...guarantees.matchAll(/`(test\/[^`]+)`(?: "([^"]+)")?/g)]
+
+  it.each(named.map(([, file = '', words = '']) => [file, words]))(
+    'name tests that exist: %s %s',
+    (file, words) => {
+      expect(readFileSync(join(root, file), 'utf8')).toContain(words)
+    },
+  )
+})
+
 describe('the help', () => {
   it('names every exit code', () => {
     let help = ''
