@@ -96,7 +96,9 @@ test('An extension is named in the settings, relative to them, and loads in the 
   await rowbackJson(['verify', '--config', config])
   const remote = join(dir, 'remote.git')
   spawnSync('git', ['init', '--quiet', '--bare', remote])
-  expect(await rowbackJson(['push', '--config', config, '--remote', remote])).toMatchObject({ pushes: [{ commits: 1 }] })
+  expect(await rowbackJson(['push', '--config', config, '--remote', remote])).toMatchObject({
+    pushes: [{ commits: 1 }],
+  })
   const output = join(dir, 'restored.db')
   await rowbackJson(['restore', 'latest', '--config', config, '--file', 'main', '--output', output])
   expect(contentOf(library, output)).toEqual(contentOf(library, source))
