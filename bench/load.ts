@@ -88,7 +88,7 @@ function readOptions(args: string[]): Options {
     return { backups, rate, megabytes, dir: resolve(values.dir) }
   } catch (error) {
     process.stderr.write(`load: ${(error as Error).message}\n${usage}`)
-    process.exit(2)
+    process.exit(1)
   }
 }
 

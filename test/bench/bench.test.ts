@@ -30,6 +30,24 @@ describe('npm run bench', () => {
   })
 })
 
+describe('npm run load', () => {
+  it('finds whole transactions in every commit, and says how long the writer waited', async () => {
+    const args = ['--backups', '2', '--rate', '100', '--megabytes', '1', '--dir', tempDir()]
+    const { code, stdout, stderr } = await run('load.js', ...args)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    for (const mode of ['WAL', 'DELETE']) {
+      expect(stdout).toMatch(new RegExp(`^\\| ${mode} \\| 2 backups of [\\d.e+]+ ms \\| [1-9]\\d* \\|`, 'm'))
+      expect(stdout).toMatch(new RegExp(`^\\| ${mode} \\| alone \\| [1-9]\\d* \\|`, 'm'))
+    }
+  })
+
+  it('refuses numbers that are none, and says how it is used', async () => {
+    const { code, stderr } = await run('load.js', '--backups', 'many')
+    expect(code).toBe(1)
+    expect(stderr).toContain('npm run load [-- OPTIONS]')
+  })
+})
+
 describe('measure', () => {
   it('counts the time and memory of all processes of a command', async () => {
     const half = `node -e 'const held = Buffer.alloc(50e6, 1); const end = Date.now() + 1000; while (Date.now() < end);'`
@@ -91,8 +109,11 @@ describe('outcomes', () => {
 
 /** Without the peers that take a second for each command. */
 function bench(...args: string[]) {
-  const script = join(projectRoot, 'dist', 'bench', 'bench.js')
-  return program(process.execPath, [script, ...args, '--without', 'restic', '--without', 'borg'])
+  return run('bench.js', ...args, '--without', 'restic', '--without', 'borg')
+}
+
+function run(script: string, ...args: string[]) {
+  return program(process.execPath, [join(projectRoot, 'dist', 'bench', script), ...args])
 }
 
 /** First backups that took so many seconds in each round. */
