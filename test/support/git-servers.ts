@@ -46,11 +46,21 @@ export async function httpServer(root: string, { login, refuse }: HttpOptions = 
   return listen(server)
 }
 
+function gitExecPath(): string {
+  return execFileSync('git', ['--exec-path']).toString().trim()
+}
+
 function runBackend(root: string, request: IncomingMessage, response: ServerResponse): void {
   const [path = '', query = ''] = (request.url ?? '').split('?')
   const header = (name: string) => String(request.headers[name] ?? '')
-  const backend = spawn('git', ['-c', 'http.receivepack=true', '-c', 'safe.directory=*', 'http-backend'], {
+  // Not by `git http-backend`: killing that would leave this behind, which waits for the rest of its input in a loop.
+  const backend = spawn(join(gitExecPath(), 'git-http-backend'), {
     env: {
+      GIT_CONFIG_COUNT: '2',
+      GIT_CONFIG_KEY_0: 'http.receivepack',
+      GIT_CONFIG_VALUE_0: 'true',
+      GIT_CONFIG_KEY_1: 'safe.directory',
+      GIT_CONFIG_VALUE_1: '*',
       PATH: process.env.PATH,
       GIT_PROJECT_ROOT: root,
       GIT_HTTP_EXPORT_ALL: '1',
@@ -69,7 +79,7 @@ function runBackend(root: string, request: IncomingMessage, response: ServerResp
   request.pipe(backend.stdin)
   // A client that is gone ends the request as a real server does.
   request.once('close', () => {
-    if (!request.complete) backend.kill()
+    if (!request.complete) backend.kill('SIGKILL')
   })
   let head = Buffer.alloc(0)
   const readHead = (chunk: Buffer): void => {
