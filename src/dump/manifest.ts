@@ -1,34 +1,55 @@
 /** The manifest of a commit: what it says about itself, as canonical JSON. Pure. */
 
-import { z } from 'zod'
 import { errorText, RowbackError } from '../errors.ts'
+import { count, either, list, object, oneOf, text } from './json-shape.ts'
 import { pathPart } from './names.ts'
 
 /** The version of the repository format that is written; newer ones are not read. */
 export const formatVersion = 1
 
-const key = z.union([z.literal('rowid'), z.literal('position'), z.array(z.string())])
-const count = z.number().int().nonnegative()
-const table = z.strictObject({ name: z.string(), rows: count, key })
-const database = z.strictObject({
-  name: z.string(),
-  path: z.string().optional(),
-  fullText: z.literal(['logical', 'exact']),
-  excludedTables: z.array(z.string()),
-  tables: z.array(table),
-})
-const manifest = z.strictObject({
-  format: z.literal(formatVersion),
-  source: z.literal(['file', 'directory']),
-  databases: z.array(database),
-  assets: z.strictObject({ files: count, bytes: count }),
-})
-
 /** What identifies a row of a table: its rowid, its position, or the values of these columns. */
-export type TableKey = z.infer<typeof key>
-export type ManifestTable = z.infer<typeof table>
-export type ManifestDatabase = z.infer<typeof database>
-export type Manifest = z.infer<typeof manifest>
+export type TableKey = 'rowid' | 'position' | string[]
+
+export interface ManifestTable {
+  name: string
+  rows: number
+  key: TableKey
+}
+
+export interface ManifestDatabase {
+  /** Of its folder in the tree. */
+  name: string
+  /** Below the directory that is the source; undefined where the source is one file. */
+  path?: string | undefined
+  fullText: 'logical' | 'exact'
+  excludedTables: string[]
+  tables: ManifestTable[]
+}
+
+export interface Manifest {
+  format: typeof formatVersion
+  source: 'file' | 'directory'
+  databases: ManifestDatabase[]
+  assets: { files: number; bytes: number }
+}
+
+const table = object({ name: text, rows: count, key: either(oneOf('rowid', 'position'), list(text)) })
+const database = object(
+  {
+    name: text,
+    path: text,
+    fullText: oneOf('logical', 'exact'),
+    excludedTables: list(text),
+    tables: list(table),
+  },
+  ['path'],
+)
+const manifest = object({
+  format: oneOf(formatVersion),
+  source: oneOf('file', 'directory'),
+  databases: list(database),
+  assets: object({ files: count, bytes: count }),
+})
 
 /** Manifest text: keys in this order, a table a line, a line feed at the end. */
 export function manifestText(content: Manifest): string {
@@ -66,14 +87,9 @@ export function parseManifest(text: string, commit: string): Manifest {
       },
     )
   }
-  const checked = manifest.safeParse(parsed)
-  if (!checked.success) {
-    const [issue] = checked.error.issues
-    throw new RowbackError('dump', `read manifest of ${commit}: ${issue?.path.join('.')}: ${issue?.message}`)
-  }
-  const problem = nameProblem(checked.data)
-  if (problem === undefined) return checked.data
-  throw new RowbackError('dump', `read manifest of ${commit}: ${problem}`)
+  const problem = manifest(parsed, '') ?? nameProblem(parsed as Manifest)
+  if (problem === undefined) return parsed as Manifest
+  throw new RowbackError('dump', `read manifest of ${commit}: ${problem.replace(/^: /, '')}`)
 }
 
 /** What is wrong with the names of the databases: a source that is a file has one, `main`; else they follow from paths. */
