@@ -22,6 +22,8 @@ export interface VerifyOptions {
   /** Asked for damaged objects before those of the last push. */
   remotes?: readonly Remote[] | undefined
   rev: string
+  /** Whether every object of the repository is read first; it is, where nothing that was proved before is left alone. */
+  objects?: boolean | undefined
   /** Whether what was proved before, of the tree or of its parts, is left alone. */
   unlessProved?: boolean | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
@@ -51,7 +53,8 @@ export async function verify(
   options: VerifyOptions,
 ): Promise<VerifyResult & { agreement: Agreement | undefined }> {
   const { repository, branch, rev, assetColumns = [] } = options
-  const healed = options.unlessProved ? undefined : await healObjects(options)
+  const { objects = !options.unlessProved } = options
+  const healed = objects ? await healObjects(options) : undefined
   const store = await openStore(repository, { branch })
   try {
     const oid = await store.resolve(rev)

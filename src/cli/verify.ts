@@ -22,6 +22,7 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
       ...repositoryOf(context, flags),
       rev,
       unlessProved,
+      objects: !unlessProved && results.length === 0,
       extensions: extensionsOf(context, flags),
       remotes: knownRemotes(context),
       assetColumns: context.settings.assetColumns,

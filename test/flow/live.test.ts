@@ -89,8 +89,8 @@ function sourceFiles(data: string): string[] {
 
 describe('a database that is written to all the time', () => {
   for (const [mode, runs] of [
-    ['WAL', 5],
-    ['DELETE', 5],
+    ['WAL', 3],
+    ['DELETE', 3],
     ['TRUNCATE', 2],
     ['PERSIST', 2],
   ] as const)
