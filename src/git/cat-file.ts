@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { ByteReader } from './byte-reader.ts'
 import { copyObject, type ObjectType, readObject } from './objects.ts'
-import { GitClosed, type GitProcess, git, gitCause, startGit } from './run.ts'
+import { GitClosed, type GitProcess, git, gitCause, mapsLittle, startGit } from './run.ts'
 
 interface Batch {
   process: GitProcess
@@ -89,7 +89,7 @@ export class CatFile {
   }
 
   #start(): Batch {
-    const child = startGit(this.#gitDir, ['cat-file', '--batch'])
+    const child = startGit(this.#gitDir, [...mapsLittle, 'cat-file', '--batch'])
     const batch = { process: child, bytes: new ByteReader(child.stdout), idle: Promise.resolve() }
     const forget = () => {
       if (this.#batch === batch) this.#batch = undefined

@@ -1,7 +1,7 @@
 /** Finds objects of a repository that are damaged or missing: each is read and hashed by git itself (git-fsck(1)). */
 
 import { RowbackError } from '../errors.ts'
-import { git } from './run.ts'
+import { git, mapsLittle } from './run.ts'
 
 export interface Damage {
   /** Ids of objects, as far as git could tell which. */
@@ -16,7 +16,7 @@ export interface Damage {
 
 /** What is damaged in the objects of a git directory, indexes of packs included; undefined if nothing is. */
 export async function findDamage(gitDir: string): Promise<Damage | undefined> {
-  const args = ['fsck', '--full', '--no-dangling', '--no-progress', '--no-reflogs']
+  const args = [...mapsLittle, 'fsck', '--full', '--no-dangling', '--no-progress', '--no-reflogs']
   const checked = await git(gitDir, args)
   if (checked.code === 0) return undefined
   const lines = `${checked.stdout}\n${checked.stderr}`.split('\n').map((line) => line.trim())

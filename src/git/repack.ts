@@ -7,7 +7,7 @@
 import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import type { Pack, RepackPlan } from './repack-plan.ts'
-import { git, gitCause } from './run.ts'
+import { git, gitCause, mapsLittle } from './run.ts'
 import { makeSession, packFolder, publishObjects } from './session.ts'
 
 /** Bounds of memory (about 75 MB for a repository of 145 MB), and one thread: this is never urgent. */
@@ -16,11 +16,11 @@ const bounds = [
   'pack.windowMemory=64m',
   'pack.deltaCacheSize=32m',
   'core.bigFileThreshold=16m',
-  'core.packedGitWindowSize=1m',
-  'core.packedGitLimit=64m',
   // A limit of the repository's own would leave many packs, and all would be due again.
   'pack.packSizeLimit=0',
-].flatMap((setting) => ['-c', setting])
+]
+  .flatMap((setting) => ['-c', setting])
+  .concat(mapsLittle)
 
 /**
  * Git sorts objects by path, so the versions of a chunk are neighbours: a wider window takes twice the time and finds
