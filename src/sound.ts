@@ -1,4 +1,4 @@
-/** The check of a repository before a proof: damaged objects are named, and healed where a remote has them. */
+/** The check of a repository beside or before a proof: damaged objects are named, and healed where a remote has them. */
 
 import { errorText, RowbackError } from './errors.ts'
 import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
@@ -23,30 +23,56 @@ interface HealOptions {
 }
 
 /**
+ * Runs `use` while every object of the repository is read, and once more if some had to be healed; see `healRepository`
+ * for what is thrown. Git reads in one thread, and what `use` found in damaged objects does not count.
+ */
+export async function besideSoundCheck<T>(
+  options: HealOptions,
+  use: () => Promise<T>,
+): Promise<{ value: T; healed?: Healed }> {
+  return withStore(options, async (store) => {
+    const [found, used] = await Promise.allSettled([findDamage(store.gitDir), use()])
+    if (found.status === 'rejected') throw found.reason
+    if (found.value) {
+      const healed = await healFromRemotes(store, found.value, options.remotes)
+      return { value: await use(), healed }
+    }
+    if (used.status === 'rejected') throw used.reason
+    return { value: used.value }
+  })
+}
+
+/**
  * Reads every object of the repository, and brings back what is damaged or missing from the first remote that has it;
  * undefined where nothing is. Throws RowbackError('repository') that names what cannot be brought back.
  */
-export async function healRepository({
-  repository,
-  branch,
-  remotes = [],
-}: HealOptions): Promise<Healed | undefined> {
+export async function healRepository(options: HealOptions): Promise<Healed | undefined> {
+  return withStore(options, async (store) => {
+    const damage = await findDamage(store.gitDir)
+    return damage && (await healFromRemotes(store, damage, options.remotes))
+  })
+}
+
+async function withStore<T>(
+  { repository, branch }: HealOptions,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
   const store = await openStore(repository, { branch })
   try {
-    const damage = await findDamage(store.gitDir)
-    return damage && (await healed(store, damage, await remotesToAsk(store, remotes)))
+    return await use(store)
   } finally {
     await store.close()
   }
 }
 
-async function remotesToAsk(store: Store, remotes: readonly Remote[]): Promise<readonly Remote[]> {
+async function remotesToAsk(store: Store, remotes: readonly Remote[] = []): Promise<readonly Remote[]> {
   const others = (await lastRemotes(store)).filter((last) => !remotes.some(({ url }) => url === last))
   return [...remotes, ...others.map((url) => ({ url }))]
 }
 
-async function healed(store: Store, damage: Damage, remotes: readonly Remote[]): Promise<Healed> {
+async function healFromRemotes(store: Store, damage: Damage, known: HealOptions['remotes']): Promise<Healed> {
   const { dir, gitDir, branch } = store
+  const remotes = await remotesToAsk(store, known)
   const paths = await pathsOf(gitDir, branch, damage.objects)
   if (remotes.length === 0)
     throw damageError(dir, damage, paths, {

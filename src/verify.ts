@@ -22,7 +22,7 @@ export interface VerifyOptions {
   /** Asked for damaged objects before those of the last push. */
   remotes?: readonly Remote[] | undefined
   rev: string
-  /** Whether every object of the repository is read first; it is, where nothing that was proved before is left alone. */
+  /** Whether every object of the repository is read as well; it is, where nothing that was proved before is left alone. */
   objects?: boolean | undefined
   /** Whether what was proved before, of the tree or of its parts, is left alone. */
   unlessProved?: boolean | undefined
@@ -45,35 +45,34 @@ export interface VerifyResult extends Proof {
 }
 
 /**
- * Proves that a commit restores to what it was made from. Throws a `difference` error where it does not. Unless told to leave
- * out what was proved, it reads every object of the repository first, and heals what is damaged from the remote. Rows and
- * assets that disagree are in the result: they did so in the source.
+ * Proves that a commit restores to what it was made from. Throws a `difference` error where it does not. Unless told to
+ * leave out what was proved, it reads every object of the repository as well; what is damaged it heals from the remote,
+ * and proves again. Rows and assets that disagree are in the result: they did so in the source.
  */
 export async function verify(
   options: VerifyOptions,
 ): Promise<VerifyResult & { agreement: Agreement | undefined }> {
-  const { repository, branch, rev, assetColumns = [] } = options
   const { objects = !options.unlessProved } = options
-  const healed = objects ? await healObjects(options) : undefined
+  if (!objects) return verifyRevision(options)
+  const { besideSoundCheck } = await import('./sound.ts')
+  const { value, healed } = await besideSoundCheck(options, () => verifyRevision(options))
+  return healed ? { ...value, healed } : value
+}
+
+async function verifyRevision(
+  options: VerifyOptions,
+): Promise<VerifyResult & { agreement: Agreement | undefined }> {
+  const { repository, branch, rev, assetColumns = [] } = options
   const store = await openStore(repository, { branch })
   try {
     const oid = await store.resolve(rev)
-    const result = { ...(await verifyCommit(store, oid, options)), ...healed }
+    const result = await verifyCommit(store, oid, options)
     if (assetColumns.length === 0) return { ...result, agreement: undefined }
     const { readAgreement } = await import('./agreement.ts')
     return { ...result, agreement: await readAgreement(store, oid, assetColumns) }
   } finally {
     await store.close()
   }
-}
-
-/** Reads every object before any is relied on. Throws a `repository` error for what is damaged and cannot be brought back. */
-async function healObjects(
-  options: Pick<VerifyOptions, 'repository' | 'branch' | 'remotes'>,
-): Promise<{ healed: Healed } | undefined> {
-  const { healRepository } = await import('./sound.ts')
-  const healed = await healRepository(options)
-  return healed && { healed }
 }
 
 interface ProofOptions extends Pick<VerifyOptions, 'extensions' | 'onProgress'> {
@@ -185,18 +184,19 @@ export interface VerifyAllResult {
  */
 export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
   const { repository, branch, rev = 'latest', extensions, onProgress } = options
-  const damage = await healObjects(options).catch((error: unknown) => {
+  const { healRepository } = await import('./sound.ts')
+  const sound = await healRepository(options).catch((error: unknown) => {
     if (isDamage(error)) return error
     throw error
   })
-  const healed = damage instanceof RowbackError ? undefined : damage
+  const [damage, healed] = sound instanceof RowbackError ? [sound] : [undefined, sound]
   const store = await openStore(repository, { branch })
   try {
     const phases = new Phases(onProgress)
     phases.begin('read')
     const commits = await commitsFrom(store, await store.resolve(rev))
     // What was proved before may be what is damaged now.
-    const proofs = await Proofs.read(store, { trusted: !(damage instanceof RowbackError) })
+    const proofs = await Proofs.read(store, { trusted: damage === undefined })
     phases.begin('verify')
     const outcomes = new Map<string, VerifyResult | RowbackError>()
     for (const [index, { oid, tree }] of commits.entries()) {
@@ -206,8 +206,8 @@ export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllRes
       outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, { extensions, onProgress: report })))
     }
     phases.end()
-    const result = { ...tally(commits, outcomes), ...healed, timesMs: phases.timesMs }
-    if (damage instanceof RowbackError && result.failures.length === 0) throw damage
+    const result = { ...tally(commits, outcomes), ...(healed && { healed }), timesMs: phases.timesMs }
+    if (damage && result.failures.length === 0) throw damage
     return result
   } finally {
     await store.close()
