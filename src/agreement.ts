@@ -6,7 +6,8 @@ import { bytesText } from './assets/paths.ts'
 import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { ManifestTable } from './dump/manifest.ts'
 import { pathPart } from './dump/names.ts'
-import { checkRows, parseLiteral, parseRowHeader, rowLiterals } from './dump/rows.ts'
+import { parseLiteral } from './dump/parse-literal.ts'
+import { checkRows, parseRowHeader, rowLiterals } from './dump/rows.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
 import type { ReadBlob, TreeSide } from './row-changes.ts'
@@ -208,9 +209,9 @@ async function readReferences(
   if (index < 0) return undefined
   const keys = keyLength(table)
   const references: ChunkReferences = { rows: 0, named: [] }
-  checkRows(content, header, file, (start, end) => {
+  checkRows(content, header, file, (start) => {
     references.rows += 1
-    const literals = rowLiterals(content, start, end, Math.max(index + 1, keys))
+    const literals = rowLiterals(content, start, Math.max(index + 1, keys))
     const path = pathOf(literals[index] ?? 'NULL', folder)
     const row = literals.slice(0, keys).join(',') || references.rows
     if (path !== undefined) references.named.push({ row, path })

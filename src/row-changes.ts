@@ -3,7 +3,7 @@
  */
 
 import { withoutCommonRows } from './dump/common-rows.ts'
-import { literalEnd } from './dump/cut.ts'
+import { literalsEnd } from './dump/literal-end.ts'
 import type { Manifest, ManifestTable, TableKey } from './dump/manifest.ts'
 import { pathPart } from './dump/names.ts'
 import { checkRows, parseRowHeader, rowLiterals } from './dump/rows.ts'
@@ -208,13 +208,13 @@ async function* readRows(chunks: TreeEntry[], key: TableKey, read: ReadChunk): A
 
 function keyOf(content: Buffer, start: number, end: number, key: TableKey): bigint | string | undefined {
   if (key === 'position') return content.toString('utf8', start, end)
-  let at = literalEnd(content, start + 1, end)
-  if (key === 'rowid') {
-    const literal = content.toString('latin1', start + 1, at)
-    return /^-?\d+$/.test(literal) ? BigInt(literal) : undefined
-  }
-  for (let column = 1; column < key.length; column++) at = literalEnd(content, at + 1, end)
-  return content.toString('utf8', start + 1, at)
+  const literals = content.toString(
+    'utf8',
+    start + 1,
+    literalsEnd(content, start, key === 'rowid' ? 1 : key.length),
+  )
+  if (key !== 'rowid') return literals
+  return /^-?\d+$/.test(literals) ? BigInt(literals) : undefined
 }
 
 /** Walks two streams in the order of their integer keys side by side. */
@@ -261,8 +261,7 @@ function differ(a: Row, b: Row): boolean {
 }
 
 function change(before: Row | undefined, after: Row | undefined): RowChange {
-  const literals = (row: Row | undefined): string[] | undefined =>
-    row && rowLiterals(row.content, row.start, row.end)
+  const literals = (row: Row | undefined): string[] | undefined => row && rowLiterals(row.content, row.start)
   return {
     kind: before ? (after ? 'changed' : 'removed') : 'added',
     columns: (after ?? before)?.columns ?? [],

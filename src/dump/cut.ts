@@ -3,6 +3,7 @@
  * a chunk begins with it, so the same rows give the same chunks whatever their history.
  */
 
+import { literalsEnd } from './literal-end.ts'
 import { digest } from './names.ts'
 
 /** A row begins a chunk if its hash is below its length times this: a mean of 64 KiB. */
@@ -22,12 +23,12 @@ export interface Chunk {
   rows: number
 }
 
-/** Reads the keys of lines: each method gets all lines, where one begins and ends, and which it is. */
+/** Reads the keys of lines: each method gets all lines, where one begins, and which it is. */
 export interface Keys {
   /** 32 bits. */
-  hash(lines: Buffer, start: number, end: number, index: number): number
+  hash(lines: Buffer, start: number, index: number): number
   /** What a chunk that begins with the line is called. */
-  name(lines: Buffer, start: number, end: number, index: number): string
+  name(lines: Buffer, start: number, index: number): string
 }
 
 /** Cuts lines, given in key order, into chunks. */
@@ -50,13 +51,13 @@ export class Cutter {
     let spanStart = 0
     let start = 0
     ends.forEach((end, index) => {
-      const hash = keys.hash(lines, start, end, index)
+      const hash = keys.hash(lines, start, index)
       const length = end - start
       if (hash < length * chunkThreshold && this.rows > 0) {
         this.spans.push(lines.subarray(spanStart, start))
         spanStart = start
         chunks.push(this.complete())
-        this.name = keys.name(lines, start, end, index)
+        this.name = keys.name(lines, start, index)
         if (hash < length * directoryThreshold) this.directory = this.name
       }
       this.rows += 1
@@ -103,51 +104,30 @@ export const integerKeys: Keys = {
 export function positionKeys(before: number): Keys {
   const position = (index: number): bigint => BigInt(before + index + 1)
   return {
-    hash: (_lines, _start, _end, index) => hashInteger(position(index)),
-    name: (_lines, _start, _end, index) => integerName(position(index)),
+    hash: (_lines, _start, index) => hashInteger(position(index)),
+    name: (_lines, _start, index) => integerName(position(index)),
   }
 }
 
 /** The keys of row lines whose first `columns` values identify them. */
 export function literalKeys(columns: number): Keys {
   return {
-    hash: (lines, start, end) => hashBytes(keyBytes(lines, start, end, columns)),
-    name: (lines, start, end) => digest(keyBytes(lines, start, end, columns)),
+    hash: (lines, start) => hashBytes(keyBytes(lines, start, columns)),
+    name: (lines, start) => digest(keyBytes(lines, start, columns)),
   }
 }
 
 /** The keys of lines that these bytes identify. */
 export function givenKeys(keys: readonly Buffer[]): Keys {
   return {
-    hash: (_lines, _start, _end, index) => hashBytes(keys[index] as Buffer),
-    name: (_lines, _start, _end, index) => digest(keys[index] as Buffer),
+    hash: (_lines, _start, index) => hashBytes(keys[index] as Buffer),
+    name: (_lines, _start, index) => digest(keys[index] as Buffer),
   }
 }
 
 /** The bytes of a row's key literals, from behind `(` to before the comma or parenthesis after the last. */
-function keyBytes(lines: Buffer, start: number, end: number, columns: number): Buffer {
-  const from = start + 2
-  let at = from
-  for (let column = 0; column < columns; column++) {
-    if (column > 0) at += 1
-    at = literalEnd(lines, at, end)
-  }
-  return lines.subarray(from, at)
-}
-
-/** The offset behind the literal that begins at `at`: the next comma or closing parenthesis outside of quotes. */
-export function literalEnd(bytes: Buffer, at: number, end: number): number {
-  let depth = 0
-  for (let index = at; index < end; index++) {
-    const byte = bytes[index]
-    if (byte === 0x27) {
-      index = bytes.indexOf(0x27, index + 1)
-      if (index < 0) return end
-    } else if (byte === 0x28) depth += 1
-    else if (depth === 0 && (byte === 0x2c || byte === 0x29)) return index
-    else if (byte === 0x29) depth -= 1
-  }
-  return end
+function keyBytes(lines: Buffer, start: number, columns: number): Buffer {
+  return lines.subarray(start + 2, literalsEnd(lines, start + 1, columns))
 }
 
 function readInteger(bytes: Buffer, at: number): bigint {

@@ -6,7 +6,8 @@
 import { constants } from 'node:buffer'
 import { RowbackError } from '../errors.ts'
 import { identifier, isUtf8 } from './literal.ts'
-import { checkRows, parseRowHeader, parseText, rowFooter } from './rows.ts'
+import { parseText } from './parse-literal.ts'
+import { checkRows, parseRowHeader, rowFooter } from './rows.ts'
 import { firstTokens, isWord, nameOf, type Statement, statements, type Token } from './tokens.ts'
 import { parseVirtual } from './virtual.ts'
 

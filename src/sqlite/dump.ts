@@ -111,6 +111,6 @@ function systemRows(db: Database, name: string, { settings }: Plan): string {
 
 /** Compares two rows by their first literal and the comma behind it. */
 function compareFirst(a: Buffer, b: Buffer): number {
-  const [first, second] = [a, b].map((line) => `${rowLiterals(line, 1, line.length, 1)[0]},`)
+  const [first, second] = [a, b].map((line) => `${rowLiterals(line, 1, 1)[0]},`)
   return Buffer.compare(Buffer.from(first as string), Buffer.from(second as string))
 }

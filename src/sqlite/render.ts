@@ -6,10 +6,11 @@
 
 import SQLite, { type Database, type Statement } from 'better-sqlite3'
 import { type Encoding, isUtf8, literal, textLiteral, type Value } from '../dump/literal.ts'
+import { parseLiteral } from '../dump/parse-literal.ts'
 import type { RowSource } from '../dump/plan.ts'
 import { realLiteral } from '../dump/real.ts'
 import { isRegular } from '../dump/regular.ts'
-import { parseLiteral, rowLiterals } from '../dump/rows.ts'
+import { rowLiterals } from '../dump/rows.ts'
 import type { Column } from '../dump/schema.ts'
 import { RowbackError } from '../errors.ts'
 import { openRowidView } from './hidden-rowids.ts'
@@ -178,7 +179,7 @@ function parameter(value: Value): bigint | number | Buffer | null {
 
 function lastKey({ lines, ends }: RowBatch, { keyColumns }: RowSource): Value[] {
   const start = ends.length > 1 ? (ends[ends.length - 2] as number) : 0
-  const literals = rowLiterals(lines, start + 1, ends.at(-1) as number, keyColumns)
+  const literals = rowLiterals(lines, start + 1, keyColumns)
   return literals.map((text) => parseLiteral(text))
 }
 

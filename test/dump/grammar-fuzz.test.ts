@@ -7,7 +7,8 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Encoding, literal, type Value } from '../../src/dump/literal.ts'
-import { checkRows, parseLiteral, parseRowHeader, rowHeader, rowLiterals } from '../../src/dump/rows.ts'
+import { parseLiteral } from '../../src/dump/parse-literal.ts'
+import { checkRows, parseRowHeader, rowHeader, rowLiterals } from '../../src/dump/rows.ts'
 import { checkScript, dumpText, type ScriptFile, scriptFiles } from '../../src/dump/script.ts'
 import { RowbackError } from '../../src/errors.ts'
 
@@ -184,8 +185,8 @@ function fact(read: Value): string {
 function parsedRows(content: Buffer, encoding: Encoding): string[][] {
   const header = parseRowHeader(content, 'x')
   const rows: string[][] = []
-  checkRows(content, header, 'x', (start, end) => {
-    rows.push(rowLiterals(content, start, end).map((written) => fact(parseLiteral(written, encoding))))
+  checkRows(content, header, 'x', (start) => {
+    rows.push(rowLiterals(content, start).map((written) => fact(parseLiteral(written, encoding))))
   })
   return rows
 }
