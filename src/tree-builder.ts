@@ -1,5 +1,6 @@
 /** Collects the files of a new tree and hands those that the last commit lacks to the store. */
 
+import { release } from './buffers.ts'
 import type { Writer } from './git/store.ts'
 import { blobOid, type TreeEntry, treeChanges, treeOid } from './git/tree.ts'
 import type { Phases } from './progress.ts'
@@ -27,11 +28,12 @@ export class TreeBuilder {
     this.phases = phases
   }
 
-  /** Adds a file and returns its id. */
+  /** Adds a file and returns its id. The content is released in the end. */
   async add(path: string, content: Buffer, rows = 0): Promise<string> {
     const oid = blobOid(content)
     if (this.count({ path, mode: '100644', oid }, content.length, rows))
       await this.sink?.writeBlob(oid, content, path)
+    else release(content)
     return oid
   }
 

@@ -71,12 +71,12 @@ async function addDumped(
   file: Omit<DumpFile, 'table'> | Omit<KeptFile, 'table'>,
 ): Promise<KnownChunk> {
   const chunk = { path: chunkPath(file.path), rows: file.rows }
-  if (!('oid' in file)) {
-    const oid = await tree.add(path, file.content, file.rows)
-    return { ...chunk, oid, size: file.content.length }
+  if ('oid' in file) {
+    await tree.addKnown({ path, mode: '100644', oid: file.oid }, file.size, async () => {})
+    return { ...chunk, oid: file.oid, size: file.size }
   }
-  await tree.addKnown({ path, mode: '100644', oid: file.oid }, file.size, async () => {})
-  return { ...chunk, oid: file.oid, size: file.size }
+  const size = file.content.length
+  return { ...chunk, oid: await tree.add(path, file.content, file.rows), size }
 }
 
 /** The row counts of tables, by name. */

@@ -11,6 +11,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { crc32, createDeflate, deflate, inflate } from 'node:zlib'
+import { release } from '../buffers.ts'
 import { compression, compressionOf } from './compression.ts'
 import { blobHeader, type PackEntry, packHeader, packIndex } from './pack-format.ts'
 
@@ -44,14 +45,15 @@ export class BlobPack {
     return pack
   }
 
-  /** Adds a blob, and waits while much is under way. */
+  /** Adds a blob, and waits while much is under way. The content is released in the end. */
   async add(oid: string, content: Buffer): Promise<void> {
-    const compressed = compress(content, compressionOf(content))
+    const size = content.length
+    const compressed = compress(content, compressionOf(content)).finally(() => release(content))
     compressed.catch(() => {})
-    this.#ahead += content.length
+    this.#ahead += size
     this.#written = this.#written.then(async () => {
-      await this.#addEntry(oid, content.length, [await compressed])
-      this.#ahead -= content.length
+      await this.#addEntry(oid, size, [await compressed])
+      this.#ahead -= size
     })
     this.#written.catch(() => {})
     this.#underWay.push(this.#written)

@@ -87,7 +87,7 @@ export interface NewCommit {
  * The first failure is a RowbackError('repository') `write <dir>: <cause>` and ends the session as `abort` does.
  */
 export interface Writer {
-  /** `oid` is `blobOid(content)`; the buffer must not be changed afterwards. Waits while much is under way. */
+  /** `oid` is `blobOid(content)`. The content is released in the end. Waits while much is under way. */
   writeBlob(oid: string, content: Buffer): Promise<void>
   /**
    * Writes the first `size` bytes of a file as the blob `oid`. Throws RowbackError('source') if the file cannot be

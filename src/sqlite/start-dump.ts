@@ -113,8 +113,10 @@ async function* receive(
     if (message.kind === 'failed') throw revivedError(message.error)
     if (message.kind === 'table') tables.push(message.table)
     if (message.kind === 'file') {
+      // Whoever takes the file may release its content.
+      const size = kilobytes(message.file)
       yield message.file
-      thread.use(message.file)
+      thread.use(size)
     }
     if (message.kind === 'done') running.delete(thread)
     else running.set(thread, thread.next())
@@ -157,9 +159,9 @@ class DumpThread {
     }
   }
 
-  /** Makes room for more. */
-  use(file: DumpFile | KeptFile): void {
-    Atomics.add(this.used, 0, kilobytes(file))
+  /** Makes room for so many kilobytes more. */
+  use(size: number): void {
+    Atomics.add(this.used, 0, size)
     Atomics.notify(this.used, 0)
   }
 

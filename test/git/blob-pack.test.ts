@@ -49,11 +49,10 @@ test('sizes around each length of an entry header are what git reads', async () 
   const contents = [0, 1, 15, 16, 2047, 2048, 262_143, 262_144, 33_554_432].map((size) =>
     Buffer.alloc(size, 'r'),
   )
+  const expected = contents.map((content) => `${blobOid(content)} blob ${content.length}`).sort()
   for (const content of contents) await pack.add(blobOid(content), content)
   await pack.finish()
-  expect(await objectsOf(dir)).toEqual(
-    contents.map((content) => `${blobOid(content)} blob ${content.length}`).sort(),
-  )
+  expect(await objectsOf(dir)).toEqual(expected)
 })
 
 test('the same blobs give the same pack', async () => {

@@ -100,8 +100,8 @@ test('one pack comes out of it even where the repository has a limit of its own'
   const { store } = await grown(3)
   const writer = store.begin()
   const content = randomBytes(3_000_000)
-  await writer.writeBlob(blobOid(content), content)
   const add = [{ path: 'large', mode: '100644', oid: blobOid(content) }] as const
+  await writer.writeBlob(blobOid(content), content)
   const parent = await store.tip()
   await writer.commit({ parent, add, remove: [], message: 'x\n', author, time: 1_700_000_000 })
   await stockGit(store.dir, 'config', 'pack.packSizeLimit', '1m')

@@ -97,6 +97,7 @@ test('calls that overlap act in order', async () => {
   await writeFile(file, content)
   const writer = store.begin()
   const large = Buffer.alloc(500_000, 'l')
+  const add = [entry('l', large), entry('f', content), entry('s', 's')]
   const [, , , read] = await Promise.all([
     writer.writeBlob(blobOid(large), large),
     writer.writeFile(blobOid(content), file, content.length),
@@ -104,7 +105,6 @@ test('calls that overlap act in order', async () => {
     writer.readBlob(blobOid(content)),
   ])
   expect(read.equals(content)).toBe(true)
-  const add = [entry('l', large), entry('f', content), entry('s', 's')]
   const oid = await writer.commit({ ...commit, add })
   expect((await store.readCommit(oid)).tree).toBe(treeOid(add))
 })
