@@ -8,9 +8,9 @@ import { type BackupOptions, backup } from '../../src/backup.ts'
 import type { Progress } from '../../src/progress.ts'
 import { restore } from '../../src/restore.ts'
 import { type VerifyAllResult, verify, verifyAll } from '../../src/verify.ts'
-import { rowback, rowbackJson } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { craftCommit, filesOf, git } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Place {
