@@ -1,26 +1,14 @@
 import { expect, it } from 'vitest'
 import { type AgreementSide, type AssetColumn, agreementOf, type KnownReferences } from '../src/agreement.ts'
 import type { AssetEntry } from '../src/assets/manifest.ts'
-import type { Manifest, TableKey } from '../src/dump/manifest.ts'
+import type { TableKey } from '../src/dump/manifest.ts'
+import { manifestOf } from './support/manifest.ts'
 
 const databasePath: AgreementSide['databasePath'] = ({ path = 'main.db' }) => path
 
 /** A tree with one table in one database; each chunk is a list of rows, a row the literals of its two columns. */
 function treeOf(key: TableKey, chunks: Record<string, [string, string][]>) {
-  const manifest: Manifest = {
-    format: 1,
-    source: 'directory',
-    databases: [
-      {
-        name: 'app.db',
-        path: 'app.db',
-        fullText: 'logical',
-        excludedTables: [],
-        tables: [{ name: 't', rows: 1, key }],
-      },
-    ],
-    assets: { files: 0, bytes: 0 },
-  }
+  const manifest = manifestOf([{ name: 't', rows: 1, key }])
   const contents = new Map<string, string>()
   const entries: AgreementSide['entries'] = new Map(
     Object.entries(chunks).map(([name, rows]) => {

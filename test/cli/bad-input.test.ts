@@ -16,9 +16,11 @@ import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { type ErrorCode, exitCodes } from '../../src/errors.ts'
-import { contents, type Ended, rowback } from '../support/cli.ts'
+import { contents, type Ended, rowback as rowbackProcess } from '../support/cli.ts'
+import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
 import { craftCommit, foreignRepository, git } from '../support/git.ts'
+import { rowback } from '../support/in-process.ts'
 import { smallDisk } from '../support/mount.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -38,26 +40,31 @@ interface Scene {
 
 /** A database and its repository with one backup. */
 async function scene(sql = rows): Promise<Scene> {
-  const dir = tempDir()
-  mkdirSync(join(dir, 'tmp'))
-  mkdirSync(join(dir, 'data'))
+  const dir = sql === rows ? await madeScene() : tempDir()
+  if (sql !== rows) await makeScene(dir, sql)
+  return { dir, source: join(dir, 'data', 'app.db'), repository: join(dir, 'repo.git') }
+}
+
+const madeScene = copiedPlace((dir) => makeScene(dir, rows))
+
+async function makeScene(dir: string, sql: string): Promise<void> {
+  for (const name of ['tmp', 'data']) mkdirSync(join(dir, name))
   const source = databaseFrom(sql, join(dir, 'data', 'app.db'))
-  const repository = join(dir, 'repo.git')
-  await backup({ source, repository })
-  return { dir, source, repository }
+  await backup({ source, repository: join(dir, 'repo.git') })
 }
 
 /** A data directory with a database and an asset, and its repository with one backup. */
 async function directoryScene(): Promise<Scene> {
-  const dir = tempDir()
+  const dir = await madeDirectoryScene()
+  return { dir, source: join(dir, 'data'), repository: join(dir, 'repo.git') }
+}
+
+const madeDirectoryScene = copiedPlace(async (dir) => {
   for (const name of ['tmp', 'data']) mkdirSync(join(dir, name))
   databaseFrom(rows, join(dir, 'data', 'app.db'))
   writeFileSync(join(dir, 'data', 'settings.json'), '{}')
-  const source = join(dir, 'data')
-  const repository = join(dir, 'repo.git')
-  await backup({ source, repository })
-  return { dir, source, repository }
-}
+  await backup({ source: join(dir, 'data'), repository: join(dir, 'repo.git') })
+})
 
 interface Refusal {
   code: ErrorCode
@@ -66,7 +73,7 @@ interface Refusal {
   hint?: string | RegExp
 }
 
-/** The verbs and codes whose document has been looked at: it is made in one place, once for each is enough. */
+/** The verbs and codes that the program itself was run for: both forms of its output are made in one place. */
 const seen = new Set<string>()
 
 /** Expects that a command fails with one message, in both forms of output, and changes nothing in the scene. */
@@ -78,9 +85,10 @@ async function expectRefusal(
   const options = { cwd: dir, env: { TMPDIR: join(dir, 'tmp') } }
   const before = state(dir)
   const [verb = '', ...rest] = args
-  const plain = await rowback(args, options)
-  const json = seen.has(`${verb} ${code}`) ? undefined : await rowback([verb, '--json', ...rest], options)
+  const isFirst = !seen.has(`${verb} ${code}`)
   seen.add(`${verb} ${code}`)
+  const plain = await (isFirst ? rowbackProcess : rowback)(args, options)
+  const json = isFirst ? await rowbackProcess([verb, '--json', ...rest], options) : undefined
   expect(state(dir)).toEqual(before)
 
   const said = message instanceof RegExp ? message.source : escaped(message)

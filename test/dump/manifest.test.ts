@@ -1,26 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type Manifest, manifestText, parseManifest } from '../../src/dump/manifest.ts'
+import { manifestText, parseManifest } from '../../src/dump/manifest.ts'
+import { manifestOf } from '../support/manifest.ts'
 
-const manifest: Manifest = {
-  format: 1,
-  source: 'directory',
-  databases: [
-    {
-      name: 'app.db',
-      path: 'app.db',
-      fullText: 'logical',
-      excludedTables: ['session'],
-      tables: [
-        { name: 'note', rows: 12, key: 'rowid' },
-        { name: 'tag', rows: 0, key: ['a', 'b'] },
-        { name: 'log', rows: 3, key: 'position' },
-      ],
-    },
+const manifest = manifestOf(
+  [
+    { name: 'note', rows: 12, key: 'rowid' },
+    { name: 'tag', rows: 0, key: ['a', 'b'] },
+    { name: 'log', rows: 3, key: 'position' },
   ],
-  assets: { files: 2, bytes: 2 ** 40 },
-}
+  { excludedTables: ['session'], assets: { files: 2, bytes: 2 ** 40 } },
+)
 
 /** The shape as another implementation has it. */
 const count = z.number().int().nonnegative()

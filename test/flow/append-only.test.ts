@@ -5,11 +5,12 @@ import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { push } from '../../src/push.ts'
-import { type Ended, program, projectRoot, rowback } from '../support/cli.ts'
+import { type Ended, program, projectRoot } from '../support/cli.ts'
+import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
 import { sshServer } from '../support/git-servers.ts'
-import { tempDir } from '../support/temp.ts'
+import { rowback } from '../support/in-process.ts'
 
 interface Place {
   dir: string
@@ -19,7 +20,6 @@ interface Place {
   /** The commits of the remote, newest first. */
   commits: () => string[]
   refs: () => string
-  backup: () => Promise<Ended>
   /** Pushes by hand, as whoever has the repository can. */
   push: (...args: string[]) => Promise<Ended>
 }
@@ -33,30 +33,33 @@ const identity = {
 
 /** A remote with our hook that holds two backups. */
 async function place(): Promise<Place> {
-  const dir = tempDir()
-  const source = databaseFrom('CREATE TABLE t(a); INSERT INTO t VALUES (1)', join(dir, 'app.db'))
-  const remote = bareRepository(join(dir, 'remote.git'))
-  mkdirSync(join(remote, 'hooks'))
-  copyFileSync(join(projectRoot, 'hooks', 'pre-receive'), join(remote, 'hooks', 'pre-receive'))
-  const options = { cwd: dir, env: { HOME: dir, TMPDIR: dir } }
+  const dir = await madePlace()
+  const remote = join(dir, 'remote.git')
   const repository = join(dir, 'repo.git')
-  const found: Place = {
+  return {
     dir,
-    source,
+    source: join(dir, 'app.db'),
     repository,
     remote,
     commits: () => git(remote, ['rev-list', 'main']).split('\n'),
     refs: () => git(remote, ['for-each-ref', '--format=%(refname) %(objectname)']),
-    backup: () =>
-      rowback(['backup', 'app.db', '--repo', 'repo.git', '--no-hook', '--remote', remote], options),
-    push: (...args) => program('git', ['push', ...args], { ...options, cwd: repository }),
+    push: (...args) =>
+      program('git', ['push', ...args], { cwd: repository, env: { HOME: dir, TMPDIR: dir } }),
   }
+}
+
+const madePlace = copiedPlace(async (dir) => {
+  const source = databaseFrom('CREATE TABLE t(a); INSERT INTO t VALUES (1)', join(dir, 'app.db'))
+  const remote = bareRepository(join(dir, 'remote.git'))
+  mkdirSync(join(remote, 'hooks'))
+  copyFileSync(join(projectRoot, 'hooks', 'pre-receive'), join(remote, 'hooks', 'pre-receive'))
+  const args = ['backup', 'app.db', '--repo', 'repo.git', '--no-hook', '--remote', remote]
   for (const value of [2, 3]) {
     execFileSync('sqlite3', [source, `INSERT INTO t VALUES (${value})`])
-    expect(await found.backup()).toMatchObject({ code: 0, stderr: '' })
+    const done = await rowback(args, { cwd: dir, env: { HOME: dir, TMPDIR: dir } })
+    expect(done).toMatchObject({ code: 0, stderr: '' })
   }
-  return found
-}
+})
 
 test('a remote that is append-only takes backups, branches and tags that are new.', async () => {
   const { refs, commits, push, repository } = await place()

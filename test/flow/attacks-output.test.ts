@@ -3,9 +3,10 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { exitCodes } from '../../src/errors.ts'
-import { contents, rowback } from '../support/cli.ts'
+import { contents } from '../support/cli.ts'
 import { git } from '../support/git.ts'
 import { type Change, dump, hostileCommit, hostileScene, writeObject } from '../support/hostile.ts'
+import { rowback } from '../support/in-process.ts'
 
 /** Sets the title of a terminal, clears it, goes back over the line, and turns the direction of text. */
 const hostileText = '\x1b]0;pwned\x07\x1b[2J\r\x9b31m\u202egnp'
@@ -83,7 +84,7 @@ describe('diff ends with a message where', () => {
     const { code, stdout } = await rowback(['diff', 'latest~1', '--repo', scene.repository])
     expect(stdout).toContain('@@ more than 5000 lines differ @@')
     expect(code).toBe(0)
-  }, 20_000)
+  })
 })
 
 test('log reads a subject and an author of a million signs in no time.', async () => {

@@ -1,19 +1,7 @@
 /** Attacks by the files of rows: nothing but values of the dump's own tables comes out of them. */
 
-import { describe, test } from 'vitest'
-import {
-  type Change,
-  dump,
-  expectRefused,
-  hostileCommit,
-  hostileScene,
-  type Refusal,
-} from '../support/hostile.ts'
-
-interface Attack extends Refusal {
-  name: string
-  changes: Record<string, Change>
-}
+import { describe } from 'vitest'
+import { type Attack, type Change, dump, testRefusals } from '../support/hostile.ts'
 
 const note = `${dump}/30-rows/note/+first/+first.sql`
 const tables = `${dump}/20-tables.sql`
@@ -182,11 +170,4 @@ describe.each([
   { kind: 'a statement', attacks: statementAttacks },
   { kind: 'a table', attacks: tableAttacks },
   { kind: 'a path', attacks: pathAttacks },
-])('$kind that no dump has is refused:', ({ attacks }) => {
-  for (const [index, { name, changes, message }] of attacks.entries()) {
-    test(`${name}.`, async () => {
-      const scene = await hostileScene()
-      await expectRefused(scene, hostileCommit(scene, { changes }), { message, program: index % 4 === 0 })
-    })
-  }
-})
+])('$kind that no dump has is refused:', ({ attacks }) => testRefusals(attacks))

@@ -7,20 +7,16 @@ import { restore } from '../../src/restore.ts'
 import { verify } from '../../src/verify.ts'
 import { git } from '../support/git.ts'
 import {
+  type Attack,
   type Change,
   dump,
-  expectRefused,
-  type Hostile,
+  expectProgramRefused,
   hostileCommit,
   hostileScene,
-  type Refusal,
+  testRefusals,
   treeEntry,
   writeObject,
 } from '../support/hostile.ts'
-
-interface Attack extends Refusal, Hostile {
-  name: string
-}
 
 const manifest = 'manifest.json'
 const assets = 'assets-manifest/+first/+first.jsonl'
@@ -259,21 +255,14 @@ describe.each([
   { kind: 'an asset', attacks: assetAttacks },
   { kind: 'a size or a number', attacks: sizeAttacks },
   { kind: 'a tree', attacks: treeAttacks },
-])('$kind that no backup has is refused:', ({ attacks }) => {
-  for (const [index, { name, message, ...hostile }] of attacks.entries()) {
-    test(`${name}.`, async () => {
-      const scene = await hostileScene()
-      await expectRefused(scene, hostileCommit(scene, hostile), { message, program: index % 4 === 0 })
-    })
-  }
-})
+])('$kind that no backup has is refused:', ({ attacks }) => testRefusals(attacks))
 
 test('a commit message of 20 MB is refused.', async () => {
   const scene = await hostileScene()
   const { repository } = scene
   const commit = git(repository, ['cat-file', 'commit', 'main'])
   const long = writeObject(repository, 'commit', `${commit}\n${'x'.repeat(20e6)}\n`)
-  await expectRefused(scene, long, { message: isLong, program: true })
+  await expectProgramRefused(scene, long, { code: 'dump', message: isLong })
 })
 
 test('a source whose file name leaves the target gets a plain one.', async () => {

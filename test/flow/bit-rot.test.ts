@@ -16,10 +16,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { exitCodes } from '../../src/errors.ts'
-import { rowback, rowbackJson } from '../support/cli.ts'
+import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
-import { tempDir } from '../support/temp.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 
 interface Place {
   dir: string
@@ -29,7 +29,14 @@ interface Place {
 
 /** A repository whose first commit the remote has, and whose second one it lacks unless it is told. */
 async function place(isPushed: boolean): Promise<Place> {
-  const dir = tempDir()
+  const dir = await (isPushed ? pushedPlace() : aheadPlace())
+  return { dir, repository: join(dir, 'repo.git'), remote: join(dir, 'remote.git') }
+}
+
+const pushedPlace = copiedPlace((dir) => makePlace(dir, true))
+const aheadPlace = copiedPlace((dir) => makePlace(dir, false))
+
+async function makePlace(dir: string, isPushed: boolean): Promise<void> {
   const source = join(dir, 'data')
   mkdirSync(source)
   const database = databaseFrom(
@@ -42,7 +49,6 @@ async function place(isPushed: boolean): Promise<Place> {
   await backup({ source, repository, remotes: [{ url: remote }] })
   databaseFrom('UPDATE note SET text=1 WHERE id=7', database)
   await backup({ source, repository, ...(isPushed ? { remotes: [{ url: remote }] } : {}) })
-  return { dir, repository, remote }
 }
 
 /** The packs of a repository, the largest first. */

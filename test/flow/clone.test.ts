@@ -4,11 +4,12 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { contents, type Ended, rowback } from '../support/cli.ts'
+import { contents, type Ended, type RunOptions } from '../support/cli.ts'
+import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { bareRepository, foreignRepository, git } from '../support/git.ts'
 import { httpServer, network } from '../support/git-servers.ts'
-import { tempDir } from '../support/temp.ts'
+import { rowback } from '../support/in-process.ts'
 
 interface Place {
   dir: string
@@ -22,14 +23,16 @@ const password = 'tr0ub4dor'
 
 /** Two backups of a directory with two databases and two assets, at a server that wants a password. */
 async function place(): Promise<Place> {
-  const dir = tempDir()
-  const root = tempDir()
-  const remote = bareRepository(join(root, 'app.git'))
+  const dir = await madePlace()
+  const remote = join(dir, 'server', 'app.git')
+  const commits = git(remote, ['rev-list', '--reverse', 'main']).split('\n')
+  const url = await serve(dir)
+  return { dir, remote, url, commits, rowback: (...args) => rowback(args, userOf(dir)) }
+}
+
+const madePlace = copiedPlace(async (dir) => {
+  const remote = bareRepository(join(dir, 'server', 'app.git'))
   git(remote, ['config', 'uploadpack.allowFilter', 'true'])
-  const port = await httpServer(root, { login: { user: 'git', password } })
-  const url = `http://127.0.0.1:${port}/app.git`
-  writeFileSync(join(dir, '.git-credentials'), `http://git:${password}@127.0.0.1%3a${port}\n`)
-  writeFileSync(join(dir, '.gitconfig'), '[credential]\n\thelper = store\n')
   mkdirSync(join(dir, 'data'))
   const note =
     'CREATE TABLE note(id INTEGER PRIMARY KEY, text); INSERT INTO note(text) VALUES (hex(randomblob(50)))'
@@ -40,19 +43,23 @@ async function place(): Promise<Place> {
     // A restore brings back times to the microsecond only.
     utimesSync(join(dir, 'data', name), 1_700_000_000, 1_700_000_000)
   }
-  const env = { HOME: dir, TMPDIR: dir, XDG_CONFIG_HOME: dir, no_proxy: '*' }
-  const run = (...args: string[]) => rowback(args, { cwd: dir, env })
-  expect(await run('backup', 'data', '--repo', 'repo.git', '--remote', url)).toMatchObject({
-    code: 0,
-    stderr: '',
-  })
+  const args = ['backup', 'data', '--repo', 'repo.git', '--remote', await serve(dir)]
+  expect(await rowback(args, userOf(dir))).toMatchObject({ code: 0, stderr: '' })
   execFileSync('sqlite3', [join(dir, 'data', 'one.db'), 'INSERT INTO tag VALUES (2)'])
-  expect(await run('backup', 'data', '--repo', 'repo.git', '--remote', url)).toMatchObject({
-    code: 0,
-    stderr: '',
-  })
-  const commits = git(remote, ['rev-list', '--reverse', 'main']).split('\n')
-  return { dir, remote, url, commits, rowback: run }
+  expect(await rowback(args, userOf(dir))).toMatchObject({ code: 0, stderr: '' })
+})
+
+/** A user at home in that folder. */
+function userOf(dir: string): RunOptions {
+  return { cwd: dir, env: { HOME: dir, TMPDIR: dir, XDG_CONFIG_HOME: dir, no_proxy: '*' } }
+}
+
+/** Serves the remote to those who know the password, as the user of the folder does; returns its address. */
+async function serve(dir: string): Promise<string> {
+  const port = await httpServer(join(dir, 'server'), { login: { user: 'git', password } })
+  writeFileSync(join(dir, '.git-credentials'), `http://git:${password}@127.0.0.1%3a${port}\n`)
+  writeFileSync(join(dir, '.gitconfig'), '[credential]\n\thelper = store\n')
+  return `http://127.0.0.1:${port}/app.git`
 }
 
 /** Ids of the blobs that are here, without asking git to fetch any. */

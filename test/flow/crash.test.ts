@@ -12,9 +12,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { restore } from '../../src/restore.ts'
-import { contents, projectRoot, rowback } from '../support/cli.ts'
+import { contents, projectRoot } from '../support/cli.ts'
 import { allFacts, databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
+import { rowback } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 const isLong = process.env.ROWBACK_LONG !== undefined

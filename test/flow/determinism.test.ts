@@ -5,9 +5,9 @@ import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type BackupOptions, type BackupResult, backup } from '../../src/backup.ts'
-import { rowback, rowbackJson } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { changedPaths, filesOf, git } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 /** Backs a source up into a repository of its own, or one that is given. */

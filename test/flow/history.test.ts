@@ -18,9 +18,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { contents, program, type RunOptions, rowback, rowbackJson } from '../support/cli.ts'
+import { contents, program, type RunOptions } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { git, hostileHome } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 function sql(file: string, statements: string): void {

@@ -24,9 +24,11 @@ import { backup } from '../../src/backup.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { restoreInPlace, undo } from '../../src/in-place.ts'
 import { isLocked, userOf } from '../../src/sqlite/in-use.ts'
-import { contents, projectRoot, rowback, rowbackJson } from '../support/cli.ts'
+import { contents, projectRoot, rowback as rowbackProcess } from '../support/cli.ts'
+import { copiedPlace } from '../support/copied-place.ts'
 import { allFacts, databaseFrom, openApplication } from '../support/database.ts'
 import { git } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { smallDisk } from '../support/mount.ts'
 import { canRunAsNobody, nobody } from '../support/rights.ts'
 import { tempDir } from '../support/temp.ts'
@@ -43,7 +45,17 @@ interface Place {
 
 /** A data directory with a backup, which has gone on since: rows, files and directories came, went and changed. */
 async function place(journalMode: 'wal' | 'delete' = 'wal'): Promise<Place> {
-  const dir = tempDir()
+  const dir = await madePlace[journalMode]()
+  const source = join(dir, 'data')
+  return { dir, source, database: join(source, 'app.db'), repository: join(dir, 'repo.git') }
+}
+
+const madePlace = {
+  wal: copiedPlace((dir) => makePlace(dir, 'wal')),
+  delete: copiedPlace((dir) => makePlace(dir, 'delete')),
+}
+
+async function makePlace(dir: string, journalMode: 'wal' | 'delete'): Promise<void> {
   const source = join(dir, 'data')
   mkdirSync(join(source, 'up', 'deep'), { recursive: true })
   mkdirSync(join(source, 'empty'))
@@ -57,7 +69,6 @@ async function place(journalMode: 'wal' | 'delete' = 'wal'): Promise<Place> {
   const repository = join(dir, 'repo.git')
   await backup({ source, repository, assets })
   goOn({ dir, source, database, repository })
-  return { dir, source, database, repository }
 }
 
 const assets = { include: ['**'], exclude: ['cache/'] }
@@ -195,7 +206,7 @@ describe('A restore in place', () => {
     writeFileSync(join(source, 'closed', 'inner', 'file'), 'inside')
     execFileSync('chown', ['-R', `${nobody}:${nobody}`, dir])
     chmodSync(join(source, 'closed'), 0)
-    const run = (args: string[]) => rowback([...args, '--repo', repository], { uid: nobody })
+    const run = (args: string[]) => rowbackProcess([...args, '--repo', repository], { uid: nobody })
     expect((await run(['backup', source])).code).toBe(exitCodes.source)
     const refused = await run(['restore', 'latest', '--in-place'])
     expect([refused.code, refused.stderr]).toEqual([
@@ -263,7 +274,7 @@ describe('A restore in place', () => {
     chmodSync(join(source, 'app.db'), 0o666)
     chmodSync(dir, 0o755)
     const before = state(source)
-    const { code, stderr } = await rowback(['restore', 'latest', '--in-place', '--repo', repository], {
+    const { code, stderr } = await rowbackProcess(['restore', 'latest', '--in-place', '--repo', repository], {
       uid: 1234,
     })
     expect({ code, stderr }).toEqual({

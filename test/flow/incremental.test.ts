@@ -4,6 +4,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
@@ -11,10 +12,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BackupOptions, type BackupResult, backup } from '../../src/backup.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
 import { git } from '../support/git.ts'
@@ -31,8 +33,7 @@ interface Place {
   repository: string
 }
 
-function place(sql = schema): Place {
-  const dir = tempDir()
+function place(sql = schema, dir = tempDir()): Place {
   const data = join(dir, 'data')
   mkdirSync(data)
   return { data, source: databaseFrom(sql, join(data, 'app.db')), repository: join(dir, 'repo.git') }
@@ -95,28 +96,37 @@ describe('a source that nothing was written to', () => {
 })
 
 describe('what was written is seen', () => {
-  for (const [what, write] of [
-    ['a row', ({ source }: Place) => change(source, `UPDATE other SET a=2`)],
-    [
-      'a row and the time set back',
-      ({ source }: Place) => setBack(source, () => change(source, `UPDATE other SET a=2`)),
-    ],
-    [
-      'another database of the same size and time',
-      ({ source }: Place) => setBack(source, () => replace(source)),
-    ],
-    ['a new asset', ({ data }: Place) => writeFileSync(join(data, 'new.txt'), 'new')],
-    [
-      'an asset of the same size and time',
-      ({ data }: Place) => setBack(join(data, 'a.txt'), () => writeFileSync(join(data, 'a.txt'), 'bbbb')),
-    ],
-    ['an asset that is gone', ({ data }: Place) => rmSync(join(data, 'a.txt'))],
-    ['an empty directory', ({ data }: Place) => mkdirSync(join(data, 'empty'))],
-  ] as const)
-    test(`${what}.`, async () => {
-      const it = place()
+  const writes: Record<string, (place: Place) => void> = {
+    'a row': ({ source }) => change(source, `UPDATE other SET a=2`),
+    'a row and the time set back': ({ source }) =>
+      setBack(source, () => change(source, `UPDATE other SET a=2`)),
+    'another database of the same size and time': ({ source }) => setBack(source, () => replace(source)),
+    'a new asset': ({ data }) => writeFileSync(join(data, 'new.txt'), 'new'),
+    'an asset of the same size and time': ({ data }) =>
+      setBack(join(data, 'a.txt'), () => writeFileSync(join(data, 'a.txt'), 'bbbb')),
+    'an asset that is gone': ({ data }) => rmSync(join(data, 'a.txt')),
+    'an empty directory': ({ data }) => mkdirSync(join(data, 'empty')),
+  }
+
+  // All of them wait for their files to settle at once.
+  let top = ''
+  const places = new Map<string, Place>()
+  beforeAll(async () => {
+    top = mkdtempSync(join(tmpdir(), 'rowback-settled-'))
+    for (const [index, what] of Object.keys(writes).entries()) {
+      const dir = join(top, String(index))
+      mkdirSync(dir)
+      const it = place(schema, dir)
       writeFileSync(join(it.data, 'a.txt'), 'aaaa')
-      await settle()
+      places.set(what, it)
+    }
+    await settle()
+  })
+  afterAll(() => rmSync(top, { recursive: true, force: true }))
+
+  for (const [what, write] of Object.entries(writes))
+    test(`${what}.`, async () => {
+      const it = places.get(what) as Place
       const first = await run(it)
       expect((await run(it)).read).toBe('nothing')
       write(it)

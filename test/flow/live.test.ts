@@ -18,10 +18,11 @@ import {
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { contents, projectRoot, rowback, rowbackJson } from '../support/cli.ts'
+import { contents, projectRoot, rowback as rowbackProcess } from '../support/cli.ts'
 import { databaseFrom, facts, openApplication } from '../support/database.ts'
 import { filesOf } from '../support/git.ts'
 import { hazards } from '../support/hazards.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { canRunAsNobody, nobody } from '../support/rights.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -439,11 +440,11 @@ describe('a database in a folder that the user may not write to', () => {
       const { data, source, repository, options } = foreignPlace(bank)
       await prepare({ data, source })
       const before = contents(data)
-      const done = await rowback(['backup', source, '--repo', repository], options)
+      const done = await rowbackProcess(['backup', source, '--repo', repository], options)
       expect(done).toMatchObject({ code: 0, stderr: '' })
       expect(contents(data)).toEqual(before)
       const output = join(tempDir(), 'out.db')
-      expect(await rowback(['verify', '--repo', repository], options)).toMatchObject({ code: 0 })
+      expect(await rowbackProcess(['verify', '--repo', repository], options)).toMatchObject({ code: 0 })
       await rowbackJson(['restore', 'latest', '--file', 'app.db', '--output', output, '--repo', repository])
       expect(facts(output)).toEqual(committedFacts(data))
     })
@@ -453,7 +454,7 @@ describe('a database in a folder that the user may not write to', () => {
     const { data, source, repository, options } = foreignPlace(notes)
     chmodSync(source, 0o600)
     const before = contents(data)
-    const refused = await rowback(['backup', source, '--repo', repository], options)
+    const refused = await rowbackProcess(['backup', source, '--repo', repository], options)
     expect(refused).toEqual({
       code: 10,
       stdout: '',

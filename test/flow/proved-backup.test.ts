@@ -5,9 +5,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { type Ended, projectRoot, rowback, rowbackJson } from '../support/cli.ts'
+import { type Ended, projectRoot, rowback as rowbackProcess } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Place {
@@ -32,7 +33,7 @@ function place(): Place {
     repository: join(dir, 'repo.git'),
     remote: bareRepository(join(dir, 'remote.git')),
     backup: (...flags) => rowback([...args, ...flags], { cwd: dir }),
-    faultyBackup: (...flags) => rowback([...args, ...flags], { cwd: dir, env: faulty }),
+    faultyBackup: (...flags) => rowbackProcess([...args, ...flags], { cwd: dir, env: faulty }),
     sql: (statements) => {
       execFileSync('sqlite3', ['-bail', source], { input: statements })
     },
@@ -170,7 +171,7 @@ rowback: try: rowback verify ${ref}, and please report what it says
 
     // The same words again, and none where SQLite does what it should.
     const again = ['verify', ref, '--repo', 'repo.git']
-    expect(await rowback(again, { cwd: dir, env: faulty })).toMatchObject({
+    expect(await rowbackProcess(again, { cwd: dir, env: faulty })).toMatchObject({
       code: 13,
       stderr: `rowback: ${finding(commit)}\nrowback: try: rowback verify --all\n`,
     })

@@ -14,9 +14,11 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { push } from '../../src/push.ts'
-import { type Ended, program, rowback, rowbackJson } from '../support/cli.ts'
+import { type Ended, program } from '../support/cli.ts'
+import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { bareRepository, craftCommit, foreignRepository, git } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Place {
@@ -28,22 +30,31 @@ interface Place {
 }
 
 /** A database, and an empty bare repository to push to; `add` adds a row. */
-function place(): Place {
-  const dir = tempDir()
-  const source = databaseFrom(
+function place(dir = tempDir()): Place {
+  databaseFrom(
     `CREATE TABLE note(id INTEGER PRIMARY KEY, text);
      INSERT INTO note VALUES (1,'one'),(2,'two'),(3,'three');`,
     join(dir, 'app.db'),
   )
-  const options = { cwd: dir, env: { HOME: dir, TMPDIR: dir } }
+  bareRepository(join(dir, 'remote.git'))
+  return placeIn(dir)
+}
+
+function placeIn(dir: string): Place {
   return {
     dir,
-    source,
+    source: join(dir, 'app.db'),
     repository: join(dir, 'repo.git'),
-    remote: bareRepository(join(dir, 'remote.git')),
-    options,
+    remote: join(dir, 'remote.git'),
+    options: { cwd: dir, env: { HOME: dir, TMPDIR: dir } },
   }
 }
+
+/** A place whose remote has its only commit. */
+const pushedPlace = copiedPlace(async (dir) => {
+  const found = place(dir)
+  expect(await backup(found, '--remote', found.remote)).toMatchObject({ code: 0, stderr: '' })
+})
 
 function addNote({ source }: Place, text: string): void {
   execFileSync('sqlite3', [source, `INSERT INTO note(text) VALUES ('${text}')`])
@@ -94,8 +105,7 @@ describe('a backup with a remote', () => {
   })
 
   test('that finds nothing changed pushes nothing and says so.', async () => {
-    const found = place()
-    await backup(found, '--remote', found.remote)
+    const found = placeIn(await pushedPlace())
     const done = await backup(found, '--remote', found.remote)
     expect(done).toMatchObject({ code: 0, stderr: '' })
     expect(done.stdout).toMatch(/^nothing changed since [0-9a-f]{10}\n.*remote\.git is up to date\n$/)
@@ -314,10 +324,10 @@ const crafted: Record<string, { changes: Parameters<typeof craftCommit>[1]; code
 describe('a commit that does not verify is not pushed:', () => {
   for (const [name, { changes, code, says }] of Object.entries(crafted))
     test(`one ${name}.`, async () => {
-      const found = place()
+      const found = placeIn(await pushedPlace())
       const { repository, remote, options } = found
-      await backup(found, '--remote', remote)
       const before = commits(remote)
+      expect(before).toHaveLength(1)
       const commit = craftCommit(repository, changes)
       expect(git(repository, ['diff', '--name-only', 'main~1', 'main'])).toBe(Object.keys(changes).join('\n'))
 

@@ -8,9 +8,10 @@ import { type BackupOptions, backup } from '../../src/backup.ts'
 import type { Progress } from '../../src/progress.ts'
 import { restore } from '../../src/restore.ts'
 import { type VerifyAllResult, verify, verifyAll } from '../../src/verify.ts'
-import { rowback, rowbackJson } from '../support/cli.ts'
+import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom } from '../support/database.ts'
 import { craftCommit, filesOf, git } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Place {
@@ -24,8 +25,7 @@ interface Place {
 }
 
 /** A data directory with two databases and two files; its repository is made by the first `commit`. */
-function place(): Place {
-  const dir = tempDir()
+function place(dir = tempDir()): Place {
   const [source, repository] = [join(dir, 'data'), join(dir, 'repo.git')]
   mkdirSync(join(source, 'icons'), { recursive: true })
   databaseFrom(
@@ -48,6 +48,8 @@ function place(): Place {
     },
   }
 }
+
+const committedPlace = copiedPlace((dir) => place(dir).commit())
 
 const note = 'databases/app.db/30-rows/note/+first/+first.sql'
 const price = 'databases/app.db/30-rows/price/+first/+first.sql'
@@ -118,8 +120,8 @@ const findings: Record<string, { changes: Parameters<typeof craftCommit>[1]; fin
 describe('verify names the table and the first row that differs:', () => {
   for (const [name, { changes, finding }] of Object.entries(findings))
     test(`${name}.`, async () => {
-      const { dir, repository, commit } = place()
-      await commit()
+      const dir = await committedPlace()
+      const repository = join(dir, 'repo.git')
       const bad = craftCommit(repository, changes)
       expect(git(repository, ['diff', '--name-only', 'main~1', 'main'])).not.toBe('')
       expect(await rowback(['verify', bad, '--repo', 'repo.git'], { cwd: dir })).toEqual({

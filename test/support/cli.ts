@@ -33,11 +33,10 @@ export function program(
   args: readonly string[],
   { cwd, env, uid }: RunOptions = {},
 ): Promise<Ended> {
-  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')))
   const identity = uid === undefined ? {} : { uid, gid: uid }
   const child = spawn(file, args, {
     ...(cwd === undefined ? {} : { cwd }),
-    env: { ...own, ...env },
+    env: { ...ownEnv(), ...env },
     ...identity,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -52,9 +51,19 @@ export function program(
   })
 }
 
+/** The tests' own environment without the variables that point git elsewhere. */
+export function ownEnv(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')))
+}
+
 /** Runs `rowback` with --json and returns its document; throws what it said where it failed. */
-export async function rowbackJson<T>(args: readonly string[], options: RunOptions = {}): Promise<T> {
-  const { code, stdout, stderr } = await rowback([...args, '--json'], options)
+export function rowbackJson<T>(args: readonly string[], options: RunOptions = {}): Promise<T> {
+  return documentOf<T>(args, rowback([...args, '--json'], options))
+}
+
+/** The document of a run with those arguments and --json; throws what it said where it failed. */
+export async function documentOf<T>(args: readonly string[], run: Promise<Ended>): Promise<T> {
+  const { code, stdout, stderr } = await run
   if (code !== 0) throw new Error(`rowback ${args.join(' ')} ended with ${code}: ${stderr}`)
   return JSON.parse(stdout) as T
 }

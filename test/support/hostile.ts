@@ -3,12 +3,13 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { type ErrorCode, exitCodes, RowbackError } from '../../src/errors.ts'
 import { gitEnv } from '../../src/git/env.ts'
 import { restore } from '../../src/restore.ts'
 import { contents, rowback } from './cli.ts'
+import { copiedPlace } from './copied-place.ts'
 import { databaseFrom } from './database.ts'
 import { git, gitBytes } from './git.ts'
 import { tempDir } from './temp.ts'
@@ -24,7 +25,11 @@ export const dump = 'databases/app.db'
 
 /** A data directory with a database that has something of each kind, two assets, and its repository with one backup. */
 export async function hostileScene(): Promise<Scene> {
-  const dir = tempDir()
+  const dir = await madeScene()
+  return { dir, repository: join(dir, 'repo.git') }
+}
+
+const madeScene = copiedPlace(async (dir) => {
   for (const name of ['tmp', 'data', 'data/files']) mkdirSync(join(dir, name))
   databaseFrom(
     `CREATE TABLE note(id INTEGER PRIMARY KEY, title TEXT, body TEXT DEFAULT 'none'); CREATE TABLE plain(a);
@@ -38,10 +43,8 @@ export async function hostileScene(): Promise<Scene> {
   writeFileSync(join(dir, 'data', 'settings.json'), '{}')
   writeFileSync(join(dir, 'data', 'files', 'a.txt'), 'a\n')
   writeFileSync(join(dir, 'sentinel'), 'as it was\n')
-  const repository = join(dir, 'repo.git')
-  await backup({ source: join(dir, 'data'), repository })
-  return { dir, repository }
-}
+  await backup({ source: join(dir, 'data'), repository: join(dir, 'repo.git') })
+})
 
 /** What becomes of a file: a new content, made of the old one (empty where there is none), or undefined for none. */
 export type Change = (content: string, scene: Scene) => string | Buffer | undefined
@@ -116,11 +119,25 @@ export interface Refusal {
   message: string | RegExp
 }
 
-/** Expects that a restore of the commit is refused, with `program` by the program too, and that nothing has changed. */
-export async function expectRefused(
+export interface Attack extends Refusal, Hostile {
+  name: string
+}
+
+/** A test for each attack: no restore of its commit begins. Every fourth is tried with the program. */
+export function testRefusals(attacks: readonly Attack[]): void {
+  for (const [index, { name, code, message, ...hostile }] of attacks.entries())
+    test(`${name}.`, async () => {
+      const scene = await hostileScene()
+      const expectRefused = index % 4 === 0 ? expectProgramRefused : expectRestoreRefused
+      await expectRefused(scene, hostileCommit(scene, hostile), { code: code ?? 'dump', message })
+    })
+}
+
+/** Expects that a restore of the commit is refused, and that nothing has changed. */
+async function expectRestoreRefused(
   { dir, repository }: Scene,
   commit: string,
-  { code = 'dump', message, program = false }: Refusal & { program?: boolean },
+  { code, message }: Required<Refusal>,
 ): Promise<void> {
   const before = contents(dir)
   const target = join(dir, 'out')
@@ -133,9 +150,19 @@ export async function expectRefused(
   expect(refused.message).toMatch(message)
   expect(refused.code).toBe(code)
   expect(contents(dir)).toEqual(before)
-  if (!program) return
+}
+
+/** `expectRestoreRefused` with the program. */
+export async function expectProgramRefused(
+  { dir, repository }: Scene,
+  commit: string,
+  { code, message }: Required<Refusal>,
+): Promise<void> {
+  const before = contents(dir)
+  const target = join(dir, 'out')
   const options = { cwd: dir, env: { TMPDIR: join(dir, 'tmp') } }
   const ended = await rowback(['restore', commit, '--to', target, '--repo', repository], options)
+  expect(ended.stderr).toMatch(message)
   expect(ended.stderr).not.toMatch(/^ {4}at /m)
   expect(ended.code).toBe(exitCodes[code])
   expect(contents(dir)).toEqual(before)

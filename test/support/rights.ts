@@ -5,7 +5,14 @@ import { rowback } from './cli.ts'
 export const nobody = 65_534
 
 /** Whether the program can be run as another user; where it cannot, says so, and in CI throws. */
-export async function canRunAsNobody(): Promise<boolean> {
+export function canRunAsNobody(): Promise<boolean> {
+  answer ??= tryAsNobody()
+  return answer
+}
+
+let answer: Promise<boolean> | undefined
+
+async function tryAsNobody(): Promise<boolean> {
   const cause = await rowback(['--version'], { uid: nobody }).then(
     ({ code, stderr }) => (code === 0 ? undefined : stderr),
     (error: unknown) => String(error),
