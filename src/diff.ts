@@ -1,6 +1,5 @@
 /** The diff flow: what changed between two commits, row by row. */
 
-import { createTwoFilesPatch } from 'diff'
 import { storedPath } from './assets/paths.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { TableKey } from './dump/manifest.ts'
@@ -34,8 +33,10 @@ export async function* diff({
 }: DiffOptions): AsyncGenerator<DiffItem> {
   const store = await openStore(repository, { branch })
   try {
-    const before = await readCommitTree(store, await store.resolve(from))
-    const after = await readCommitTree(store, await store.resolve(to))
+    const newer = readRevision(store, to)
+    newer.catch(() => {})
+    const before = await readRevision(store, from)
+    const after = await newer
     await prefetchChanges(store, before, after)
     yield* scriptItems(store, before, after)
     yield* rowItems(store, before, after)
@@ -43,6 +44,10 @@ export async function* diff({
   } finally {
     await store.close()
   }
+}
+
+async function readRevision(store: Store, rev: string): Promise<CommitTree> {
+  return readCommitTree(store, await store.resolve(rev))
 }
 
 /** What will be read; assets are compared by their ids alone. */
@@ -63,14 +68,15 @@ async function* scriptItems(store: Store, before: CommitTree, after: CommitTree)
     const [old, now] = [before.entries.get(path), after.entries.get(path)]
     if (old?.oid === now?.oid) continue
     const [a, b] = [await textOf(store, old), await textOf(store, now)]
-    yield { type: 'script', database: script.exec(path)?.[1] ?? '', path, patch: patchOf(path, a, b) }
+    yield { type: 'script', database: script.exec(path)?.[1] ?? '', path, patch: await patchOf(path, a, b) }
   }
 }
 
 /** The most lines that a patch adds and removes: the time to find it grows with their square. */
 const longestPatch = 5000
 
-function patchOf(path: string, before: string, after: string): string {
+async function patchOf(path: string, before: string, after: string): Promise<string> {
+  const { createTwoFilesPatch } = await import('diff')
   const options = { context: 2, maxEditLength: longestPatch }
   const patch = createTwoFilesPatch(path, path, before, after, undefined, undefined, options)
   if (patch !== undefined) return patch.slice(patch.indexOf('--- '))
