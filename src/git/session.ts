@@ -16,6 +16,9 @@ const config = `[core]
 	ignoreCase = false
 # A backup must survive a power cut.
 	fsync = all
+# Git looks into the pack of blobs, and would map all of it for that.
+	packedGitWindowSize = 1m
+	packedGitLimit = 64m
 [fastimport]
 # One pack moves in one step, loose objects do not.
 	unpackLimit = 0
