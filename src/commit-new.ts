@@ -9,8 +9,7 @@ import type { Committed } from './commit-source.ts'
 import { type CommitTree, readCommitTree } from './commit-tree.ts'
 import { formatVersion, type Manifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
-import type { Identity } from './git/commit.ts'
-import type { Store } from './git/store.ts'
+import type { NewCommit, Store } from './git/store.ts'
 import { withWorkDir } from './git/work-dir.ts'
 import { version } from './package.ts'
 import type { Phases } from './progress.ts'
@@ -162,10 +161,11 @@ async function verifyNewCommit(
   }
 }
 
-function signature({ author, time }: BackupOptions): { author: Identity; time: number } {
+function signature({ author, time, sign }: BackupOptions): Pick<NewCommit, 'author' | 'time' | 'sign'> {
   return {
     author: author ?? { name: 'Rowback', email: 'rowback@localhost' },
     time: time ?? Math.floor(Date.now() / 1000),
+    sign,
   }
 }
 

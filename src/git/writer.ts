@@ -57,7 +57,7 @@ export class NativeWriter implements Writer {
       if (commit.ref === undefined) await this.#expectTip(commit.parent)
       const session = await this.#openSession()
       await this.#blobs?.finish()
-      const written = await importCommit(session, commit)
+      const written = await writeCommit(session, commit)
       await publishObjects(session, this.#store.gitDir)
       this.#over = this.#overBecause('it has ended with a commit')
       await this.#clear()
@@ -135,4 +135,12 @@ export class NativeWriter implements Writer {
     const tip = await this.#store.tip()
     if (tip !== parent) throw branchMoved(this.#store, tip, parent)
   }
+}
+
+/** Loads what signs only where that is asked for. */
+async function writeCommit(session: string, commit: NewCommit): Promise<string> {
+  const unsigned = await importCommit(session, commit)
+  if (commit.sign === undefined) return unsigned
+  const { signCommit } = await import('./sign-commit.ts')
+  return signCommit(session, unsigned, commit.sign)
 }
