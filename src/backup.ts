@@ -147,7 +147,8 @@ async function commitAndPush(
     phases.end()
     return { ...committed, pushed, plan }
   } catch (error) {
-    if (!(error instanceof RowbackError && error.code === 'difference')) await discard()
+    // Where that cannot be done, the repository has no commit, and the next backup goes on with it.
+    if (!(error instanceof RowbackError && error.code === 'difference')) await discard().catch(() => {})
     throw error
   } finally {
     await unlock()

@@ -161,8 +161,10 @@ function heldLock(file: string, handle: FileHandle, text: string): Lock {
     if (handle.fd < 0) return
     await sign
     const [own, found] = await Promise.all([handle.stat(), stat(file).catch(() => undefined)])
+    const isOwn = found && found.ino === own.ino && found.dev === own.dev
     await handle.close()
-    if (found && found.ino === own.ino && found.dev === own.dev) await rm(file, { force: true })
+    // Where it cannot be removed, it is taken over when this process is gone; what the run ends with still counts.
+    if (isOwn) await rm(file, { force: true }).catch(() => {})
   }
   return { release }
 }

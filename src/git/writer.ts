@@ -1,12 +1,13 @@
 /** Writes one commit: blobs go to a private session, and nothing reaches the repository before all is complete. */
 
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { errorText, RowbackError } from '../errors.ts'
 import { BlobPack } from './blob-pack.ts'
 import { branchMoved, moveBranch } from './branch.ts'
 import { importCommit } from './fast-import.ts'
 import { makeSession, packFolder, publishObjects } from './session.ts'
 import type { NewCommit, Store, Writer } from './store.ts'
+import { removeWorkDir } from './work-dir.ts'
 
 /** The `Writer` of the git binary: a pack of blobs, and a fast-import for the trees and the commit. */
 export class NativeWriter implements Writer {
@@ -128,7 +129,7 @@ export class NativeWriter implements Writer {
 
   async #clear(): Promise<void> {
     await this.#blobs?.close()
-    if (this.#session) await rm(this.#session, { recursive: true, force: true })
+    if (this.#session) await removeWorkDir(this.#session)
   }
 
   async #expectTip(parent: string | undefined): Promise<void> {
