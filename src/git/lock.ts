@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +65,13 @@ export async function lockUpkeep(gitDir: string): Promise<(() => Promise<void>) 
   if (!('release' in lock)) return undefined
   await clearWorkDirs(gitDir, 'upkeep')
   return lock.release
+}
+
+/** Removes what an upkeep that was killed has left, its lock too, where nothing is due that would. */
+export async function clearUpkeep(gitDir: string): Promise<void> {
+  if (!existsSync(join(gitDir, 'rowback', 'upkeep.lock'))) return
+  const unlock = await lockUpkeep(gitDir)
+  await unlock?.()
 }
 
 /** A lock that was taken. */
