@@ -12,6 +12,7 @@ import type { Identity } from './git/commit.ts'
 import { lockRepository } from './git/lock.ts'
 import { checkRemoteUrl, type Remote } from './git/remote-url.ts'
 import type { RepackPlan } from './git/repack-plan.ts'
+import type { SigningKey } from './git/sign.ts'
 import type { Store } from './git/store.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import type { PushResult } from './push.ts'
@@ -46,6 +47,8 @@ export interface BackupOptions {
   author?: Identity | undefined
   /** Of the commit, in seconds since 1970; now without it. */
   time?: number | undefined
+  /** What commits are signed with; they are not without it. */
+  sign?: SigningKey | undefined
   /**
    * Which commits are proved before the branch moves to them: each; where a push follows, the first one and those
    * whose summary says `schemaChanged` (the default); or none.
@@ -144,7 +147,8 @@ async function commitAndPush(
     phases.end()
     return { ...committed, pushed, plan }
   } catch (error) {
-    if (!(error instanceof RowbackError && error.code === 'difference')) await discard()
+    // Where that cannot be done, the repository has no commit, and the next backup goes on with it.
+    if (!(error instanceof RowbackError && error.code === 'difference')) await discard().catch(() => {})
     throw error
   } finally {
     await unlock()

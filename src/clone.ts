@@ -37,6 +37,8 @@ export interface CloneResult {
   commit: string
   /** How many lead up to it. */
   commits: number
+  /** Whether files were left at the remote; a server that cannot do that has sent all. */
+  partial: boolean
   timesMs: Record<string, number>
 }
 
@@ -54,7 +56,7 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
   const forget = onInterrupt(discard)
   try {
     phases.begin('fetch')
-    const { commit, commits } = await cloneInto(draft, remote, options)
+    const found = await cloneInto(draft, remote, options)
     if (options.hook ?? true) await installHook(draft)
     await rename(draft, target)
     phases.end()
@@ -62,8 +64,7 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
     return {
       remote: redactUrl(url),
       repository: options.repository,
-      commit,
-      commits,
+      ...found,
       timesMs: phases.timesMs,
     }
   } finally {
@@ -95,7 +96,7 @@ async function cloneInto(
   draft: string,
   remote: Remote,
   options: CloneOptions,
-): Promise<{ commit: string; commits: number }> {
+): Promise<Pick<CloneResult, 'commit' | 'commits' | 'partial'>> {
   const made = await createStore(draft, { branch: options.branch })
   await fetchAll(made, remote, options)
   await setLastRemotes(made, [remote.url])
@@ -104,13 +105,25 @@ async function cloneInto(
   try {
     const commit = await store.tip()
     if (commit === undefined) throw await noBranch(store, remote)
+    // Asked before the manifest is read, which is fetched for that.
+    const partial = options.partial === true && (await lacksFiles(store, commit))
     await readCommitTree(store, commit)
     let commits = 0
     for await (const _ of store.log(commit)) commits += 1
-    return { commit, commits }
+    return { commit, commits, partial }
   } finally {
     await store.close()
   }
+}
+
+async function lacksFiles(store: Store, commit: string): Promise<boolean> {
+  const { missingObjects } = await import('./git/partial-clone.ts')
+  const entries = [...(await store.listTree(commit)).values()]
+  const missing = await missingObjects(
+    store.gitDir,
+    entries.map(({ oid }) => oid),
+  )
+  return missing.length > 0
 }
 
 async function noBranch(store: Store, { url }: Remote): Promise<RowbackError> {

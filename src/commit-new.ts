@@ -9,8 +9,7 @@ import type { Committed } from './commit-source.ts'
 import { type CommitTree, readCommitTree } from './commit-tree.ts'
 import { formatVersion, type Manifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
-import type { Identity } from './git/commit.ts'
-import type { Store } from './git/store.ts'
+import type { NewCommit, Store } from './git/store.ts'
 import { withWorkDir } from './git/work-dir.ts'
 import { version } from './package.ts'
 import type { Phases } from './progress.ts'
@@ -94,9 +93,17 @@ export async function commitTree(
     )
     const subject = message.slice(0, message.indexOf('\n'))
     return { committed: { ...result, commit, latest: commit, subject, verified: verify.applies }, state }
+  } catch (error) {
+    throw asRepositoryError(error)
   } finally {
     await writer.abort()
   }
+}
+
+/** A backup has no target but the folder in the repository where it copies and proves. */
+function asRepositoryError(error: unknown): unknown {
+  if (!(error instanceof RowbackError && error.code === 'target')) return error
+  return new RowbackError('repository', error.message, { hint: error.hint, cause: error })
 }
 
 /** A commit without a database that the last one has would be no backup of the source, whatever its trailer says. */
@@ -147,7 +154,7 @@ async function verifyNewCommit(
       verifyCommit(store, oid, { unlessProved: true, scratch, extensions, onProgress }),
     )
   } catch (error) {
-    if (!isFailedProof(error)) throw error
+    if (!isFailedProof(error)) throw unproved(store, oid, error)
     const ref = `refs/rowback/failed/${oid.slice(0, 12)}`
     await store.setRef(ref, oid)
     throw new RowbackError(
@@ -162,10 +169,19 @@ async function verifyNewCommit(
   }
 }
 
-function signature({ author, time }: BackupOptions): { author: Identity; time: number } {
+/** What kept a commit from being proved, as a disk without room for the copy that a proof needs. */
+function unproved({ branch }: Store, oid: string, error: unknown): unknown {
+  if (!(error instanceof RowbackError && error.code === 'target')) return error
+  const { message, hint } = error
+  const text = `verify ${oid.slice(0, 12)}: ${message}; branch ${branch} did not move`
+  return new RowbackError('repository', text, { hint, cause: error })
+}
+
+function signature({ author, time, sign }: BackupOptions): Pick<NewCommit, 'author' | 'time' | 'sign'> {
   return {
     author: author ?? { name: 'Rowback', email: 'rowback@localhost' },
     time: time ?? Math.floor(Date.now() / 1000),
+    sign,
   }
 }
 

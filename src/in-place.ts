@@ -9,6 +9,7 @@ import { bytesText, fileAt, shownPath } from './assets/paths.ts'
 import { type Unreadable, unreadableAssets } from './assets/scan.ts'
 import type { BackupOptions } from './backup.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
+import { demandSignature } from './demand-signature.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
@@ -33,8 +34,11 @@ import { isLocked, userOf } from './sqlite/in-use.ts'
 import { dropState } from './state.ts'
 
 export interface UndoOptions
-  extends Omit<RestoreOptions, 'rev'>,
-    Pick<BackupOptions, 'name' | 'assets' | 'fullText' | 'author' | 'busyTimeoutMs' | 'lockTimeoutMs'> {
+  extends Omit<RestoreOptions, 'rev' | 'signers'>,
+    Pick<
+      BackupOptions,
+      'name' | 'assets' | 'fullText' | 'author' | 'sign' | 'busyTimeoutMs' | 'lockTimeoutMs'
+    > {
   /** Whether it goes on though another process has a database open. */
   force?: boolean | undefined
 }
@@ -42,6 +46,8 @@ export interface UndoOptions
 export interface InPlaceOptions extends UndoOptions {
   /** Any git revision, or `latest`. */
   rev: string
+  /** Whose signature the commit must have; it needs none without it. */
+  signers?: RestoreOptions['signers']
 }
 
 export interface InPlaceResult extends RestoreResult {
@@ -60,7 +66,9 @@ export async function restoreInPlace(options: InPlaceOptions): Promise<InPlaceRe
   return withSource(options, async (run) => {
     const ended = await endPending(run)
     const commit = await run.store.resolve(options.rev)
-    return ended?.commit === commit ? ended : replaceSource(run, commit)
+    const task = `restore ${options.rev} in place of ${run.live.path}: it was left untouched, as`
+    const signature = await demandSignature(run.store, commit, options.signers, task)
+    return { ...(ended?.commit === commit ? ended : await replaceSource(run, commit)), ...signature }
   })
 }
 

@@ -15,6 +15,8 @@ export { parseSettings, type Settings } from './config/settings.ts'
 export { type DiffItem, type DiffOptions, diff } from './diff.ts'
 export { type ErrorCode, exitCodes, RowbackError } from './errors.ts'
 export type { Remote } from './git/remote-url.ts'
+export type { SigningKey } from './git/sign.ts'
+export type { Signature, Signers } from './git/signature.ts'
 export {
   type InPlaceOptions,
   type InPlaceResult,

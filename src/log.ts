@@ -2,7 +2,7 @@
 
 import { pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { ManifestTable } from './dump/manifest.ts'
-import type { Commit } from './git/commit.ts'
+import type { Commit, SignatureFormat } from './git/commit.ts'
 import { openStore } from './git/open-store.ts'
 
 export interface LogEntry {
@@ -16,6 +16,8 @@ export interface LogEntry {
   assets: number | undefined
   /** Whether the commit was proved before the branch moved to it; undefined where its trailers do not say. */
   verified: boolean | undefined
+  /** What kind of signature the commit has, be it good or not; undefined without one. */
+  signed: SignatureFormat | undefined
   /** How many files and directories could not be read when the commit was made. */
   unreadable: number
 }
@@ -39,7 +41,7 @@ export async function* log({ repository, branch, limit }: LogOptions): AsyncGene
   }
 }
 
-function logEntry({ oid, author, subject, trailers }: Commit): LogEntry {
+function logEntry({ oid, author, subject, trailers, signed }: Commit): LogEntry {
   const counted = (trailer: string): number | undefined => {
     const found = /^\d+/.exec(trailers.get(trailer) ?? '')
     return found ? Number(found[0]) : undefined
@@ -53,6 +55,7 @@ function logEntry({ oid, author, subject, trailers }: Commit): LogEntry {
     rows: counted('Rowback-Rows'),
     assets: counted('Rowback-Assets'),
     verified: /^(yes|no) /.test(verify) ? verify.startsWith('yes ') : undefined,
+    signed,
     unreadable: counted('Rowback-Partial') ?? 0,
   }
 }

@@ -15,6 +15,7 @@ import { proveAssets } from './prove-assets.ts'
 import { type OnReplay, type ReplayPhase, type ReplayProof, replayJob } from './replay-job.ts'
 import { type ReplayProcess, withReplayProcess } from './replay-process.ts'
 import { databasesInSource } from './restore.ts'
+import { diskFault } from './sqlite/disk-fault.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { writeManifest } from './write-tree.ts'
 
@@ -172,9 +173,13 @@ async function replayAndDump(
     }
     return { entry, violations }
   } catch (error) {
+    const fault = diskFault(error)
+    if (fault !== undefined) throw new RowbackError('target', `${label}: ${fault}`, { cause: error })
     throw phase === 'replay' ? replayError(label, error) : asDifference(label, error)
   } finally {
-    await rm(target, { force: true })
+    await rm(target, { force: true }).catch((error: unknown) => {
+      throw new RowbackError('target', `remove ${target}: ${errorText(error)}`, { cause: error })
+    })
   }
 }
 

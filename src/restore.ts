@@ -8,11 +8,13 @@ import { isSafePath, shownPath, storedPath } from './assets/paths.ts'
 import { type AssetPlan, planAssets } from './assets/plan.ts'
 import { type CopyContent, refuseFoldedNames, restoreAssets } from './assets/restore.ts'
 import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
+import { demandSignature } from './demand-signature.ts'
 import { draftBeside } from './drafts.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
 import { openStore } from './git/open-store.ts'
+import type { Signature, Signers } from './git/signature.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
@@ -24,6 +26,8 @@ export interface RestoreOptions {
   branch?: string | undefined
   /** Any git revision, or `latest`. */
   rev: string
+  /** Whose signature the commit must have; it needs none without it. */
+  signers?: Signers | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
   extensions?: readonly string[] | undefined
   onProgress?: OnProgress | undefined
@@ -39,6 +43,8 @@ export interface RestoreResult {
   bytes: number
   /** Assets that the commit names and whose content it does not hold. */
   withoutContent: { path: string; kind: 'listed' | 'unreadable' }[]
+  /** Who signed the commit; undefined where no signature was demanded. */
+  signature?: Signature
   timesMs: Record<string, number>
 }
 
@@ -124,17 +130,18 @@ export function count(counts: Counts, phases: Phases): OnReplay {
 }
 
 async function withCommit(
-  { repository, branch, rev, onProgress }: RestoreOptions,
+  { repository, branch, rev, signers, onProgress }: RestoreOptions,
   run: (store: Store, tree: CommitTree, phases: Phases) => Promise<Omit<RestoreResult, 'timesMs'>>,
 ): Promise<RestoreResult> {
   const phases = new Phases(onProgress)
   phases.begin('read')
   const store = await openStore(repository, { branch })
   try {
-    const tree = await readCommitTree(store, await store.resolve(rev))
-    const result = await run(store, tree, phases)
+    const oid = await store.resolve(rev)
+    const signature = await demandSignature(store, oid, signers, `restore ${rev}: nothing was written, as`)
+    const result = await run(store, await readCommitTree(store, oid), phases)
     phases.end()
-    return { ...result, timesMs: phases.timesMs }
+    return { ...result, ...signature, timesMs: phases.timesMs }
   } finally {
     await store.close()
   }

@@ -2,7 +2,7 @@
 
 import type { Settings } from './config/settings.ts'
 import { errorText } from './errors.ts'
-import { lockUpkeep } from './git/lock.ts'
+import { clearUpkeep, lockUpkeep } from './git/lock.ts'
 import { listPacks, pruneOldObjects, repack } from './git/repack.ts'
 import { type RepackPlan, repackPlan } from './git/repack-plan.ts'
 import type { Store } from './git/store.ts'
@@ -22,7 +22,8 @@ export interface UpkeepResult {
  */
 export async function prepareUpkeep({ gitDir }: Store, mode: Settings['upkeep']): Promise<RepackPlan> {
   const plan = repackPlan(await listPacks(gitDir), mode)
-  if (plan !== 'none') await pruneOldObjects(gitDir).catch(() => {})
+  if (plan === 'none') await clearUpkeep(gitDir).catch(() => {})
+  else await pruneOldObjects(gitDir).catch(() => {})
   return plan
 }
 

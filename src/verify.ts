@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Agreement, AssetColumn } from './agreement.ts'
 import { readCommitTree } from './commit-tree.ts'
+import { demandSignature } from './demand-signature.ts'
 import { type ErrorCode, errorText, RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
+import type { Signature, Signers } from './git/signature.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
@@ -28,6 +30,8 @@ export interface VerifyOptions {
   unlessProved?: boolean | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
   extensions?: readonly string[] | undefined
+  /** Whose signature the commit must have; it needs none without it. */
+  signers?: Signers | undefined
   /** Columns that hold paths of assets: they are compared with the assets of the commit. */
   assetColumns?: readonly AssetColumn[] | undefined
   onProgress?: OnProgress | undefined
@@ -39,15 +43,18 @@ export interface VerifyResult extends Proof {
   tree: string
   /** Whether the tree was proved by an earlier run. */
   proved: 'now' | 'before'
+  /** Who signed the commit; undefined where no signature was demanded. */
+  signature?: Signature
   /** Objects that were damaged or missing, and came back from a remote. */
   healed?: Healed
   timesMs: Record<string, number>
 }
 
 /**
- * Proves that a commit restores to what it was made from. Throws a `difference` error where it does not. Unless told to
- * leave out what was proved, it reads every object of the repository as well; what is damaged it heals from the remote,
- * and proves again. Rows and assets that disagree are in the result: they did so in the source.
+ * Proves that a commit restores to what it was made from. Throws a `difference` error where it does not, and where it lacks
+ * the signature that is demanded. Unless told to leave out what was proved, it reads every object of the repository as
+ * well; what is damaged it heals from the remote, and proves again. Rows and assets that disagree are in the result: they
+ * did so in the source.
  */
 export async function verify(
   options: VerifyOptions,
@@ -66,7 +73,8 @@ async function verifyRevision(
   const store = await openStore(repository, { branch })
   try {
     const oid = await store.resolve(rev)
-    const result = await verifyCommit(store, oid, options)
+    const signature = await demandSignature(store, oid, options.signers, `verify ${rev}:`)
+    const result = { ...(await verifyCommit(store, oid, options)), ...signature }
     if (assetColumns.length === 0) return { ...result, agreement: undefined }
     const { readAgreement } = await import('./agreement.ts')
     return { ...result, agreement: await readAgreement(store, oid, assetColumns) }
@@ -149,12 +157,12 @@ const nothing: Proof = {
 }
 
 export interface VerifyAllOptions
-  extends Pick<VerifyOptions, 'repository' | 'branch' | 'remotes' | 'extensions' | 'onProgress'> {
+  extends Pick<VerifyOptions, 'repository' | 'branch' | 'remotes' | 'extensions' | 'signers' | 'onProgress'> {
   /** Where the walk begins; the branch's tip without it. */
   rev?: string | undefined
 }
 
-/** A commit that does not restore, and why. */
+/** A commit that does not restore, or lacks a signature that is demanded, and why. */
 export interface VerifyFailure {
   commit: string
   code: ErrorCode
@@ -179,11 +187,11 @@ export interface VerifyAllResult {
 
 /**
  * Proves every commit that `rev` reaches, newest first, each tree once; what was proved before counts. Goes on after
- * a commit that does not restore: those are in the result. Throws where the history itself cannot be read, and where
+ * a commit that does not restore, or lacks a signature that is demanded: those are in the result. Throws where the history itself cannot be read, and where
  * objects that no such commit needs are damaged.
  */
 export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
-  const { repository, branch, rev = 'latest', extensions, onProgress } = options
+  const { repository, branch, rev = 'latest', extensions, signers, onProgress } = options
   const { healRepository } = await import('./sound.ts')
   const sound = await healRepository(options).catch((error: unknown) => {
     if (isDamage(error)) return error
@@ -205,8 +213,13 @@ export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllRes
       const report: OnProgress = (progress) => onProgress?.({ ...progress, commit })
       outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, { extensions, onProgress: report })))
     }
+    const unsigned = await signatureProblems(store, commits, signers)
     phases.end()
-    const result = { ...tally(commits, outcomes), ...(healed && { healed }), timesMs: phases.timesMs }
+    const result = {
+      ...tally(commits, outcomes, unsigned),
+      ...(healed && { healed }),
+      timesMs: phases.timesMs,
+    }
     if (damage && result.failures.length === 0) throw damage
     return result
   } finally {
@@ -229,6 +242,24 @@ async function commitsFrom(store: Store, oid: string): Promise<WalkedCommit[]> {
   return commits
 }
 
+/** What is wrong with the signatures of commits that lack one that is demanded. */
+async function signatureProblems(
+  store: Store,
+  commits: readonly WalkedCommit[],
+  signers: Signers | undefined,
+): Promise<Map<string, string>> {
+  if (signers === undefined) return new Map()
+  const { readSignatures } = await import('./git/signature.ts')
+  const found = await readSignatures(
+    store,
+    commits.map(({ oid }) => oid),
+    signers,
+  )
+  return new Map(
+    [...found].flatMap(([oid, problem]) => (typeof problem === 'string' ? [[oid, problem]] : [])),
+  )
+}
+
 /** The proof or what speaks against it; what has nothing to do with the commit is thrown. */
 async function outcomeOf(proof: Promise<VerifyResult>): Promise<VerifyResult | RowbackError> {
   try {
@@ -242,6 +273,7 @@ async function outcomeOf(proof: Promise<VerifyResult>): Promise<VerifyResult | R
 function tally(
   commits: readonly WalkedCommit[],
   outcomes: ReadonlyMap<string, VerifyResult | RowbackError>,
+  unsigned: ReadonlyMap<string, string>,
 ): Omit<VerifyAllResult, 'timesMs'> {
   const counts = { proved: 0, known: 0, replayed: 0, hashed: 0 }
   for (const outcome of outcomes.values()) {
@@ -252,8 +284,12 @@ function tally(
   }
   const failures = commits.flatMap(({ oid, tree }) => {
     const outcome = outcomes.get(tree)
-    if (!(outcome instanceof RowbackError)) return []
-    return [{ commit: oid, code: outcome.code, finding: outcome.message }]
+    if (outcome instanceof RowbackError)
+      return [{ commit: oid, code: outcome.code, finding: outcome.message }]
+    const problem = unsigned.get(oid)
+    return problem === undefined
+      ? []
+      : [{ commit: oid, code: 'difference' as const, finding: `it ${problem}` }]
   })
   return { commits: commits.length, ...counts, failures }
 }

@@ -21,6 +21,7 @@ function commit(): CommitTree {
       message: '',
       subject: '',
       trailers: new Map(),
+      signed: undefined,
     },
     entries: new Map(),
     manifest: { format: 1, source: 'file', databases, assets: { files: 0, bytes: 0 } },

@@ -55,6 +55,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     extensions: extensionsOf(context, flags),
     author: flags.author === undefined ? settings.author : parseAuthor(flags.author),
     time: flags.time === undefined ? undefined : parseTime(flags.time),
+    sign: settings.sign,
     verify: flags.verify ?? settings.verify,
     hook: flags.hook && settings.hook,
     full: flags.full,

@@ -25,6 +25,10 @@ export async function runClone(context: Context, flags: CloneFlags, url: string,
   output.line(
     `cloned ${counted(commits, 'commit')} from ${result.remote} to ${result.repository}, the latest is ${shortId(commit)}, in ${seconds(timesMs)}`,
   )
+  if (flags.partial && !result.partial)
+    output.warn(
+      'the server does not leave files out, so all were fetched: it needs git config uploadpack.allowFilter true',
+    )
   output.times(timesMs)
   output.document(result)
 }

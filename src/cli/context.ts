@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { defaultSettings } from '../config/defaults.ts'
 import type { Settings } from '../config/settings.ts'
 import { RowbackError } from '../errors.ts'
+import type { Signers } from '../git/signature.ts'
 import { Output } from './output.ts'
 
 /** Flags that every verb takes. */
@@ -25,6 +26,11 @@ export interface ExtensionFlags extends CommonFlags {
 export interface RemoteFlags extends CommonFlags {
   remote?: string[]
   retries?: string
+}
+
+/** Flags of verbs that may demand a signature. */
+export interface SignedFlags extends CommonFlags {
+  signed?: boolean
 }
 
 export interface Context {
@@ -58,11 +64,17 @@ async function readFrom(file: string): Promise<Settings> {
 
 /**
  * The working directory may be a clone of what somebody else has written: only a file that the user names may run code,
- * or say which variables of the environment are sent where.
+ * say which variables of the environment are sent where, what is signed with the user's key, or whose signatures count.
  */
-function refuseUntrusted({ extensions, remotes }: Settings): void {
+function refuseUntrusted({ extensions, remotes, sign, signers }: Settings): void {
   const passwords = remotes.some(({ passwordVariable }) => passwordVariable !== undefined)
-  const key = extensions.length > 0 ? 'extensions' : passwords ? 'password variables' : undefined
+  const named = {
+    extensions: extensions.length > 0,
+    'password variables': passwords,
+    'a signing key': sign,
+    signers,
+  }
+  const key = Object.entries(named).find(([, isNamed]) => isNamed)?.[0]
   if (key === undefined) return
   throw new RowbackError('usage', `read settings ${defaultFile}: only a file of --config may name ${key}`, {
     hint: `add --config ${defaultFile}`,
@@ -107,5 +119,15 @@ export function repositoryOf(
   if (repository !== undefined && repository !== '') return { repository, branch: settings.branch }
   throw new RowbackError('usage', 'find repository: neither --repo nor the settings name one', {
     hint: 'add --repo DIR',
+  })
+}
+
+/** Whose signature is demanded, by --signed or the settings; undefined where none is. */
+export function demandedSigners({ settings }: Context, { signed }: SignedFlags): Signers | undefined {
+  const { signers } = settings
+  if (!signed && !signers?.required) return undefined
+  if (signers) return signers
+  throw new RowbackError('usage', 'read --signed: the settings name nobody whose signature counts', {
+    hint: 'add "signers" to the settings, see docs/signing.md, and name their file by --config',
   })
 }

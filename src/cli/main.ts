@@ -54,6 +54,8 @@ const verifyHelp =
 
 const extension = ['--extension <path>', 'a SQLite extension to load; may be given again', listed] as const
 
+const signed = ['--signed', 'only with a good signature of one of the signers in the settings'] as const
+
 const force = ['--force', 'replace a live source although another process has a database open'] as const
 const retries = [
   '--retries <count>',
@@ -114,6 +116,7 @@ export function program(): Command {
     .option('--output <file>', 'where --file goes; it must not exist')
     .option('--in-place', 'over the live source; what it holds is committed first, and undo brings it back')
     .option(...force)
+    .option(...signed)
     .option(...extension)
     .action(
       run(async (context, flags, rev) => (await import('./restore.ts')).runRestore(context, flags, rev)),
@@ -129,6 +132,7 @@ export function program(): Command {
   )
     .option('--all', 'every commit that REV reaches, each tree once; leaves out what was proved before')
     .option('--unless-proved', 'leave out what was proved in this repository before')
+    .option(...signed)
     .option(...extension)
     .action(
       run(async (context, flags, revs) => (await import('./verify.ts')).runVerify(context, flags, revs)),
@@ -175,7 +179,7 @@ REV is any git revision of the repository, short ids and "latest" included.
 
 Exit codes:
   0  done, or nothing to do           12  push refused or remote unreachable; the commit is safe
-  1  a fault of Rowback               13  verify found a difference
+  1  a fault of Rowback               13  verify found a difference, or no signature
   2  usage or settings                14  the dump holds what a dump may not hold
  10  source not, or not all, readable 15  the target is not empty, or has no room
  11  repository damaged or locked    130  interrupted`

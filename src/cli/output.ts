@@ -1,6 +1,7 @@
 /** What the command line prints: results on stdout, all else on stderr; nothing of it can command a terminal. */
 
 import { errorText, RowbackError } from '../errors.ts'
+import type { Signature } from '../git/signature.ts'
 import type { OnProgress, Progress } from '../progress.ts'
 
 export interface OutputOptions {
@@ -134,4 +135,9 @@ export function shortId(oid: string): string {
 /** Total of phase times in seconds. */
 export function seconds(timesMs: Record<string, number>): string {
   return `${(Object.values(timesMs).reduce((sum, ms) => sum + ms, 0) / 1000).toFixed(1)} s`
+}
+
+/** Who signed a commit, and with which key. */
+export function signedBy({ format, signer, key }: Signature): string {
+  return `signed by ${signer} with ${format === 'ssh' ? 'SSH' : 'OpenPGP'} key ${key}`
 }

@@ -5,10 +5,18 @@ import { RowbackError } from '../errors.ts'
 import type { InPlaceResult, UndoOptions } from '../in-place.ts'
 import { type RestoreResult, restore, restoreFile } from '../restore.ts'
 import { counted } from '../summary.ts'
-import { type CommonFlags, type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
-import { number, type Output, seconds, shortId } from './output.ts'
+import {
+  type CommonFlags,
+  type Context,
+  demandedSigners,
+  type ExtensionFlags,
+  extensionsOf,
+  repositoryOf,
+  type SignedFlags,
+} from './context.ts'
+import { number, type Output, seconds, shortId, signedBy } from './output.ts'
 
-export interface RestoreFlags extends ExtensionFlags, InPlaceFlags {
+export interface RestoreFlags extends ExtensionFlags, InPlaceFlags, SignedFlags {
   to?: string
   file?: string
   output?: string
@@ -46,11 +54,13 @@ export async function runRestore(context: Context, flags: RestoreFlags, rev: str
   }
   if (isInPlace) {
     const { restoreInPlace } = await import('../in-place.ts')
-    return printInPlace(context, await restoreInPlace({ ...inPlaceOptions(context, flags), rev }))
+    const signers = demandedSigners(context, flags)
+    return printInPlace(context, await restoreInPlace({ ...inPlaceOptions(context, flags), rev, signers }))
   }
   const options = {
     ...repositoryOf(context, flags),
     rev,
+    signers: demandedSigners(context, flags),
     extensions: extensionsOf(context, flags),
     onProgress: context.output.progress(),
   }
@@ -69,10 +79,10 @@ export async function runUndo(context: Context, flags: ExtensionFlags & InPlaceF
 /** The source is replaced as it is backed up: with the same assets, and under the same name. */
 function inPlaceOptions(context: Context, flags: CommonFlags & ExtensionFlags & InPlaceFlags): UndoOptions {
   const { settings, output } = context
-  const { name, assets, fullText, author, busyTimeoutMs, lockTimeoutMs } = settings
+  const { name, assets, fullText, author, sign, busyTimeoutMs, lockTimeoutMs } = settings
   return {
     ...repositoryOf(context, flags),
-    ...{ name, assets, fullText, author, busyTimeoutMs, lockTimeoutMs },
+    ...{ name, assets, fullText, author, sign, busyTimeoutMs, lockTimeoutMs },
     force: flags.force,
     extensions: extensionsOf(context, flags),
     onProgress: output.progress(),
@@ -97,6 +107,7 @@ function restoredLine(result: RestoreResult, where: string): string {
 }
 
 function printEnd({ output }: Context, result: RestoreResult): void {
+  if (result.signature) output.line(`  ${signedBy(result.signature)}`)
   printWithoutContent(output, result.withoutContent)
   output.times(result.timesMs)
   output.document(result)

@@ -4,10 +4,18 @@ import { RowbackError } from '../errors.ts'
 import { counted } from '../summary.ts'
 import { type VerifyAllResult, type VerifyResult, verify, verifyAll } from '../verify.ts'
 import { printAgreement } from './agreement-lines.ts'
-import { type Context, type ExtensionFlags, extensionsOf, knownRemotes, repositoryOf } from './context.ts'
-import { number, seconds, shortId } from './output.ts'
+import {
+  type Context,
+  demandedSigners,
+  type ExtensionFlags,
+  extensionsOf,
+  knownRemotes,
+  repositoryOf,
+  type SignedFlags,
+} from './context.ts'
+import { number, seconds, shortId, signedBy } from './output.ts'
 
-export interface VerifyFlags extends ExtensionFlags {
+export interface VerifyFlags extends ExtensionFlags, SignedFlags {
   all?: boolean
   unlessProved?: boolean
 }
@@ -25,12 +33,14 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
       objects: !unlessProved && results.length === 0,
       extensions: extensionsOf(context, flags),
       remotes: knownRemotes(context),
+      signers: demandedSigners(context, flags),
       assetColumns: context.settings.assetColumns,
       onProgress: output.progress(),
     })
     results.push(result)
     printHealed(context, result)
     output.line(resultLine(result))
+    if (result.signature) output.line(`  ${signedBy(result.signature)}`)
     if (result.foreignKeyViolations > 0) {
       output.warn(
         `${counted(result.foreignKeyViolations, 'row')} name a row that is not there, in the source as in the copy`,
@@ -61,17 +71,20 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
   const { repository, branch } = repositoryOf(context, flags)
   const extensions = extensionsOf(context, flags)
   const remotes = knownRemotes(context)
+  const signers = demandedSigners(context, flags)
   const result = await verifyAll({
     repository,
     branch,
     rev,
     extensions,
     remotes,
+    signers,
     onProgress: output.progress(),
   })
   printHealed(context, result)
-  if (result.failures.length > 0) throw failuresError(repository, result)
-  output.line(`${allLine(result)}, in ${seconds(result.timesMs)}`)
+  if (result.failures.length > 0) throw failuresError(repository, result, signers !== undefined)
+  const signed = signers === undefined ? '' : '; each has a signature that counts'
+  output.line(`${allLine(result)}${signed}, in ${seconds(result.timesMs)}`)
   output.times(result.timesMs)
   output.document(result)
 }
@@ -90,13 +103,15 @@ function allLine({ commits, proved, known, replayed, hashed }: VerifyAllResult):
   return `${counted(commits, 'commit')} restore${commits === 1 ? 's' : ''}: ${trees}; ${work}`
 }
 
-/** A line for each commit that does not restore; whatever its own code is, the code is that of a failed proof. */
-function failuresError(repository: string, result: VerifyAllResult): RowbackError {
+/** A line for each commit that failed; whatever its own code is, the code is that of a failed proof. */
+function failuresError(repository: string, result: VerifyAllResult, isSignedOnly: boolean): RowbackError {
   const { failures, commits } = result
   const head = `verify ${repository}: ${number(failures.length)} of ${counted(commits, 'commit')}`
   const lines = failures.map(({ commit, finding }) => `\n  ${shortId(commit)}: ${finding}`)
-  const verb = failures.length === 1 ? 'does' : 'do'
-  return new RowbackError('difference', `${head} ${verb} not restore${lines.join('')}`, {
+  const one = failures.length === 1
+  const unsigned = isSignedOnly ? `, or ${one ? 'lacks' : 'lack'} a signature that counts` : ''
+  const what = `${one ? 'does' : 'do'} not restore${unsigned}`
+  return new RowbackError('difference', `${head} ${what}${lines.join('')}`, {
     hint: 'rowback log, then restore a commit that is not listed here',
     result,
   })

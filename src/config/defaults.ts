@@ -11,6 +11,9 @@ export const upkeepModes = ['auto', 'always', 'never'] as const
 /** What a file that does not stop changing does to the exit code of a backup. */
 export const unstableModes = ['warn', 'fail'] as const
 
+/** The formats of signatures, by git's names for them (git-config(1), gpg.format). */
+export const signatureFormats = ['ssh', 'openpgp'] as const
+
 export const defaultSettings = {
   remotes: [],
   retries: 4,

@@ -61,6 +61,19 @@ export function remoteProblem(remote: string): string | undefined {
   return pathProblem(remote)
 }
 
+/** What is wrong with what a signing key is named by, or undefined. */
+export function signingKeyProblem(format: 'ssh' | 'openpgp', key: string): string | undefined {
+  if (key.startsWith('-')) return 'must not begin with "-"'
+  return format === 'ssh' ? pathProblem(key) : undefined
+}
+
+/** What is wrong with the fingerprint of an OpenPGP key, or undefined. */
+export function fingerprintProblem(fingerprint: string): string | undefined {
+  return /^(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$/.test(fingerprint.replaceAll(' ', ''))
+    ? undefined
+    : 'is no fingerprint of 40 or 64 hexadecimal digits: gpg --list-keys shows it'
+}
+
 /** What is wrong with the name of an environment variable, or undefined. The answer never repeats it. */
 export function variableProblem(name: string): string | undefined {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)

@@ -1,15 +1,17 @@
 /** What a settings file may hold: its keys, their types and their defaults. Pure. */
 
 import { z } from 'zod'
-import { defaultSettings, unstableModes, upkeepModes, verifyModes } from './defaults.ts'
+import { defaultSettings, signatureFormats, unstableModes, upkeepModes, verifyModes } from './defaults.ts'
 import {
   authorProblem,
   branchProblem,
+  fingerprintProblem,
   folderProblem,
   globProblem,
   lineProblem,
   pathProblem,
   remoteProblem,
+  signingKeyProblem,
   sizeProblem,
   variableProblem,
 } from './settings-checks.ts'
@@ -71,6 +73,23 @@ const retries = z.number().refine((value) => Number.isInteger(value) && value >=
 
 const author = z.strictObject({ name: text(authorProblem), email: text(authorProblem) })
 
+const sign = z
+  .strictObject({ format: z.enum(signatureFormats), key: text(lineProblem) })
+  .superRefine(({ format, key }, context) => {
+    const message = signingKeyProblem(format, key)
+    if (message !== undefined) context.addIssue({ code: 'custom', message, path: ['key'] })
+  })
+
+const signers = z
+  .strictObject({
+    ssh: text(pathProblem).optional(),
+    openpgp: z.array(text(fingerprintProblem)).min(1, { error: 'is empty' }).optional(),
+    required: z.boolean().default(false),
+  })
+  .refine(({ ssh, openpgp }) => ssh !== undefined || openpgp !== undefined, {
+    error: 'needs "ssh" or "openpgp"',
+  })
+
 /** The top level of a settings file, by the keys that users write. */
 export const settingsFile = z.strictObject({
   source: text(pathProblem).optional(),
@@ -86,6 +105,8 @@ export const settingsFile = z.strictObject({
   'full-text': z.enum(['logical', 'exact']).default(defaultSettings.fullText),
   extensions: z.array(text(pathProblem)).default(defaultSettings.extensions),
   author: author.optional(),
+  sign: sign.optional(),
+  signers: signers.optional(),
   verify: z.enum(verifyModes).default(defaultSettings.verify),
   hook: z.boolean().default(defaultSettings.hook),
   upkeep: z.enum(upkeepModes).default(defaultSettings.upkeep),
@@ -102,5 +123,7 @@ export function keysAt(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'remotes') return Object.keys(remote.shape)
   if (path[0] === 'assets') return Object.keys(path[1] === 'rules' ? rule.shape : assets.shape)
   if (path[0] === 'asset-columns') return Object.keys(assetColumn.shape)
+  if (path[0] === 'sign') return Object.keys(sign.shape)
+  if (path[0] === 'signers') return Object.keys(signers.shape)
   return path[0] === 'author' ? Object.keys(author.shape) : []
 }

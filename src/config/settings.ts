@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path'
 import type { AssetColumn } from '../agreement.ts'
 import type { AssetRule } from '../assets/rules.ts'
 import { RowbackError } from '../errors.ts'
-import type { unstableModes, upkeepModes, verifyModes } from './defaults.ts'
+import type { signatureFormats, unstableModes, upkeepModes, verifyModes } from './defaults.ts'
 import { sizeBytes } from './settings-checks.ts'
 import { type Problem, problemLines } from './settings-problems.ts'
 import { type SettingsFile, settingsFile } from './settings-schema.ts'
@@ -49,6 +49,17 @@ export interface Settings {
   extensions: string[]
   /** Who commits. */
   author?: { name: string; email: string } | undefined
+  /** What commits are signed with: `key` is an absolute path (`ssh`), or what gpg finds the key by (`openpgp`). */
+  sign?: { format: (typeof signatureFormats)[number]; key: string } | undefined
+  /** Whose signatures count: a file of allowed signers, and fingerprints of OpenPGP keys in upper case without spaces. */
+  signers?:
+    | {
+        ssh?: string | undefined
+        openpgp?: string[] | undefined
+        /** Whether restore and verify demand one. */
+        required: boolean
+      }
+    | undefined
   /**
    * Which commits a backup proves before the branch moves to them: each; where a push follows, the first one and
    * those that change the schema (the default); or none.
@@ -108,6 +119,15 @@ function settings(file: SettingsFile, directory: string): Settings {
     fullText: file['full-text'],
     extensions: file.extensions.map((path) => resolve(directory, path)),
     author: file.author,
+    sign: file.sign && {
+      ...file.sign,
+      key: file.sign.format === 'ssh' ? resolve(directory, file.sign.key) : file.sign.key,
+    },
+    signers: file.signers && {
+      ssh: absolute(file.signers.ssh),
+      openpgp: file.signers.openpgp?.map((fingerprint) => fingerprint.replaceAll(' ', '').toUpperCase()),
+      required: file.signers.required,
+    },
     verify: file.verify,
     hook: file.hook,
     upkeep: file.upkeep,

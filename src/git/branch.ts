@@ -66,6 +66,8 @@ export async function moveBranch(
   const moved = await updateRef(store, move, author)
   if (moved.code === 0) return syncBranch(store)
   const tip = await branchTip(store)
+  // The branch comes before the reflog of HEAD, for which there may be no room left.
+  if (tip === oid) return syncBranch(store)
   if (tip !== parent) throw branchMoved(store, tip, parent)
   const isLocked = /Unable to create '.+\.lock': File exists/.test(moved.stderr)
   throw new RowbackError('repository', `write ${store.dir}: ${gitCause(moved)}; the last commit is intact`, {

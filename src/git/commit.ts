@@ -7,6 +7,9 @@ export interface Identity {
   email: string
 }
 
+/** What kind of signature a commit has, told by how it begins; whether it is good is another matter. */
+export type SignatureFormat = 'ssh' | 'openpgp' | 'other'
+
 export interface Commit {
   oid: string
   tree: string
@@ -19,6 +22,8 @@ export interface Commit {
   subject: string
   /** `Key: value` lines of the last paragraph; of equal keys the last one counts. */
   trailers: Map<string, string>
+  /** Undefined for a commit that is not signed. */
+  signed: SignatureFormat | undefined
 }
 
 /**
@@ -60,7 +65,14 @@ export function parseCommit(oid: string, content: Buffer): Commit {
     message,
     subject: subjectOf(message),
     trailers: trailersOf(message),
+    signed: signatureFormat(valuesOf('gpgsig')[0]),
   }
+}
+
+function signatureFormat(begin: string | undefined): SignatureFormat | undefined {
+  if (begin === '-----BEGIN SSH SIGNATURE-----') return 'ssh'
+  if (begin === '-----BEGIN PGP SIGNATURE-----' || begin === '-----BEGIN PGP MESSAGE-----') return 'openpgp'
+  return begin === undefined ? undefined : 'other'
 }
 
 function paragraphs(message: string): string[] {

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +65,13 @@ export async function lockUpkeep(gitDir: string): Promise<(() => Promise<void>) 
   if (!('release' in lock)) return undefined
   await clearWorkDirs(gitDir, 'upkeep')
   return lock.release
+}
+
+/** Removes what an upkeep that was killed has left, its lock too, where nothing is due that would. */
+export async function clearUpkeep(gitDir: string): Promise<void> {
+  if (!existsSync(join(gitDir, 'rowback', 'upkeep.lock'))) return
+  const unlock = await lockUpkeep(gitDir)
+  await unlock?.()
 }
 
 /** A lock that was taken. */
@@ -161,8 +168,10 @@ function heldLock(file: string, handle: FileHandle, text: string): Lock {
     if (handle.fd < 0) return
     await sign
     const [own, found] = await Promise.all([handle.stat(), stat(file).catch(() => undefined)])
+    const isOwn = found && found.ino === own.ino && found.dev === own.dev
     await handle.close()
-    if (found && found.ino === own.ino && found.dev === own.dev) await rm(file, { force: true })
+    // Where it cannot be removed, it is taken over when this process is gone; what the run ends with still counts.
+    if (isOwn) await rm(file, { force: true }).catch(() => {})
   }
   return { release }
 }

@@ -42,8 +42,11 @@ export async function fetchMissing(gitDir: string, url: string, oids: readonly s
   throw remoteError(what, { url }, new RemoteGitError(output), 'this partial clone does not have them yet')
 }
 
-/** Asked of a repository that knows no remote: in the partial clone itself git would fetch each before it answers. */
-async function missingObjects(gitDir: string, oids: readonly string[]): Promise<string[]> {
+/**
+ * Which of the objects are not here. Asked of a repository that knows no remote: in the partial clone itself git would fetch
+ * each before it answers.
+ */
+export async function missingObjects(gitDir: string, oids: readonly string[]): Promise<string[]> {
   const stub = await mkdtemp(join(tmpdir(), 'rowback-partial-'))
   try {
     await mkdir(join(stub, 'refs'))

@@ -34,6 +34,7 @@ const unsafe = {
   allowUnsafeExec: true,
   allowUnsafeGitProxy: true,
   allowUnsafeHooksPath: true,
+  allowUnsafePack: true,
   allowUnsafeProtocolOverride: true,
   allowUnsafeSshCommand: true,
   allowUnsafeUrlRewrite: true,

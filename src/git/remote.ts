@@ -5,6 +5,7 @@
 
 import type { SimpleGit } from 'simple-git'
 import { RowbackError } from '../errors.ts'
+import { durableReceive, remoteDirectory, syncReceived } from './directory-remote.ts'
 import { mayExceed, newObjects, type Part, parts, presentObjects, writeBlobTree } from './push-parts.ts'
 import { canHeal, PushLost, remoteError, remoteGit } from './remote-git.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
@@ -111,6 +112,8 @@ async function pushOnce(
       await push(`${part.commit === tip ? `refs/heads/${store.branch}` : part.commit}:refs/heads/${branch}`)
     }
   }
+  const directory = remoteDirectory(url)
+  if (directory !== undefined) await syncReceived(directory, branch)
   const after = await readState(git, url, branch)
   if (after.tip !== tip)
     throw new PushLost(`git reported success, but the remote is at ${after.tip ?? 'no commit'}`)
@@ -147,6 +150,7 @@ function partRefs(branch: string): string {
 function pushCommand(url: string, refspecs: string[], verifyHook: boolean): string[] {
   // Each switch overrides a setting of the user that would send more than the branch, or ask for a key.
   const only = ['--no-signed', '--no-follow-tags', '--recurse-submodules=no']
+  if (remoteDirectory(url) !== undefined) only.push(durableReceive)
   return ['push', '--porcelain', ...only, verifyHook ? '--verify' : '--no-verify', '--', url, ...refspecs]
 }
 

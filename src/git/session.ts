@@ -6,7 +6,7 @@
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sync } from './durable.ts'
-import { makeWorkDir, type WorkDirs } from './work-dir.ts'
+import { makeWorkDir, removeWorkDir, type WorkDirs } from './work-dir.ts'
 
 /** What git is to do in it, and why. */
 const config = `[core]
@@ -32,14 +32,22 @@ const config = `[core]
 /** Makes a session's repository for the real one at `gitDir`, and returns its git directory. */
 export async function makeSession(gitDir: string, whose: WorkDirs = 'tmp'): Promise<string> {
   const session = await makeWorkDir(gitDir, whose)
-  await mkdir(join(session, 'refs'))
-  await mkdir(join(session, 'objects', 'info'), { recursive: true })
+  try {
+    await fillSession(session)
+    return session
+  } catch (error) {
+    await removeWorkDir(session)
+    throw error
+  }
+}
+
+async function fillSession(session: string): Promise<void> {
+  for (const folder of ['refs', 'objects', join('objects', 'info')]) await mkdir(join(session, folder))
   await mkdir(packFolder(session))
   await writeFile(join(session, 'HEAD'), 'ref: refs/heads/session\n')
   await writeFile(join(session, 'config'), config)
   // Relative to objects/, so that no path has to be quoted (gitrepository-layout(5)).
   await writeFile(join(session, 'objects', 'info', 'alternates'), '../../../../objects\n')
-  return session
 }
 
 /** The folder of a git directory's packs. */

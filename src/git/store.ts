@@ -1,6 +1,7 @@
 /** The seam between Rowback and the engine that reads and writes a git repository; types only. */
 
 import type { Commit, Identity } from './commit.ts'
+import type { SigningKey } from './sign.ts'
 import type { TreeEntry } from './tree.ts'
 
 /**
@@ -80,6 +81,8 @@ export interface NewCommit {
   author: Identity
   /** Seconds since 1970; the time zone is +0000. */
   time: number
+  /** What the commit is signed with; it is not without it. A key that cannot be used throws RowbackError('usage'). */
+  sign?: SigningKey | undefined
 }
 
 /**

@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
 
 /** Whose directories: those of the holder of the repository's lock, or of the one for its upkeep. */
@@ -11,13 +12,26 @@ export type WorkDirs = 'tmp' | 'upkeep'
 
 /**
  * Makes `<gitDir>/rowback/tmp/<random>`, mode 0700, and returns its path; the caller removes it. Only for the holder
- * of the lock: whoever takes that next removes what is left there.
+ * of the lock: whoever takes that next removes what is left there. Throws RowbackError('repository').
  */
 export async function makeWorkDir(gitDir: string, whose: WorkDirs = 'tmp'): Promise<string> {
   const dir = join(gitDir, 'rowback', whose, randomBytes(8).toString('hex'))
   clearedIfInterrupted.add(join(gitDir, 'rowback', whose))
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  try {
+    for (const folder of [join(gitDir, 'rowback'), dirname(dir), dir]) await makeFolder(folder)
+  } catch (error) {
+    throw new RowbackError('repository', `write ${dir}: ${errorText(error)}; the last commit is intact`, {
+      cause: error,
+    })
+  }
   return dir
+}
+
+/** Node's `recursive` says ENOENT of a disk that is full or read-only. */
+async function makeFolder(dir: string): Promise<void> {
+  await mkdir(dir, { mode: 0o700 }).catch((error: unknown) => {
+    if (!hasErrno(error, 'EEXIST')) throw error
+  })
 }
 
 /** Folders of such directories that this process has made. */
@@ -31,12 +45,17 @@ export async function clearWorkDirs(gitDir: string, whose: WorkDirs = 'tmp'): Pr
   await rm(join(gitDir, 'rowback', whose), { recursive: true, force: true })
 }
 
+/** Removes such a directory. Where that cannot be done, the next holder of the lock does it, and what this run ends with counts. */
+export async function removeWorkDir(dir: string): Promise<void> {
+  await rm(dir, { recursive: true, force: true }).catch(() => {})
+}
+
 /** Runs `use` with a directory of `makeWorkDir` and removes it. */
 export async function withWorkDir<T>(gitDir: string, use: (dir: string) => Promise<T>): Promise<T> {
   const dir = await makeWorkDir(gitDir)
   try {
     return await use(dir)
   } finally {
-    await rm(dir, { recursive: true, force: true })
+    await removeWorkDir(dir)
   }
 }

@@ -1,12 +1,13 @@
 /** Writes one commit: blobs go to a private session, and nothing reaches the repository before all is complete. */
 
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { errorText, RowbackError } from '../errors.ts'
 import { BlobPack } from './blob-pack.ts'
 import { branchMoved, moveBranch } from './branch.ts'
 import { importCommit } from './fast-import.ts'
 import { makeSession, packFolder, publishObjects } from './session.ts'
 import type { NewCommit, Store, Writer } from './store.ts'
+import { removeWorkDir } from './work-dir.ts'
 
 /** The `Writer` of the git binary: a pack of blobs, and a fast-import for the trees and the commit. */
 export class NativeWriter implements Writer {
@@ -57,7 +58,7 @@ export class NativeWriter implements Writer {
       if (commit.ref === undefined) await this.#expectTip(commit.parent)
       const session = await this.#openSession()
       await this.#blobs?.finish()
-      const written = await importCommit(session, commit)
+      const written = await writeCommit(session, commit)
       await publishObjects(session, this.#store.gitDir)
       this.#over = this.#overBecause('it has ended with a commit')
       await this.#clear()
@@ -128,11 +129,19 @@ export class NativeWriter implements Writer {
 
   async #clear(): Promise<void> {
     await this.#blobs?.close()
-    if (this.#session) await rm(this.#session, { recursive: true, force: true })
+    if (this.#session) await removeWorkDir(this.#session)
   }
 
   async #expectTip(parent: string | undefined): Promise<void> {
     const tip = await this.#store.tip()
     if (tip !== parent) throw branchMoved(this.#store, tip, parent)
   }
+}
+
+/** Loads what signs only where that is asked for. */
+async function writeCommit(session: string, commit: NewCommit): Promise<string> {
+  const unsigned = await importCommit(session, commit)
+  if (commit.sign === undefined) return unsigned
+  const { signCommit } = await import('./sign-commit.ts')
+  return signCommit(session, unsigned, commit.sign)
 }

@@ -43,7 +43,7 @@ export async function nextSafetyRef(store: Store): Promise<string> {
 /** How backups of the source are made. */
 export type SafetyOptions = Pick<
   BackupOptions,
-  'name' | 'fullText' | 'extensions' | 'author' | 'busyTimeoutMs' | 'onProgress'
+  'name' | 'fullText' | 'extensions' | 'author' | 'sign' | 'busyTimeoutMs' | 'onProgress'
 >
 
 export interface SafetyCommit extends Safety {

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import { identifier } from '../dump/literal.ts'
 import { rowHeader } from '../dump/rows.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { diskFault } from './disk-fault.ts'
 import { loadExtensions } from './extensions.ts'
 
 /** What a row file says of itself. */
@@ -31,7 +32,13 @@ export class ReplayTarget {
 
   /** Makes the file; `extensions` are loaded first. */
   constructor(file: string, extensions: readonly string[]) {
-    this.db = openTarget(file)
+    try {
+      this.db = openTarget(file)
+    } catch (error) {
+      const fault = diskFault(error)
+      if (fault === undefined) throw error
+      throw new RowbackError('target', `make ${file}: ${fault}`, { cause: error })
+    }
     trustExtensions(this.db, extensions)
   }
 
@@ -113,9 +120,8 @@ export class ReplayTarget {
     } catch (error) {
       if (hasErrno(error, 'SQLITE_FULL') && hasRoom(this.db.name))
         throw refusal(path, 'it fills more pages than a dump of its size can')
-      if (hasErrno(error, 'SQLITE_FULL', 'SQLITE_IOERR_WRITE')) {
-        throw new RowbackError('target', `replay ${path}: no room left on the disk`, { cause: error })
-      }
+      const fault = diskFault(error)
+      if (fault !== undefined) throw new RowbackError('target', `replay ${path}: ${fault}`, { cause: error })
       if (!(error instanceof Database.SqliteError || error instanceof RangeError)) throw error
       // better-sqlite3 throws a RangeError for more than one statement.
       throw new RowbackError('dump', `replay ${path}: ${errorText(error)}`, { cause: error })

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import type { Original } from '../dump/legible.ts'
-import { hasErrno, RowbackError } from '../errors.ts'
+import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { allowSchema } from './connection.ts'
 import { refuseCutShort } from './cut-short.ts'
 import { makeLegible } from './make-legible.ts'
@@ -166,19 +166,17 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
     close: async () => {
       opened.close()
       pages.close()
-      await rm(join(copy, '..'), { recursive: true, force: true })
+      // Where that cannot be done, it goes with the folder that it is in.
+      await rm(join(copy, '..'), { recursive: true, force: true }).catch(() => {})
     },
   }
 }
 
 function copyError(path: string, error: unknown): unknown {
   if (error instanceof RowbackError) return error
-  if (!hasErrno(error, 'ENOSPC')) return unreadable(path, error)
-  return new RowbackError(
-    'repository',
-    `copy ${path}: no room left beside the repository; nothing was committed`,
-    {
-      cause: error,
-    },
-  )
+  if (!hasErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS')) return unreadable(path, error)
+  const problem = hasErrno(error, 'EROFS') ? errorText(error) : 'no room left beside the repository'
+  return new RowbackError('repository', `copy ${path}: ${problem}; nothing was committed`, {
+    cause: error,
+  })
 }

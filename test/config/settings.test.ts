@@ -88,6 +88,10 @@ exclude-tables: [session, "django_session"]
 full-text: exact
 extensions: [./vec0.so, /usr/lib/mod_x.so]
 author: { name: Backup, email: backup@example.org }
+sign: { format: ssh, key: ./key }
+signers:
+  ssh: allowed
+  openpgp: [0123 4567 89ab cdef 0123  4567 89ab cdef 0123 4567]
 verify: always
 hook: false
 upkeep: never
@@ -122,12 +126,43 @@ lock-timeout: 600
       fullText: 'exact',
       extensions: ['/etc/rowback/vec0.so', '/usr/lib/mod_x.so'],
       author: { name: 'Backup', email: 'backup@example.org' },
+      sign: { format: 'ssh', key: '/etc/rowback/key' },
+      signers: {
+        ssh: '/etc/rowback/allowed',
+        openpgp: ['0123456789ABCDEF0123456789ABCDEF01234567'],
+        required: false,
+      },
       verify: 'always',
       hook: false,
       upkeep: 'never',
       busyTimeoutMs: 2500,
       lockTimeoutMs: 600_000,
     })
+  })
+
+  it('names what is wrong with keys and signers', () => {
+    const text = `sign: { format: gpg, key: x, passphrase: y }
+signers: { required: true, opengpg: [x] }
+`
+    expect(problems(text)).toEqual([
+      '1: sign.format: expected "ssh" or "openpgp", found "gpg"',
+      '1: sign.passphrase: is not known',
+      '2: signers.opengpg: is not known; did you mean "openpgp"?',
+      '2: signers: needs "ssh" or "openpgp"',
+    ])
+    expect(problems('signers: { required: true }')).toEqual(['1: signers: needs "ssh" or "openpgp"'])
+    expect(problems('signers: { openpgp: [] }')).toEqual(['1: signers.openpgp: is empty'])
+    expect(problems('signers: { openpgp: [0xABCDEF, backup@nas] }')).toEqual([
+      '1: signers.openpgp: expected text, found 11259375',
+      '1: signers.openpgp: is no fingerprint of 40 or 64 hexadecimal digits: gpg --list-keys shows it',
+    ])
+    expect(problems('sign: { format: openpgp, key: --output=x }')).toEqual([
+      '1: sign.key: must not begin with "-"',
+    ])
+    expect(problems('sign: { format: ssh, key: ~/.ssh/id }')).toEqual([
+      '1: sign.key: "~" is not expanded: write the whole path',
+    ])
+    expect(parseSettings('sign: { format: openpgp, key: a@b }', file).sign?.key).toBe('a@b')
   })
 
   it('keeps the default of the one asset list that is not given', () => {

@@ -200,6 +200,18 @@ describe('a partial clone', () => {
     expect(await rowback('verify', '--all', '--repo', 'new.git')).toMatchObject({ code: 0, stderr: '' })
   })
 
+  test('that the server makes a whole one of says so.', async () => {
+    const { dir, remote, url, rowback } = await place()
+    git(remote, ['config', 'uploadpack.allowFilter', 'false'])
+    const { code, stdout, stderr } = await rowback('clone', url, 'new.git', '--partial', '--json')
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^rowback: the server does not leave files out, so all were fetched: /),
+    })
+    expect(JSON.parse(stdout)).toMatchObject({ partial: false })
+    expect(blobs(join(dir, 'new.git')).sort()).toEqual(blobs(remote).sort())
+  })
+
   test('goes on with backups and pushes, and says so where the remote is away.', async () => {
     const { dir, remote, url, rowback } = await place()
     await rowback('clone', url, 'new.git', '--partial')

@@ -137,26 +137,21 @@ describe('A backup that is told to stop', () => {
       const found = await place(undefined, 20_000)
       const { dir, source, repository } = found
       let stopped = 0
-      for (const afterMs of [120, 300, 500, 700, 900]) {
+      const args = ['backup', source, '--repo', repository, '--verify', 'always']
+      databaseFrom('UPDATE note SET text=hex(randomblob(100))', source)
+      const startedAt = performance.now()
+      expect(await rowback(args)).toMatchObject({ code: 0 })
+      const durationMs = performance.now() - startedAt
+      for (const part of [0.1, 0.3, 0.5, 0.7, 0.9]) {
         databaseFrom('UPDATE note SET text=hex(randomblob(100))', source)
         const before = git(repository, ['rev-parse', 'main'])
         const files = contents(dir, ['repo.git'])
-        const program = spawn(
-          process.execPath,
-          [
-            join(projectRoot, 'bin', 'rowback.js'),
-            'backup',
-            source,
-            '--repo',
-            repository,
-            '--verify',
-            'always',
-          ],
-          { stdio: 'ignore' },
-        )
+        const program = spawn(process.execPath, [join(projectRoot, 'bin', 'rowback.js'), ...args], {
+          stdio: 'ignore',
+        })
         onTestFinished(() => void program.kill('SIGKILL'))
         const ended = once(program, 'exit')
-        await sleep(afterMs)
+        await sleep(part * durationMs)
         program.kill(signal)
         const [code, by] = await ended
         // Before it has set itself up, a signal ends it as any program.

@@ -188,7 +188,7 @@ describe('to a bare directory a backup', () => {
   test('says that the disk is full.', async (context) => {
     const disk = smallDisk('1m')
     if (!disk) return context.skip('no small disk can be mounted')
-    const found = machine(1_000_000)
+    const found = machine(2_000_000)
     const remote = bareRepository(join(disk.dir, 'remote.git'))
     const full = await found.backup('--remote', remote)
     expect(full.stderr).toMatch(

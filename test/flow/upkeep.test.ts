@@ -51,6 +51,16 @@ async function expectLatest({ dir, source, repository }: Place): Promise<void> {
   expect(facts(output)).toEqual(facts(source))
 }
 
+test('the lock of an upkeep that was killed goes with the next backup, though nothing is due', async () => {
+  const { source, repository } = place()
+  await backup({ source, repository })
+  const lock = join(repository, 'rowback', 'upkeep.lock')
+  writeFileSync(lock, JSON.stringify({ pid: 1, host: 'elsewhere', since: '2024-01-01T00:00:00.000Z' }))
+  utimesSync(lock, 0, 0)
+  expect((await backup({ source, repository })).upkeep).toBeUndefined()
+  expect(existsSync(lock)).toBe(false)
+})
+
 test('packs stay few over 60 backups, beside a stale lock and log of git gc, and without it they do not', async () => {
   const found = place()
   const { source, repository } = found

@@ -2,14 +2,14 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { tempDir } from './temp.ts'
 
 /** One call that was successful. */
 export interface DiskCall {
-  name: 'write' | 'sync' | 'create' | 'rename' | 'remove'
+  name: 'write' | 'sync' | 'create' | 'link' | 'rename' | 'remove'
   path: string
-  /** Of a rename. */
+  /** Of a rename or a link. */
   to: string
 }
 
@@ -24,7 +24,7 @@ export function canTrace(): boolean {
 }
 
 const calls =
-  'write,pwrite64,writev,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,link,linkat,openat,mkdir,unlink,unlinkat,rmdir'
+  'write,pwrite64,writev,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,link,linkat,openat,mkdir,unlink,unlinkat,rmdir,chdir,fork,vfork,clone,clone3'
 
 /** Runs a program and returns what it and its children did, in order. */
 export function traced(args: readonly string[], cwd: string): DiskCall[] {
@@ -34,35 +34,40 @@ export function traced(args: readonly string[], cwd: string): DiskCall[] {
     env: { ...process.env, UV_USE_IO_URING: '0' },
     stdio: 'ignore',
   })
-  return [...parsed(readFileSync(log, 'latin1'))]
+  return [...parsed(readFileSync(log, 'latin1'), cwd)]
 }
 
 /** Puts calls that others interrupted together again. */
-function* parsed(log: string): Generator<DiskCall> {
+function* parsed(log: string, cwd: string): Generator<DiskCall> {
   const begun = new Map<string, string>()
+  // Of each process; those that it starts begin with its own.
+  const folders = new Map<string, string>()
+  const folderOf = (pid: string): string => folders.get(pid) ?? cwd
   for (const line of log.split('\n')) {
     const [, pid = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? []
     const unfinished = /^(.*) <unfinished \.\.\.>$/.exec(rest)
     if (unfinished) begun.set(pid, unfinished[1] as string)
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest)
     const whole = unfinished ? '' : resumed ? `${begun.get(pid) ?? ''}${resumed[1]}` : rest
-    const call = /^(\w+)\((.*)\) += (?!-1)\S/.exec(whole)
-    if (call) yield* diskCall(call[1] as string, call[2] as string)
+    const [, name = '', args = '', result = ''] = /^(\w+)\((.*)\) += (?!-1)(\S+)/.exec(whole) ?? []
+    if (name === 'chdir') folders.set(pid, resolve(folderOf(pid), /"(.*)"/.exec(args)?.[1] ?? ''))
+    else if (/fork|clone/.test(name)) folders.set(result, folders.get(result) ?? folderOf(pid))
+    else if (name !== '') yield* diskCall(name, args, folderOf(pid))
   }
 }
 
-function* diskCall(name: string, args: string): Generator<DiskCall> {
+function* diskCall(name: string, args: string, cwd: string): Generator<DiskCall> {
   const file = /^\d+<([^>]+)>/.exec(args)?.[1] ?? ''
   const names = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text as string)
-  // A relative name is one of git's, whose working directory is shown for the *at calls.
-  const base = /^AT_FDCWD<([^>]+)>/.exec(args)?.[1] ?? ''
-  const [path = '', to = ''] = names.map((text) => (text.startsWith('/') ? text : join(base, text)))
+  // The working directory is shown for the *at calls.
+  const base = /^AT_FDCWD<([^>]+)>/.exec(args)?.[1] ?? cwd
+  const [path = '', to = ''] = names.map((text) => resolve(base, text))
   if (/^(?:p?writev?|pwrite64|ftruncate)$/.test(name)) yield { name: 'write', path: file, to: '' }
   else if (/sync$/.test(name)) yield { name: 'sync', path: file, to: '' }
   else if (name === 'openat' && args.includes('O_CREAT')) yield { name: 'create', path, to: '' }
   else if (name === 'mkdir') yield { name: 'create', path, to: '' }
   else if (/^rename/.test(name)) yield { name: 'rename', path, to }
-  else if (/^link/.test(name)) yield { name: 'create', path: to, to: '' }
+  else if (/^link/.test(name)) yield { name: 'link', path, to }
   else if (/^(?:unlink|rmdir)/.test(name)) yield { name: 'remove', path, to: '' }
 }
 
@@ -74,7 +79,10 @@ export class FragileDisk {
   apply({ name, path, to }: DiskCall): void {
     if (name === 'write') this.unsynced.add(path)
     else if (name === 'create') this.unnamed.add(path)
-    else if (name === 'sync') {
+    else if (name === 'link') {
+      this.unnamed.add(to)
+      if (this.unsynced.has(path)) this.unsynced.add(to)
+    } else if (name === 'sync') {
       this.unsynced.delete(path)
       for (const inner of this.unnamed) if (dirname(inner) === path) this.unnamed.delete(inner)
     } else {
@@ -90,8 +98,16 @@ export class FragileDisk {
 
   /** Which of the files and folders below a path, and of those above it, could be gone or empty after a power cut. */
   lost(path: string): string[] {
-    const isNear = (other: string): boolean =>
-      other === path || other.startsWith(`${path}/`) || path.startsWith(`${other}/`)
-    return [...new Set([...this.unsynced, ...this.unnamed])].filter(isNear).sort()
+    const found = [...new Set([...this.unsynced, ...this.unnamed])]
+    return found.filter((other) => isNear(other, path)).sort()
   }
+
+  /** Which of them could be empty, on a file system that keeps names in the order in which they were made. */
+  emptied(path: string): string[] {
+    return [...this.unsynced].filter((other) => isNear(other, path)).sort()
+  }
+}
+
+function isNear(other: string, path: string): boolean {
+  return other === path || other.startsWith(`${path}/`) || path.startsWith(`${other}/`)
 }

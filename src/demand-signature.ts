@@ -1,0 +1,19 @@
+/** Demands a signature of a commit, where the caller does; what checks it is loaded only then. */
+
+import type { Signature, Signers } from './git/signature.ts'
+import type { Store } from './git/store.ts'
+
+/**
+ * Who signed a commit; undefined where nobody must have. Throws RowbackError('difference') without a good signature of
+ * one of the signers; `task` goes before what it says of the commit.
+ */
+export async function demandSignature(
+  store: Store,
+  oid: string,
+  signers: Signers | undefined,
+  task: string,
+): Promise<{ signature: Signature } | undefined> {
+  if (signers === undefined) return undefined
+  const { requireSignature } = await import('./git/signature.ts')
+  return { signature: await requireSignature(store, oid, signers, task) }
+}
