@@ -7,7 +7,7 @@ import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
 import { type Remote, redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
-import { lastRemotes } from './repository.ts'
+import { remotesToAsk } from './repository.ts'
 
 /** Objects that came back from a remote. */
 export interface Healed {
@@ -38,11 +38,6 @@ export async function healRepository({
   } finally {
     await store.close()
   }
-}
-
-async function remotesToAsk(store: Store, remotes: readonly Remote[]): Promise<readonly Remote[]> {
-  const others = (await lastRemotes(store)).filter((last) => !remotes.some(({ url }) => url === last))
-  return [...remotes, ...others.map((url) => ({ url }))]
 }
 
 async function healed(store: Store, damage: Damage, remotes: readonly Remote[]): Promise<Healed> {
