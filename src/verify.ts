@@ -5,21 +5,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Agreement, AssetColumn } from './agreement.ts'
+import { lfsPointer } from './assets/lfs.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { type ErrorCode, errorText, RowbackError } from './errors.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
+import { blobOid } from './git/tree.ts'
 import { onInterrupt } from './interrupt.ts'
+import type { LfsFindings } from './lfs-contents.ts'
 import { type OnProgress, Phases } from './progress.ts'
-import { Proofs, treeClaim } from './proofs.ts'
+import { assetClaim, Proofs, treeClaim } from './proofs.ts'
 import { type Proof, proveCommit } from './prove.ts'
 import type { Healed } from './sound.ts'
 
 export interface VerifyOptions {
   repository: string
   branch?: string | undefined
-  /** Asked for damaged objects before those of the last push. */
+  /** Asked for damaged objects, and for contents of Git LFS, before those of the last push. */
   remotes?: readonly Remote[] | undefined
   rev: string
   /** Whether every object of the repository is read first; it is, where nothing that was proved before is left alone. */
@@ -76,7 +79,7 @@ async function healObjects(
   return healed && { healed }
 }
 
-interface ProofOptions extends Pick<VerifyOptions, 'extensions' | 'onProgress'> {
+interface ProofOptions extends Pick<VerifyOptions, 'extensions' | 'remotes' | 'onProgress'> {
   /** A private folder for what is replayed; one in the system's temporary folder without it. */
   scratch?: string | undefined
 }
@@ -106,7 +109,7 @@ async function prove(
   store: Store,
   oid: string,
   proofs: Proofs,
-  { extensions = [], onProgress, scratch }: ProofOptions,
+  { extensions = [], remotes, onProgress, scratch }: ProofOptions,
 ): Promise<VerifyResult> {
   const phases = new Phases(onProgress)
   phases.begin('read')
@@ -115,7 +118,9 @@ async function prove(
   const proof = isKnown
     ? nothing
     : await withScratch(scratch, async (folder) =>
-        proveCommit(store, await readCommitTree(store, oid), { proofs, scratch: folder, extensions, phases }),
+        proveCommit(store, await readCommitTree(store, oid), {
+          ...{ proofs, scratch: folder, extensions, remotes, phases },
+        }),
       )
   phases.end()
   return { commit: oid, tree, proved: isKnown ? 'before' : 'now', ...proof, timesMs: phases.timesMs }
@@ -175,6 +180,8 @@ export interface VerifyAllResult {
   failures: VerifyFailure[]
   /** Objects that were damaged or missing, and came back from a remote. */
   healed?: Healed
+  /** What of Git LFS was missing or damaged, and came from a remote. */
+  lfs?: LfsFindings
   timesMs: Record<string, number>
 }
 
@@ -184,7 +191,7 @@ export interface VerifyAllResult {
  * objects that no such commit needs are damaged.
  */
 export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
-  const { repository, branch, rev = 'latest', extensions, onProgress } = options
+  const { repository, branch, rev = 'latest', extensions, remotes, onProgress } = options
   const damage = await healObjects(options).catch((error: unknown) => {
     if (isDamage(error)) return error
     throw error
@@ -194,23 +201,49 @@ export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllRes
   try {
     const phases = new Phases(onProgress)
     phases.begin('read')
-    const commits = await commitsFrom(store, await store.resolve(rev))
+    const tip = await store.resolve(rev)
+    const commits = await commitsFrom(store, tip)
+    const lfs = await readLfs(store, tip, options)
     // What was proved before may be what is damaged now.
-    const proofs = await Proofs.read(store, { trusted: !(damage instanceof RowbackError) })
+    const trusted = !(damage instanceof RowbackError) && !(lfs instanceof RowbackError)
+    const proofs = await Proofs.read(store, { trusted })
     phases.begin('verify')
     const outcomes = new Map<string, VerifyResult | RowbackError>()
     for (const [index, { oid, tree }] of commits.entries()) {
       if (outcomes.has(tree)) continue
       const commit = { number: index + 1, of: commits.length }
       const report: OnProgress = (progress) => onProgress?.({ ...progress, commit })
-      outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, { extensions, onProgress: report })))
+      const asked = { extensions, remotes, onProgress: report }
+      outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, asked)))
     }
     phases.end()
-    const result = { ...tally(commits, outcomes), ...healed, timesMs: phases.timesMs }
+    const found = lfs instanceof RowbackError ? {} : lfs
+    const result = { ...tally(commits, outcomes), ...healed, ...found, timesMs: phases.timesMs }
     if (damage instanceof RowbackError && result.failures.length === 0) throw damage
     return result
   } finally {
     await store.close()
+  }
+}
+
+/** Reads every content of the history in Git LFS, as git reads every object; an error where some cannot be had. */
+async function readLfs(
+  store: Store,
+  tip: string,
+  { remotes }: Pick<VerifyOptions, 'remotes'>,
+): Promise<{ lfs?: LfsFindings } | RowbackError> {
+  const { lfsFilesSince } = await import('./git/lfs-history.ts')
+  const files = await lfsFilesSince(store, tip)
+  if (files.length === 0) return {}
+  const { checkLfsContents } = await import('./lfs-contents.ts')
+  try {
+    const lfs = await checkLfsContents(store, files, { what: 'verify --all', remotes })
+    const proofs = await Proofs.read(store, { trusted: true })
+    await proofs.note(...files.map((file) => assetClaim(blobOid(lfsPointer(file)), file)))
+    return lfs.fetched.length + lfs.healed.length === 0 ? {} : { lfs }
+  } catch (error) {
+    if (isDamage(error)) return error
+    throw error
   }
 }
 

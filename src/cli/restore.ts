@@ -5,7 +5,14 @@ import { RowbackError } from '../errors.ts'
 import type { InPlaceResult, UndoOptions } from '../in-place.ts'
 import { type RestoreResult, restore, restoreFile } from '../restore.ts'
 import { counted } from '../summary.ts'
-import { type CommonFlags, type Context, type ExtensionFlags, extensionsOf, repositoryOf } from './context.ts'
+import {
+  type CommonFlags,
+  type Context,
+  type ExtensionFlags,
+  extensionsOf,
+  knownRemotes,
+  repositoryOf,
+} from './context.ts'
 import { number, type Output, seconds, shortId } from './output.ts'
 
 export interface RestoreFlags extends ExtensionFlags, InPlaceFlags {
@@ -51,6 +58,7 @@ export async function runRestore(context: Context, flags: RestoreFlags, rev: str
   const options = {
     ...repositoryOf(context, flags),
     rev,
+    remotes: knownRemotes(context),
     extensions: extensionsOf(context, flags),
     onProgress: context.output.progress(),
   }
@@ -73,6 +81,7 @@ function inPlaceOptions(context: Context, flags: CommonFlags & ExtensionFlags & 
   return {
     ...repositoryOf(context, flags),
     ...{ name, assets, fullText, author, busyTimeoutMs, lockTimeoutMs },
+    remotes: knownRemotes(context),
     force: flags.force,
     extensions: extensionsOf(context, flags),
     onProgress: output.progress(),
