@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { readdir, rename } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { readCommitTree } from './commit-tree.ts'
+import { lfsAttributes } from './assets/lfs.ts'
+import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import { hasErrno, RowbackError } from './errors.ts'
 import { createStore } from './git/create-store.ts'
 import { fetchAll } from './git/fetch.ts'
@@ -37,6 +38,8 @@ export interface CloneResult {
   commit: string
   /** How many lead up to it. */
   commits: number
+  /** Why contents of the latest commit are not here: those in Git LFS that could not be fetched. */
+  warnings: string[]
   timesMs: Record<string, number>
 }
 
@@ -54,7 +57,7 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
   const forget = onInterrupt(discard)
   try {
     phases.begin('fetch')
-    const { commit, commits } = await cloneInto(draft, remote, options)
+    const cloned = await cloneInto(draft, remote, options)
     if (options.hook ?? true) await installHook(draft)
     await rename(draft, target)
     phases.end()
@@ -62,8 +65,7 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
     return {
       remote: redactUrl(url),
       repository: options.repository,
-      commit,
-      commits,
+      ...cloned,
       timesMs: phases.timesMs,
     }
   } finally {
@@ -95,7 +97,7 @@ async function cloneInto(
   draft: string,
   remote: Remote,
   options: CloneOptions,
-): Promise<{ commit: string; commits: number }> {
+): Promise<Pick<CloneResult, 'commit' | 'commits' | 'warnings'>> {
   const made = await createStore(draft, { branch: options.branch })
   await fetchAll(made, remote, options)
   await setLastRemotes(made, [remote.url])
@@ -104,12 +106,36 @@ async function cloneInto(
   try {
     const commit = await store.tip()
     if (commit === undefined) throw await noBranch(store, remote)
-    await readCommitTree(store, commit)
+    const tree = await readCommitTree(store, commit)
     let commits = 0
     for await (const _ of store.log(commit)) commits += 1
-    return { commit, commits }
+    const warnings = options.partial ? [] : await fetchLatest(store, tree, remote, options)
+    return { commit, commits, warnings }
   } finally {
     await store.close()
+  }
+}
+
+/**
+ * Fetches the contents in Git LFS of the latest commit; those of others come when they are needed. Without them the clone is
+ * still one that restores its databases, and that fetches them when the remote, or git-lfs, is there.
+ */
+async function fetchLatest(
+  store: Store,
+  tree: CommitTree,
+  remote: Remote,
+  { retries, retryDelayMs }: Retries,
+): Promise<string[]> {
+  if (!tree.entries.has(lfsAttributes.path)) return []
+  const { fetchContents, lfsAssets } = await import('./lfs-contents.ts')
+  const files = lfsAssets(await readAssetEntries(store, tree))
+  const need = { what: 'clone', left: 'the clone is made without', remotes: [remote] }
+  try {
+    await fetchContents(store, files, { ...need, retries, retryDelayMs })
+    return []
+  } catch (error) {
+    if (error instanceof RowbackError && error.code === 'remote') return [error.message]
+    throw error
   }
 }
 
