@@ -34,7 +34,7 @@ export interface BackupOptions {
   retries?: number | undefined
   /** The application in commit subjects; the source's name without it. */
   name?: string | undefined
-  /** Globs of assets, and rules for files whose content is not kept. */
+  /** Globs of assets, and rules for files whose content is kept in Git LFS, or not at all. */
   assets?: { include: string[]; exclude: string[]; rules?: readonly AssetRule[] | undefined } | undefined
   /** Columns that hold paths of assets: they are compared with the assets there are. */
   assetColumns?: readonly AssetColumn[] | undefined

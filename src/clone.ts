@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { readdir, rename } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { readCommitTree } from './commit-tree.ts'
+import { lfsAttributes } from './assets/lfs.ts'
+import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import { hasErrno, RowbackError } from './errors.ts'
 import { createStore } from './git/create-store.ts'
 import { fetchAll } from './git/fetch.ts'
@@ -39,6 +40,8 @@ export interface CloneResult {
   commits: number
   /** Whether files were left at the remote; a server that cannot do that has sent all. */
   partial: boolean
+  /** Why contents of the latest commit are not here: those in Git LFS that could not be fetched. */
+  warnings: string[]
   timesMs: Record<string, number>
 }
 
@@ -56,7 +59,7 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
   const forget = onInterrupt(discard)
   try {
     phases.begin('fetch')
-    const found = await cloneInto(draft, remote, options)
+    const cloned = await cloneInto(draft, remote, options)
     if (options.hook ?? true) await installHook(draft)
     await rename(draft, target)
     phases.end()
@@ -64,7 +67,7 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
     return {
       remote: redactUrl(url),
       repository: options.repository,
-      ...found,
+      ...cloned,
       timesMs: phases.timesMs,
     }
   } finally {
@@ -96,7 +99,7 @@ async function cloneInto(
   draft: string,
   remote: Remote,
   options: CloneOptions,
-): Promise<Pick<CloneResult, 'commit' | 'commits' | 'partial'>> {
+): Promise<Pick<CloneResult, 'commit' | 'commits' | 'partial' | 'warnings'>> {
   const made = await createStore(draft, { branch: options.branch })
   await fetchAll(made, remote, options)
   await setLastRemotes(made, [remote.url])
@@ -107,10 +110,11 @@ async function cloneInto(
     if (commit === undefined) throw await noBranch(store, remote)
     // Asked before the manifest is read, which is fetched for that.
     const partial = options.partial === true && (await lacksFiles(store, commit))
-    await readCommitTree(store, commit)
+    const tree = await readCommitTree(store, commit)
     let commits = 0
     for await (const _ of store.log(commit)) commits += 1
-    return { commit, commits, partial }
+    const warnings = options.partial ? [] : await fetchLatest(store, tree, remote, options)
+    return { commit, commits, partial, warnings }
   } finally {
     await store.close()
   }
@@ -124,6 +128,29 @@ async function lacksFiles(store: Store, commit: string): Promise<boolean> {
     entries.map(({ oid }) => oid),
   )
   return missing.length > 0
+}
+
+/**
+ * Fetches the contents in Git LFS of the latest commit; those of others come when they are needed. Without them the clone is
+ * still one that restores its databases, and that fetches them when the remote, or git-lfs, is there.
+ */
+async function fetchLatest(
+  store: Store,
+  tree: CommitTree,
+  remote: Remote,
+  { retries, retryDelayMs }: Retries,
+): Promise<string[]> {
+  if (!tree.entries.has(lfsAttributes.path)) return []
+  const { fetchContents, lfsAssets } = await import('./lfs-contents.ts')
+  const files = lfsAssets(await readAssetEntries(store, tree))
+  const need = { what: 'clone', left: 'the clone is made without', remotes: [remote] }
+  try {
+    await fetchContents(store, files, { ...need, retries, retryDelayMs })
+    return []
+  } catch (error) {
+    if (error instanceof RowbackError && error.code === 'remote') return [error.message]
+    throw error
+  }
 }
 
 async function noBranch(store: Store, { url }: Remote): Promise<RowbackError> {

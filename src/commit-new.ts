@@ -2,7 +2,7 @@
 
 import type { AgreementSide } from './agreement.ts'
 import type { AssetEntry } from './assets/manifest.ts'
-import { listedBy } from './assets/rules.ts'
+import { placesBy } from './assets/rules.ts'
 import { unreadable } from './assets/source-error.ts'
 import type { BackupOptions } from './backup.ts'
 import type { Committed } from './commit-source.ts'
@@ -220,8 +220,12 @@ async function writeSource(
       if (!isWhole) read = 'changes'
     }
     phases.begin('assets')
-    const copied = { known: options.known?.assets, listed: listedBy(options.assets?.rules ?? []) }
-    const { assets, seen, ...findings } = await writeAssets(tree, source, copied, workDir)
+    const { assets, seen, ...findings } = await writeAssets(tree, source, {
+      known: options.known?.assets,
+      placeOf: placesBy(options.assets?.rules ?? []),
+      gitDir: store.gitDir,
+      spoolDir: workDir,
+    })
     const manifest = await writeManifest(tree, source.kind, entries, assets)
     const others = otherAssets(source.assets)
     return { manifest, entries: assets, findings, read, databases, assets: seen, others }

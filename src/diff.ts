@@ -1,5 +1,6 @@
 /** The diff flow: what changed between two commits, row by row. */
 
+import { assetBlobs, assetChanges } from './asset-changes.ts'
 import { storedPath } from './assets/paths.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { TableKey } from './dump/manifest.ts'
@@ -102,11 +103,9 @@ async function* rowItems(store: Store, before: CommitTree, after: CommitTree): A
 }
 
 async function* assetItems(store: Store, before: CommitTree, after: CommitTree): AsyncGenerator<DiffItem> {
-  const changes = treeChanges(before.entries, after.entries)
+  const changes = assetChanges(before.entries, after.entries)
   const items = (['added', 'changed', 'removed'] as const).flatMap((kind) =>
-    changes[kind]
-      .filter(({ path }) => path.startsWith('assets/'))
-      .map(({ path }) => ({ type: 'asset' as const, path: path.slice('assets/'.length), kind })),
+    changes[kind].map((path) => ({ type: 'asset' as const, path, kind })),
   )
   items.push(...(await listedItems(store, before, after)))
   yield* items.sort((a, b) => (a.path < b.path ? -1 : 1))
@@ -120,9 +119,10 @@ async function listedItems(
 ): Promise<Extract<DiffItem, { type: 'asset' }>[]> {
   const old = await listedFiles(store, before, after)
   const now = await listedFiles(store, after, before)
+  const kept = [assetBlobs(before.entries), assetBlobs(after.entries)]
   const items = [...new Set([...old.keys(), ...now.keys()])].flatMap((path) => {
     const stored = storedPath(path)
-    const isKept = [before, after].some(({ entries }) => entries.has(`assets/${stored}`))
+    const isKept = kept.some((assets) => assets.has(stored))
     if (isKept || old.get(path) === now.get(path)) return []
     return [{ path: stored, kind: !old.has(path) ? 'added' : now.has(path) ? 'changed' : 'removed' } as const]
   })

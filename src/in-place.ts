@@ -153,8 +153,9 @@ async function prepare(
     const safety = await commitSafety(store, live, present, journal.safety, options, phases)
     refuseUnreadable(run, commit, safety.unreadable)
     const { steps, made } = stepsTo(wanted, present, isUnchanged(live, safety.assets))
-    const { extensions } = options
-    const counts = await stage({ ...live, ...journal, store, tree, wanted, steps, made, extensions }, phases)
+    const { extensions, remotes } = options
+    const job = { ...live, ...journal, store, tree, wanted, steps, made, extensions, remotes }
+    const counts = await stage(job, phases)
     refuseOpen(run, commit, present)
     refuseLocked(run, commit, present)
     const ready = { ...journal, steps, counts: { ...counts, withoutContent: withoutContent(wanted.assets) } }

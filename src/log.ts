@@ -94,7 +94,7 @@ export async function show({
       })),
       files: assets.map((asset) => ({
         path: asset.path,
-        kind: asset.kind,
+        kind: asset.kind === 'file' && asset.lfs ? 'lfs' : asset.kind,
         size: 'size' in asset ? asset.size : 0,
       })),
     }

@@ -7,8 +7,10 @@ import { type CommitTree, pathInSource, readAssetEntries } from './commit-tree.t
 import { compareDumped, differenceText } from './difference.ts'
 import { type Manifest, type ManifestDatabase, rowTotal } from './dump/manifest.ts'
 import { errorText, RowbackError } from './errors.ts'
+import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
+import type { LfsFindings } from './lfs-contents.ts'
 import type { Phases } from './progress.ts'
 import { databaseClaim, type Proofs, treeClaim } from './proofs.ts'
 import { proveAssets } from './prove-assets.ts'
@@ -35,6 +37,8 @@ export interface Proof {
   bytes: number
   /** Rows that name a row that is not there, in the source as in the copy; of the replayed databases. */
   foreignKeyViolations: number
+  /** What of Git LFS was missing or damaged, and came from a remote; left out where nothing was. */
+  lfs?: LfsFindings
 }
 
 /** What the steps of one proof share. */
@@ -49,7 +53,11 @@ interface Run {
   scratch: string
   /** Absolute paths of SQLite extensions that the databases need. */
   extensions: readonly string[]
+  /** Asked, before those of the last push, for contents of Git LFS that are missing or damaged. */
+  remotes: readonly Remote[] | undefined
 }
+
+type ProofRun = Pick<Run, 'proofs' | 'scratch' | 'extensions' | 'remotes' | 'phases'>
 
 /**
  * Proves a commit, and notes the proofs of its parts as they come. `scratch` is a private folder, left as it was.
@@ -59,16 +67,16 @@ interface Run {
 export async function proveCommit(
   store: Store,
   commit: CommitTree,
-  { proofs, scratch, extensions, phases }: Pick<Run, 'proofs' | 'scratch' | 'extensions' | 'phases'>,
+  { proofs, scratch, extensions, remotes, phases }: ProofRun,
 ): Promise<Proof> {
   const sink = new FirstDifferent()
   const rebuilt = new TreeBuilder(commit.entries, sink, phases)
-  const run = { store, commit, proofs, phases, rebuilt, sink, scratch, extensions }
+  const run = { store, commit, proofs, phases, rebuilt, sink, scratch, extensions, remotes }
   const databases = await proveDatabases(run)
   phases.begin('assets')
   const assets = await readAssetEntries(store, commit)
   databasesInSource(commit, assets)
-  const hashed = await proveAssets({ ...run, assets })
+  const { hashed, lfs } = await proveAssets({ ...run, assets })
   const manifest = await writeManifest(rebuilt, commit.manifest.source, databases.entries, assets)
   await refuseDifference(run, commit.entries, rebuilt.entries)
   await proofs.note(treeClaim(commit.commit.tree))
@@ -76,7 +84,8 @@ export async function proveCommit(
   const unreadable = assets.filter(({ kind }) => kind === 'unreadable').length
   const unstable = assets.filter((asset) => 'unstable' in asset).length
   const counts = { ...held(manifest), unreadable, unstable, replayed, hashed }
-  return { ...counts, bytes: rebuilt.bytes.total, foreignKeyViolations }
+  const proof = { ...counts, bytes: rebuilt.bytes.total, foreignKeyViolations }
+  return lfs === undefined ? proof : { ...proof, lfs }
 }
 
 /** Keeps the first file that is not as the commit has it: what the difference is told from. */

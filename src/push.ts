@@ -1,8 +1,16 @@
 /** The push flow: what is not pushed yet is verified and sent. */
 
 import { errorText, RowbackError } from './errors.ts'
+import type { LfsFile } from './git/lfs-history.ts'
 import { openStore } from './git/open-store.ts'
-import { defaultPartBytes, type PushBounds, pushBranch, type RemoteState, remoteState } from './git/remote.ts'
+import {
+  defaultPartBytes,
+  type PushBounds,
+  pushBranch,
+  type RemoteAccess,
+  type RemoteState,
+  remoteState,
+} from './git/remote.ts'
 import { checkRemoteUrl, isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
 import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
@@ -34,6 +42,8 @@ export interface PushResult {
   verified: number
   /** In how many parts they went. */
   parts: number
+  /** How many contents in Git LFS the commits need: those that the remote did not have were sent before. */
+  lfs: number
   /** What is over the limits that hosts have; looked up before the first push to a server, and by a dry run. */
   warnings: string[]
   /** What a dry run found to be sent at most. */
@@ -124,7 +134,14 @@ async function pushTo(store: Store, remote: Remote, options: StorePushOptions): 
   const known = await readState(store, remote, access)
   const commits = await commitsSince(store, known.tip)
   await refuseForeign(store, remote, known.tip)
-  const result = { remote: redactUrl(url), commits: commits.length, verified: 0, parts: 0 }
+  const contents = await newContents(store, commits, known.tip)
+  const result = {
+    remote: redactUrl(url),
+    commits: commits.length,
+    verified: 0,
+    parts: 0,
+    lfs: contents.length,
+  }
   const isFirst = known.tip === undefined && isServer(url)
   const size = options.dryRun || isFirst ? await checkLimits(store, url, options) : undefined
   const warnings = size?.warnings ?? []
@@ -135,6 +152,7 @@ async function pushTo(store: Store, remote: Remote, options: StorePushOptions): 
   phases.begin('push')
   // Parts that are left were those of a push that was interrupted just before its end.
   const isDone = commits.length === 0 && known.parts.length === 0
+  if (contents.length > 0) await sendContents(store, remote, contents, access)
   const bounds: PushBounds = { ...access, verifyHook: !own, partBytes, known }
   const parts = isDone
     ? 0
@@ -160,10 +178,36 @@ async function checkLimits(
   if (refused && isGitHub(url) && !dryRun) {
     const message = `push to ${redactUrl(url)}: ${overLimitText(refused)}; nothing was pushed, the commit is safe in ${store.dir}`
     throw new RowbackError('remote', message, {
-      hint: 'rowback push --dry-run lists all; leave such files out by "exclude" from the first commit on, or push elsewhere',
+      hint: 'rowback push --dry-run lists all; from the first commit on, send such files to Git LFS by "rules" or leave them out by "exclude"; or push elsewhere',
     })
   }
   return { bytes, warnings: over.map(overLimitText) }
+}
+
+/** The contents in Git LFS of the commits that the remote does not have. */
+async function newContents(
+  store: Store,
+  commits: readonly string[],
+  known: string | undefined,
+): Promise<LfsFile[]> {
+  const tip = commits.at(-1)
+  if (tip === undefined) return []
+  const { lfsFilesSince } = await import('./git/lfs-history.ts')
+  return lfsFilesSince(store, tip, known)
+}
+
+/** Sends contents to Git LFS: no commit may arrive without them. */
+async function sendContents(
+  store: Store,
+  remote: Remote,
+  files: readonly LfsFile[],
+  access: RemoteAccess,
+): Promise<void> {
+  const { fetchContents } = await import('./lfs-contents.ts')
+  const { sendLfsObjects } = await import('./git/lfs-remote.ts')
+  const left = `nothing was pushed, the commit is safe in ${store.dir}`
+  await fetchContents(store, files, { what: `push to ${redactUrl(remote.url)}`, left, remotes: [remote] })
+  await sendLfsObjects(store, remote, files, { ...access, left })
 }
 
 /** They may be why it failed. */

@@ -6,6 +6,7 @@ import { hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
 import { openStore } from './git/open-store.ts'
+import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { installHook } from './hook.ts'
 
@@ -18,6 +19,15 @@ const remotesKey = 'rowback.remote'
 /** The addresses of the last push. */
 export async function lastRemotes(store: Pick<Store, 'config'>): Promise<string[]> {
   return (await store.config(remotesKey))?.split('\n') ?? []
+}
+
+/** The remotes that are given, then those of the last push. */
+export async function remotesToAsk(
+  store: Pick<Store, 'config'>,
+  remotes: readonly Remote[],
+): Promise<readonly Remote[]> {
+  const others = (await lastRemotes(store)).filter((last) => !remotes.some(({ url }) => url === last))
+  return [...remotes, ...others.map((url) => ({ url }))]
 }
 
 export async function setLastRemotes(

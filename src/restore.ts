@@ -3,8 +3,9 @@
 import { existsSync, rmSync } from 'node:fs'
 import { link, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { assetTreePath, lfsPointer } from './assets/lfs.ts'
 import type { AssetEntry, FileEntry } from './assets/manifest.ts'
-import { isSafePath, shownPath, storedPath } from './assets/paths.ts'
+import { isSafePath, shownPath } from './assets/paths.ts'
 import { type AssetPlan, planAssets } from './assets/plan.ts'
 import { type CopyContent, refuseFoldedNames, restoreAssets } from './assets/restore.ts'
 import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
@@ -14,8 +15,10 @@ import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
 import { openStore } from './git/open-store.ts'
+import type { Remote } from './git/remote-url.ts'
 import type { Signature, Signers } from './git/signature.ts'
 import type { Store } from './git/store.ts'
+import { blobOid } from './git/tree.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { type OnReplay, replayJob } from './replay-job.ts'
@@ -28,6 +31,8 @@ export interface RestoreOptions {
   rev: string
   /** Whose signature the commit must have; it needs none without it. */
   signers?: Signers | undefined
+  /** Asked, before those of the last push, for contents of Git LFS that are not here. */
+  remotes?: readonly Remote[] | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
   extensions?: readonly string[] | undefined
   onProgress?: OnProgress | undefined
@@ -63,6 +68,7 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
     const assets = await readAssetEntries(store, tree)
     const { databases, collision } = databasesInSource(tree, assets)
     await checkContents(store, tree, assets)
+    await fetchLfsContents(store, assets, { ...options, left: 'nothing was written' })
     const missing = withoutContent(assets)
     const counts = { databases: databases.length, rows: 0, files: 0, bytes: 0 }
     await replacing(target, options.rev, async (draft) => {
@@ -100,6 +106,7 @@ export async function restoreFile(
     )
     const asset = database ? undefined : await findAsset(store, tree, options)
     if (asset) await checkContents(store, tree, [asset])
+    await fetchLfsContents(store, asset ? [asset] : [], { ...options, left: 'nothing was written' })
     await replacing(output, options.rev, async (draft) => {
       const file = join(draft, 'file')
       await mkdir(draft, { mode: 0o700 })
@@ -206,28 +213,58 @@ export async function checkContents(
   assets: readonly AssetEntry[],
 ): Promise<void> {
   const files = assets.filter((asset) => asset.kind === 'file')
-  const sizes = await store.blobSizes(files.map(({ path }) => contentOid(tree, path)))
-  for (const { path, size } of files) {
-    const found = sizes.get(contentOid(tree, path))
-    if (found === size) continue
+  for (const file of files) if (file.lfs) checkPointer(tree, file)
+  const inGit = files.filter(({ lfs }) => !lfs)
+  const sizes = await store.blobSizes(inGit.map((file) => contentOid(tree, file)))
+  for (const file of inGit) {
+    const found = sizes.get(contentOid(tree, file))
+    if (found === file.size) continue
     throw new RowbackError(
       'dump',
-      `restore ${shownPath(path)}: it has ${found} bytes where the manifest says ${size}`,
+      `restore ${shownPath(file.path)}: it has ${found} bytes where the manifest says ${file.size}`,
     )
   }
 }
 
-/** Copies contents out of the commit; all from `path` where that is given. */
-export function copier(store: Store, tree: CommitTree, path?: string): CopyContent {
-  return (asset, handle) => store.copyBlob(contentOid(tree, path ?? asset.path), handle.fd)
+/** Other tools go by the pointer, so it must say what the manifest says. */
+function checkPointer(tree: CommitTree, file: FileEntry): void {
+  if (contentOid(tree, file) === blobOid(lfsPointer(file))) return
+  throw new RowbackError(
+    'dump',
+    `restore ${shownPath(file.path)}: its pointer to Git LFS is not that of the manifest`,
+  )
 }
 
-function contentOid({ entries }: CommitTree, path: string): string {
-  const entry = entries.get(`assets/${storedPath(path)}`)
+/** Fetches the contents of assets in Git LFS that are not here. */
+export async function fetchLfsContents(
+  store: Store,
+  assets: readonly AssetEntry[],
+  { rev, remotes, left }: Pick<RestoreOptions, 'rev' | 'remotes'> & { left: string },
+): Promise<void> {
+  if (!assets.some((asset) => asset.kind === 'file' && asset.lfs)) return
+  const { fetchContents, lfsAssets } = await import('./lfs-contents.ts')
+  await fetchContents(store, lfsAssets(assets), { what: `restore ${rev}`, left, remotes })
+}
+
+/** Copies contents out of the commit; all from `path` where that is given. */
+export function copier(store: Store, tree: CommitTree, path?: string): CopyContent {
+  return async (entry, handle) => {
+    const asset = { ...entry, path: path ?? entry.path }
+    if (!asset.lfs) return store.copyBlob(contentOid(tree, asset), handle.fd)
+    const { copyLfsObject } = await import('./git/lfs-objects.ts')
+    const sha256 = await copyLfsObject(store.gitDir, asset, handle)
+    if (sha256 === asset.sha256) return
+    const { damaged } = await import('./lfs-contents.ts')
+    throw damaged(store, asset, 'restore')
+  }
+}
+
+function contentOid({ entries }: CommitTree, asset: FileEntry): string {
+  const entry = entries.get(assetTreePath(asset))
   if (entry) return entry.oid
   throw new RowbackError(
     'dump',
-    `restore ${shownPath(path)}: the manifest names it, the commit does not hold it`,
+    `restore ${shownPath(asset.path)}: the manifest names it, the commit does not hold it`,
   )
 }
 

@@ -7,7 +7,7 @@ import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
 import { type Remote, redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
-import { lastRemotes } from './repository.ts'
+import { remotesToAsk } from './repository.ts'
 
 /** Objects that came back from a remote. */
 export interface Healed {
@@ -65,12 +65,7 @@ async function withStore<T>(
   }
 }
 
-async function remotesToAsk(store: Store, remotes: readonly Remote[] = []): Promise<readonly Remote[]> {
-  const others = (await lastRemotes(store)).filter((last) => !remotes.some(({ url }) => url === last))
-  return [...remotes, ...others.map((url) => ({ url }))]
-}
-
-async function healFromRemotes(store: Store, damage: Damage, known: HealOptions['remotes']): Promise<Healed> {
+async function healFromRemotes(store: Store, damage: Damage, known: readonly Remote[] = []): Promise<Healed> {
   const { dir, gitDir, branch } = store
   const remotes = await remotesToAsk(store, known)
   const paths = await pathsOf(gitDir, branch, damage.objects)

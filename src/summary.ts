@@ -1,5 +1,6 @@
 /** What a commit changed, in numbers and in words: the commit message. */
 
+import { assetChanges } from './asset-changes.ts'
 import type { Settings } from './config/settings.ts'
 import { rowTotal } from './dump/manifest.ts'
 import { type TreeEntry, treeChanges } from './git/tree.ts'
@@ -40,16 +41,16 @@ export async function summarize(
   const count = (entries: TreeEntry[], pattern: RegExp): number =>
     entries.filter(({ path }) => pattern.test(path)).length
   const tables = await summarizeTables(tableChanges(before, after, read))
+  const assets = assetChanges(old, after.entries)
   return {
     tables,
-    assets: { added: count(added, asset), changed: count(changed, asset), removed: count(removed, asset) },
+    assets: { added: assets.added.length, changed: assets.changed.length, removed: assets.removed.length },
     schemaChanged: count([...added, ...changed, ...removed], tables.length > 0 ? definition : script) > 0,
     rows: rowTotal(after.manifest),
     files: after.manifest.assets.files,
   }
 }
 
-const asset = /^assets\//
 const definition = /^databases\/[^/]+\/(?:10-open|20-tables|40-schema)\.sql$/
 /** With 90-close.sql, whose sequences and statistics follow the rows: it says something where no row differs. */
 const script = /^databases\/[^/]+\/[^/]+\.sql$/

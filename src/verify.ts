@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Agreement, AssetColumn } from './agreement.ts'
+import { lfsPointer } from './assets/lfs.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { demandSignature } from './demand-signature.ts'
 import { type ErrorCode, errorText, RowbackError } from './errors.ts'
@@ -12,16 +13,18 @@ import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Signature, Signers } from './git/signature.ts'
 import type { Store } from './git/store.ts'
+import { blobOid } from './git/tree.ts'
 import { onInterrupt } from './interrupt.ts'
+import type { LfsFindings } from './lfs-contents.ts'
 import { type OnProgress, Phases } from './progress.ts'
-import { Proofs, treeClaim } from './proofs.ts'
+import { assetClaim, Proofs, treeClaim } from './proofs.ts'
 import { type Proof, proveCommit } from './prove.ts'
 import type { Healed } from './sound.ts'
 
 export interface VerifyOptions {
   repository: string
   branch?: string | undefined
-  /** Asked for damaged objects before those of the last push. */
+  /** Asked for damaged objects, and for contents of Git LFS, before those of the last push. */
   remotes?: readonly Remote[] | undefined
   rev: string
   /** Whether every object of the repository is read as well; it is, where nothing that was proved before is left alone. */
@@ -83,7 +86,7 @@ async function verifyRevision(
   }
 }
 
-interface ProofOptions extends Pick<VerifyOptions, 'extensions' | 'onProgress'> {
+interface ProofOptions extends Pick<VerifyOptions, 'extensions' | 'remotes' | 'onProgress'> {
   /** A private folder for what is replayed; one in the system's temporary folder without it. */
   scratch?: string | undefined
 }
@@ -113,7 +116,7 @@ async function prove(
   store: Store,
   oid: string,
   proofs: Proofs,
-  { extensions = [], onProgress, scratch }: ProofOptions,
+  { extensions = [], remotes, onProgress, scratch }: ProofOptions,
 ): Promise<VerifyResult> {
   const phases = new Phases(onProgress)
   phases.begin('read')
@@ -122,7 +125,9 @@ async function prove(
   const proof = isKnown
     ? nothing
     : await withScratch(scratch, async (folder) =>
-        proveCommit(store, await readCommitTree(store, oid), { proofs, scratch: folder, extensions, phases }),
+        proveCommit(store, await readCommitTree(store, oid), {
+          ...{ proofs, scratch: folder, extensions, remotes, phases },
+        }),
       )
   phases.end()
   return { commit: oid, tree, proved: isKnown ? 'before' : 'now', ...proof, timesMs: phases.timesMs }
@@ -182,6 +187,8 @@ export interface VerifyAllResult {
   failures: VerifyFailure[]
   /** Objects that were damaged or missing, and came back from a remote. */
   healed?: Healed
+  /** What of Git LFS was missing or damaged, and came from a remote. */
+  lfs?: LfsFindings
   timesMs: Record<string, number>
 }
 
@@ -191,7 +198,7 @@ export interface VerifyAllResult {
  * objects that no such commit needs are damaged.
  */
 export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
-  const { repository, branch, rev = 'latest', extensions, signers, onProgress } = options
+  const { repository, branch, rev = 'latest', extensions, remotes, signers, onProgress } = options
   const { healRepository } = await import('./sound.ts')
   const sound = await healRepository(options).catch((error: unknown) => {
     if (isDamage(error)) return error
@@ -202,28 +209,53 @@ export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllRes
   try {
     const phases = new Phases(onProgress)
     phases.begin('read')
-    const commits = await commitsFrom(store, await store.resolve(rev))
+    const tip = await store.resolve(rev)
+    const commits = await commitsFrom(store, tip)
+    const lfs = await readLfs(store, tip, options)
     // What was proved before may be what is damaged now.
-    const proofs = await Proofs.read(store, { trusted: damage === undefined })
+    const proofs = await Proofs.read(store, { trusted: !damage && !(lfs instanceof RowbackError) })
     phases.begin('verify')
     const outcomes = new Map<string, VerifyResult | RowbackError>()
     for (const [index, { oid, tree }] of commits.entries()) {
       if (outcomes.has(tree)) continue
       const commit = { number: index + 1, of: commits.length }
       const report: OnProgress = (progress) => onProgress?.({ ...progress, commit })
-      outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, { extensions, onProgress: report })))
+      const asked = { extensions, remotes, onProgress: report }
+      outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, asked)))
     }
     const unsigned = await signatureProblems(store, commits, signers)
     phases.end()
     const result = {
       ...tally(commits, outcomes, unsigned),
       ...(healed && { healed }),
+      ...(lfs instanceof RowbackError ? {} : lfs),
       timesMs: phases.timesMs,
     }
     if (damage && result.failures.length === 0) throw damage
     return result
   } finally {
     await store.close()
+  }
+}
+
+/** Reads every content of the history in Git LFS, as git reads every object; an error where some cannot be had. */
+async function readLfs(
+  store: Store,
+  tip: string,
+  { remotes }: Pick<VerifyOptions, 'remotes'>,
+): Promise<{ lfs?: LfsFindings } | RowbackError> {
+  const { lfsFilesSince } = await import('./git/lfs-history.ts')
+  const files = await lfsFilesSince(store, tip)
+  if (files.length === 0) return {}
+  const { checkLfsContents } = await import('./lfs-contents.ts')
+  try {
+    const lfs = await checkLfsContents(store, files, { what: 'verify --all', remotes })
+    const proofs = await Proofs.read(store, { trusted: true })
+    await proofs.note(...files.map((file) => assetClaim(blobOid(lfsPointer(file)), file)))
+    return lfs.fetched.length + lfs.healed.length === 0 ? {} : { lfs }
+  } catch (error) {
+    if (isDamage(error)) return error
+    throw error
   }
 }
 

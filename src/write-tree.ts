@@ -1,14 +1,16 @@
 /** Puts a database and the assets of a source into a tree: the parts that backup and verify share. */
 
+import { assetTreePath, lfsAttributes, lfsPointer } from './assets/lfs.ts'
 import { type AssetEntry, assetLine, type FileEntry, type ListedEntry } from './assets/manifest.ts'
-import { storedPath, textBytes } from './assets/paths.ts'
+import { textBytes } from './assets/paths.ts'
 import { entryWithoutContent, type ReadAsset, readAsset, type UnreadableAsset } from './assets/read.ts'
-import type { Listed } from './assets/rules.ts'
+import type { AssetPlace, PlaceOf } from './assets/rules.ts'
 import { type AssetFile, type Unreadable, unreadableAssets } from './assets/scan.ts'
 import { type Chunk, Cutter, givenKeys } from './dump/cut.ts'
 import { type Manifest, type ManifestDatabase, manifestText } from './dump/manifest.ts'
 import { repositoryReadme } from './dump/readme.ts'
 import type { KnownChunk } from './dump/reuse.ts'
+import { hasLfsObject, putLfsObject } from './git/lfs-objects.ts'
 import type { TreeEntry } from './git/tree.ts'
 import type { Source } from './source.ts'
 import {
@@ -106,15 +108,25 @@ export interface WrittenAssets extends AssetFindings {
   seen: Map<string, KnownAsset>
 }
 
+/** Where contents go, and what is known of them. */
+interface AssetPlaces {
+  known: ReadonlyMap<string, KnownAsset> | undefined
+  placeOf: PlaceOf
+  /** The git directory, which keeps what is in Git LFS. */
+  gitDir: string
+  /** A private folder in it for copies of large files. */
+  spoolDir: string
+}
+
 /**
- * Copies assets below `assets/` and returns their entries and what was seen of the files; those that are as they are
- * known are not read, and of those that are `listed` no content is kept. A file that is gone by now is left out.
+ * Copies assets below `assets/`, or into Git LFS with a pointer in the tree, and returns their entries and what was seen of
+ * the files; those that are as they are known are not read, and of those that a rule only lists no content is kept. A file
+ * that is gone by now is left out.
  */
 export async function writeAssets(
   tree: TreeBuilder,
   { path: root, assets: files }: Pick<Source, 'path' | 'assets'>,
-  { known, listed }: { known: ReadonlyMap<string, KnownAsset> | undefined; listed: Listed },
-  spoolDir: string,
+  places: AssetPlaces,
 ): Promise<WrittenAssets> {
   const written: WrittenAssets = {
     assets: [],
@@ -127,56 +139,84 @@ export async function writeAssets(
       written.assets.push(entryWithoutContent(file))
       continue
     }
-    const keepsContent = !listed(file)
-    const asset = keptAsset(file, known) ?? (await readAsset(root, file, { spoolDir, keepsContent }))
+    const asset = keptAsset(file, places) ?? (await readPlaced(root, file, places))
     if (asset === undefined) continue
-    noteAsset(written, file, asset, keepsContent)
-    if ('problem' in asset || !keepsContent) continue
-    if ('content' in asset) await writeContent(tree, asset)
-    else await tree.addKnown(assetTreeEntry(file.path, asset.oid), asset.entry.size, async () => {})
+    noteAsset(written, file, asset)
+    if ('entry' in asset && asset.entry.kind === 'file') await addContent(tree, asset, asset.entry, places)
   }
   return written
+}
+
+/** An asset with the entry that says where its content is kept. */
+type PlacedAsset = Omit<ReadAsset, 'entry'> & Pick<KnownAsset, 'entry'>
+
+async function readPlaced(
+  root: string,
+  file: AssetFile,
+  { placeOf, spoolDir }: AssetPlaces,
+): Promise<PlacedAsset | UnreadableAsset | undefined> {
+  const place = placeOf(file)
+  const asset = await readAsset(root, file, { spoolDir, keepsContent: place !== 'manifest' })
+  return asset && 'entry' in asset ? { ...asset, entry: placedEntry(asset.entry, place) } : asset
+}
+
+/** An empty file has no pointer in Git LFS: it is its own. */
+function placedEntry(entry: FileEntry, place: AssetPlace): FileEntry | ListedEntry {
+  if (place === 'manifest') return { ...entry, kind: 'listed' }
+  return place === 'lfs' && entry.size > 0 ? { ...entry, lfs: true } : entry
 }
 
 /** Adds the entry of a file, and what there is to say of it. */
 function noteAsset(
   { assets, seen, unreadable, unstable }: WrittenAssets,
   { path, print }: AssetFile,
-  asset: ReadAsset | KnownAsset | UnreadableAsset,
-  keepsContent: boolean,
+  asset: PlacedAsset | KnownAsset | UnreadableAsset,
 ): void {
   if ('problem' in asset) {
     assets.push({ kind: 'unreadable', path })
     unreadable.push({ path, problem: asset.problem })
     return
   }
-  const entry = keepsContent ? asset.entry : ({ ...asset.entry, kind: 'listed' } as const)
+  const { entry } = asset
   assets.push(entry)
   if (entry.unstable) unstable.push(path)
   else seen.set(path, { print, entry, oid: asset.oid })
 }
 
+/** What was seen of a file that was not written since; not where Git LFS has lost the content. */
 function keptAsset(
   { path, print }: AssetFile,
-  known: ReadonlyMap<string, KnownAsset> | undefined,
+  { known, gitDir }: Pick<AssetPlaces, 'known' | 'gitDir'>,
 ): KnownAsset | undefined {
   const asset = known?.get(path)
-  return print !== undefined && asset?.print === print ? asset : undefined
+  if (print === undefined || asset?.print !== print) return undefined
+  const isInLfs = asset.entry.kind === 'file' && asset.entry.lfs
+  return isInLfs && !hasLfsObject(gitDir, asset.entry) ? undefined : asset
 }
 
-async function writeContent(tree: TreeBuilder, { entry, oid, content }: ReadAsset): Promise<void> {
-  if (content === undefined) return
-  await tree.addKnown(assetTreeEntry(entry.path, oid), entry.size, (sink) =>
-    Buffer.isBuffer(content)
-      ? sink.writeBlob(oid, content, entry.path)
-      : sink.writeFile(oid, content.file, content.size),
-  )
-  if (!Buffer.isBuffer(content)) await content.dispose()
+/** Adds the content of a file, or the pointer to it, unless the last commit has it. */
+async function addContent(
+  tree: TreeBuilder,
+  asset: PlacedAsset | KnownAsset,
+  entry: FileEntry,
+  { gitDir, spoolDir }: AssetPlaces,
+): Promise<void> {
+  const content = 'content' in asset ? asset.content : undefined
+  if (entry.lfs) {
+    if (content !== undefined)
+      await putLfsObject(gitDir, entry, Buffer.isBuffer(content) ? content : content.file, spoolDir)
+    await tree.add(assetTreePath(entry), lfsPointer(entry))
+  } else
+    await tree.addKnown(assetTreeEntry(entry, asset.oid), entry.size, async (sink) => {
+      if (Buffer.isBuffer(content)) await sink.writeBlob(asset.oid, content, entry.path)
+      else if (content !== undefined) await sink.writeFile(asset.oid, content.file, content.size)
+    })
+  if (content !== undefined && !Buffer.isBuffer(content)) await content.dispose()
 }
 
-/** The entry of an asset's content in the tree. */
-export function assetTreeEntry(path: string, oid: string): TreeEntry {
-  return { path: `assets/${storedPath(path)}`, mode: '100644', oid }
+/** The entry of an asset's content, or of the pointer to it, in the tree. */
+export function assetTreeEntry(entry: Pick<FileEntry, 'path' | 'lfs'>, oid: string): TreeEntry {
+  return { path: assetTreePath(entry), mode: '100644', oid }
 }
 
 /** Writes the asset manifest, the manifest and the README: what follows from all the rest. */
@@ -189,6 +229,7 @@ export async function writeManifest(
   for (const { path, lines } of assetChunks(assets))
     await tree.add(`assets-manifest/${path}.jsonl`, Buffer.concat(lines))
   const files = assets.filter((entry) => entry.kind === 'file')
+  if (files.some(({ lfs }) => lfs)) await tree.add(lfsAttributes.path, lfsAttributes.content)
   const bytes = files.reduce((sum, entry) => sum + entry.size, 0)
   const manifest: Manifest = { format: 1, source, databases, assets: { files: files.length, bytes } }
   await tree.add('manifest.json', Buffer.from(manifestText(manifest)))

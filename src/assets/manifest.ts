@@ -17,10 +17,12 @@ export interface FileEntry {
   sha256: string
   /** Where the file did not stop changing while it was read: the content may be a mixture. */
   unstable?: true
+  /** Where the content is in Git LFS, and the tree has a pointer to it. */
+  lfs?: true
 }
 
 /** A file whose content is not kept. */
-export interface ListedEntry extends Omit<FileEntry, 'kind'> {
+export interface ListedEntry extends Omit<FileEntry, 'kind' | 'lfs'> {
   kind: 'listed'
 }
 
@@ -60,7 +62,7 @@ export function assetLine(entry: AssetEntry): string {
     mtime: mtimeText(entry.mtimeNs),
     sha256: entry.sha256,
     ...(entry.unstable ? { unstable: true } : {}),
-    ...(entry.kind === 'listed' ? { store: 'manifest' } : {}),
+    ...(entry.kind === 'listed' ? { store: 'manifest' } : entry.lfs ? { store: 'lfs' } : {}),
   })
 }
 
@@ -104,16 +106,19 @@ function fileOf(
     throw lineError(line, 'its size is no number of bytes')
   if (!matches(sha256, /^[0-9a-f]{64}$/)) throw lineError(line, 'its sha256 is none')
   if (unstable !== undefined && unstable !== true) throw lineError(line, 'its unstable is not true')
-  if (store !== undefined && store !== 'manifest') throw lineError(line, 'its store is not "manifest"')
-  return {
-    kind: store === undefined ? 'file' : 'listed',
+  if (store !== undefined && store !== 'manifest' && store !== 'lfs')
+    throw lineError(line, 'its store is neither "lfs" nor "manifest"')
+  if (store === 'lfs' && size === 0) throw lineError(line, 'Git LFS has no empty files')
+  const facts = {
     path,
     size: size as number,
     mode: modeOf(mode, line),
     mtimeNs: mtimeOf(mtime, line),
     sha256,
-    ...(unstable ? { unstable } : {}),
+    ...(unstable ? ({ unstable: true } as const) : {}),
   }
+  if (store === 'manifest') return { kind: 'listed', ...facts }
+  return { kind: 'file', ...facts, ...(store === 'lfs' ? { lfs: true } : {}) }
 }
 
 function jsonObject(line: string): Record<string, unknown> {

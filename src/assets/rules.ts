@@ -1,24 +1,26 @@
-/** Which files a commit keeps and of which it only has the line of the manifest; pure. */
+/** Where the contents of files are kept; pure. */
 
 import { globs } from './glob.ts'
+
+/** In git; in Git LFS, with a pointer in git; or nowhere, with the line of the asset manifest alone. */
+export type AssetPlace = 'git' | 'lfs' | 'manifest'
 
 /** What becomes of files that it is about: those that a glob matches, if any are given, and that are over a size. */
 export interface AssetRule {
   match?: readonly string[] | undefined
   /** In bytes. */
   overBytes?: number | undefined
-  /** In git, or only as a line of the manifest. */
-  store: 'git' | 'manifest'
+  store: AssetPlace
 }
 
-/** Whether only the manifest line of a file is kept; `size` is in bytes. */
-export type Listed = (file: { path: string; size: number }) => boolean
+/** Where the content of a file is kept; `size` is in bytes. */
+export type PlaceOf = (file: { path: string; size: number }) => AssetPlace
 
-/** The first rule that is about a file decides; a file that none is about is kept. */
-export function listedBy(rules: readonly AssetRule[]): Listed {
+/** The first rule that is about a file decides; one that none is about is kept in git. */
+export function placesBy(rules: readonly AssetRule[]): PlaceOf {
   const tests = rules.map(({ match, overBytes = -1, store }) => {
     const matches = match === undefined ? () => true : globs(match)
     return { store, about: (path: string, size: number) => size > overBytes && matches(path, false) }
   })
-  return ({ path, size }) => tests.find(({ about }) => about(path, size))?.store === 'manifest'
+  return ({ path, size }) => tests.find(({ about }) => about(path, size))?.store ?? 'git'
 }

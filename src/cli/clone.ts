@@ -21,7 +21,8 @@ export async function runClone(context: Context, flags: CloneFlags, url: string,
     retries,
     onProgress: output.progress(),
   })
-  const { commits, commit, timesMs } = result
+  const { commits, commit, warnings, timesMs } = result
+  for (const warning of warnings) output.warn(warning)
   output.line(
     `cloned ${counted(commits, 'commit')} from ${result.remote} to ${result.repository}, the latest is ${shortId(commit)}, in ${seconds(timesMs)}`,
   )

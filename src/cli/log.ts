@@ -40,6 +40,7 @@ function localTime(time: number): string {
 
 /** What is said of files whose content is not in the commit. */
 const notes: Record<string, string> = {
+  lfs: '  (Git LFS)',
   listed: '  (manifest only)',
   unreadable: '  (could not be read)',
 }

@@ -11,6 +11,7 @@ import {
   demandedSigners,
   type ExtensionFlags,
   extensionsOf,
+  knownRemotes,
   repositoryOf,
   type SignedFlags,
 } from './context.ts'
@@ -61,6 +62,7 @@ export async function runRestore(context: Context, flags: RestoreFlags, rev: str
     ...repositoryOf(context, flags),
     rev,
     signers: demandedSigners(context, flags),
+    remotes: knownRemotes(context),
     extensions: extensionsOf(context, flags),
     onProgress: context.output.progress(),
   }
@@ -83,6 +85,7 @@ function inPlaceOptions(context: Context, flags: CommonFlags & ExtensionFlags & 
   return {
     ...repositoryOf(context, flags),
     ...{ name, assets, fullText, author, sign, busyTimeoutMs, lockTimeoutMs },
+    remotes: knownRemotes(context),
     force: flags.force,
     extensions: extensionsOf(context, flags),
     onProgress: output.progress(),

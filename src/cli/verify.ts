@@ -1,5 +1,6 @@
 /** `rowback verify [REV …]` and `rowback verify --all [REV]` */
 
+import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import { counted } from '../summary.ts'
 import { type VerifyAllResult, type VerifyResult, verify, verifyAll } from '../verify.ts'
@@ -39,6 +40,7 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
     })
     results.push(result)
     printHealed(context, result)
+    printLfs(context, result)
     output.line(resultLine(result))
     if (result.signature) output.line(`  ${signedBy(result.signature)}`)
     if (result.foreignKeyViolations > 0) {
@@ -82,6 +84,7 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
     onProgress: output.progress(),
   })
   printHealed(context, result)
+  printLfs(context, result)
   if (result.failures.length > 0) throw failuresError(repository, result, signers !== undefined)
   const signed = signers === undefined ? '' : '; each has a signature that counts'
   output.line(`${allLine(result)}${signed}, in ${seconds(result.timesMs)}`)
@@ -95,6 +98,18 @@ function printHealed({ output }: Context, { healed }: Pick<VerifyResult, 'healed
   output.problem(
     `${counted(healed.objects.length, 'object')} were damaged or missing, and came back from ${healed.remote}: ${healed.objects.join(' ')}`,
   )
+}
+
+/** What came from a remote, of the contents in Git LFS. */
+function printLfs({ output }: Context, { lfs }: Pick<VerifyResult, 'lfs'>): void {
+  if (lfs === undefined) return
+  const files = (paths: readonly string[]) => `${counted(paths.length, 'file')} of Git LFS`
+  const named = (paths: readonly string[]) => paths.map(shownPath).join(', ')
+  const { healed, fetched } = lfs
+  if (healed.length > 0)
+    output.problem(`${files(healed)} were damaged, and came back from a remote: ${named(healed)}`)
+  if (fetched.length > 0)
+    output.line(`${files(fetched)} were not here, and came from a remote: ${named(fetched)}`)
 }
 
 function allLine({ commits, proved, known, replayed, hashed }: VerifyAllResult): string {

@@ -39,7 +39,7 @@ const rule = z
   .strictObject({
     match: z.array(text(globProblem)).optional(),
     over: overSize.pipe(text(sizeProblem)).optional(),
-    store: z.enum(['git', 'manifest']),
+    store: z.enum(['git', 'lfs', 'manifest']),
   })
   .refine(({ match, over }) => match !== undefined || over !== undefined, {
     error: 'needs "match" or "over"',

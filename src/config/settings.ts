@@ -34,7 +34,7 @@ export interface Settings {
     /** Globs (see `globs`) over paths relative to the source: what becomes an asset, and what is left out. */
     include: string[]
     exclude: string[]
-    /** Which files are kept in git, and which only as a line of the manifest; the first that is about a file counts. */
+    /** Which files are kept in git, in Git LFS, or only as a line of the manifest; the first that is about a file counts. */
     rules: AssetRule[]
     /** Whether files that do not stop changing give exit code 10 (`fail`) or only a warning (the default). */
     unstable: (typeof unstableModes)[number]

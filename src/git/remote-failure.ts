@@ -18,7 +18,7 @@ export interface RemoteFailure {
   canHeal?: boolean
 }
 
-/** Causes by what git, ssh and curl print. The order matters: ssh adds git's general complaint to its own. */
+/** Causes by what git, git-lfs, ssh and curl print. The order matters: ssh adds git's general complaint to its own. */
 const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean }[] = [
   { pattern: /Host key verification failed/, cause: 'the host key of the remote is not known' },
   {
@@ -27,6 +27,10 @@ const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean }[] =
     cause: 'authentication failed',
   },
   { pattern: /certificate|no alternative .*subject name/i, cause: 'its certificate is not trusted' },
+  { pattern: /remote missing object|Object does not exist/, cause: 'it does not have them' },
+  { pattern: /expected OID/i, cause: 'it gives other contents' },
+  { pattern: /Git credentials .*not found|Authorization error/, cause: 'authentication failed' },
+  { pattern: /: Fatal error:/, cause: 'the server cannot answer now', canHeal: true },
   { pattern: /returned error: 413|HTTP 413/, cause: 'the push is larger than the remote takes' },
   {
     pattern: /returned error: (408|429|5\d\d)|HTTP (408|429|5\d\d)/,
@@ -35,7 +39,7 @@ const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean }[] =
   },
   {
     pattern:
-      /Could not resolve|unable to look up|Connection (refused|timed out|reset|closed)|Network is unreachable|No route to host|timed out|Failed to connect|unable to connect|Couldn't connect|Operation too slow|hung up unexpectedly|unexpected disconnect|early EOF|Broken pipe|RPC failed|SSL/i,
+      /Could not resolve|unable to look up|no such host|Connection (refused|timed out|reset|closed)|Network is unreachable|No route to host|timed out|Failed to connect|unable to connect|Couldn't connect|Operation too slow|hung up unexpectedly|unexpected disconnect|early EOF|Broken pipe|RPC failed|SSL/i,
     cause: 'it is unreachable',
     canHeal: true,
   },

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { AssetEntry } from '../assets/manifest.ts'
 import { comparePaths } from '../assets/paths.ts'
+import type { AssetRule } from '../assets/rules.ts'
 import type { Unreadable } from '../assets/scan.ts'
 import type { BackupOptions } from '../backup.ts'
 import { commitTree } from '../commit-new.ts'
@@ -43,7 +44,7 @@ export async function nextSafetyRef(store: Store): Promise<string> {
 /** How backups of the source are made. */
 export type SafetyOptions = Pick<
   BackupOptions,
-  'name' | 'fullText' | 'extensions' | 'author' | 'sign' | 'busyTimeoutMs' | 'onProgress'
+  'name' | 'assets' | 'fullText' | 'extensions' | 'author' | 'sign' | 'busyTimeoutMs' | 'onProgress'
 >
 
 export interface SafetyCommit extends Safety {
@@ -99,6 +100,7 @@ async function commitProved(
       ...options,
       source: source.path,
       repository: store.dir,
+      assets: options.assets && { ...options.assets, rules: wholeRules(options.assets.rules ?? []) },
       name: `${options.name ?? sourceName(source.path)} before a restore in place`,
       verify: 'always',
       known: undefined,
@@ -111,6 +113,11 @@ async function commitProved(
   if (!verified) await verifyCommit(store, latest, { ...options, unlessProved: true })
   await store.setRef(ref, latest)
   return { commit: latest, unreadable }
+}
+
+/** What a backup would only list is kept in git; what it sends to Git LFS would be too large for that. */
+function wholeRules(rules: readonly AssetRule[]): AssetRule[] {
+  return rules.map((rule) => (rule.store === 'manifest' ? { ...rule, store: 'git' } : rule))
 }
 
 /** The source as a backup reads it; undefined for a file that does not even look like a database. */

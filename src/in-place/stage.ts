@@ -12,7 +12,15 @@ import type { Store } from '../git/store.ts'
 import type { Phases } from '../progress.ts'
 import { replayJob } from '../replay-job.ts'
 import { withReplayProcess } from '../replay-process.ts'
-import { type Counts, copier, count, syncDirectory, withoutContent } from '../restore.ts'
+import {
+  type Counts,
+  copier,
+  count,
+  fetchLfsContents,
+  type RestoreOptions,
+  syncDirectory,
+  withoutContent,
+} from '../restore.ts'
 import type { Steps, Wanted } from './steps.ts'
 
 export interface Staging {
@@ -26,6 +34,8 @@ export interface Staging {
   /** The folder, which is there and empty. */
   staging: string
   extensions: readonly string[] | undefined
+  /** Asked, before those of the last push, for contents of Git LFS that are not here. */
+  remotes: RestoreOptions['remotes']
 }
 
 /**
@@ -33,10 +43,12 @@ export interface Staging {
  * where it cannot be made or could not be put; the source is as it was.
  */
 export async function stage(job: Staging, phases: Phases): Promise<Counts> {
-  const { store, tree, wanted, made, staging, extensions } = job
+  const { store, tree, wanted, made, staging, extensions, remotes } = job
   const files = wanted.assets.length - withoutContent(wanted.assets).length
   const counts = { databases: wanted.databases.length, rows: 0, files, bytes: 0 }
   await refuseObstacles(job)
+  const rev = tree.commit.oid.slice(0, 10)
+  await fetchLfsContents(store, made, { rev, remotes, left: 'nothing was replaced' })
   phases.begin('replay')
   await withReplayProcess(async (process) => {
     for (const { database, path } of wanted.databases) {

@@ -28,6 +28,10 @@ const golden: [AssetEntry, string][] = [
     { kind: 'listed', path: 'a', size: 12, mode: 0o644, mtimeNs: 1700000000123456789n, sha256 },
     line.replace('}', ',"store":"manifest"}'),
   ],
+  [
+    { kind: 'file', path: 'a', size: 12, mode: 0o644, mtimeNs: 1700000000123456789n, sha256, lfs: true },
+    line.replace('}', ',"store":"lfs"}'),
+  ],
   [{ kind: 'symlink', path: 'caf\udce9', target: '\udcff' }, '{"path":"caf\\udce9","symlink":"\\udcff"}'],
 ]
 
@@ -97,6 +101,7 @@ describe('parseAssetLine refuses', () => {
     [line.replace('}', ',"unstable":false}'), 'its unstable'],
     [line.replace('}', ',"store":"git"}'), 'its store'],
     [line.replace('}', ',"store":"manifest","unstable":true}'), 'its keys are not'],
+    [line.replace(':12', ':0').replace('}', ',"store":"lfs"}'), 'Git LFS has no empty files'],
     [line.replace('"a"', '"\\udcc3\\udca9"'), 'its path is not safe'],
     [line.replace('"a"', '"\\udc41"'), 'its path is not safe'],
     ['{"path":"l","symlink":"\\udcc3\\udca9"}', 'its symlink'],

@@ -48,14 +48,14 @@ describe('parseSettings', () => {
     const text = `assets:
   rules:
     - { store: manifest }
-    - { match: ['*'], over: 5 parsecs, store: lfs, glob: x }
+    - { match: ['*'], over: 5 parsecs, store: annex, glob: x }
 asset-columns:
   - { column: file, folder: ../up }
 `
     expect(problems(text)).toEqual([
       '3: assets.rules: needs "match" or "over"',
       expect.stringMatching(/^4: assets.rules.over: is no size/),
-      '4: assets.rules.store: expected "git" or "manifest", found "lfs"',
+      '4: assets.rules.store: expected "git" or "lfs" or "manifest", found "annex"',
       '4: assets.rules.glob: is not known',
       '6: asset-columns.table: is missing',
       expect.stringMatching(/^6: asset-columns.folder: is no directory of the source/),
@@ -79,6 +79,7 @@ assets:
     - cache/
   rules:
     - { match: [thumbs/, '*.iso'], over: 1.5 MB, store: manifest }
+    - { over: 50 MB, store: lfs }
     - { over: 2000, store: git }
   unstable: fail
 asset-columns:
@@ -114,6 +115,7 @@ lock-timeout: 600
         exclude: ['cache/'],
         rules: [
           { match: ['thumbs/', '*.iso'], overBytes: 1_500_000, store: 'manifest' },
+          { match: undefined, overBytes: 50_000_000, store: 'lfs' },
           { match: undefined, overBytes: 2000, store: 'git' },
         ],
         unstable: 'fail',

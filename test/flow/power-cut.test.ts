@@ -40,12 +40,15 @@ describe('After a power cut', () => {
   test('a branch points at nothing that may be lost, in a new repository and in an old one.', (context) => {
     if (!canTrace()) return context.skip('it needs strace')
     const { dir, source, repository, database } = place()
-    for (const _ of [1, 2, 3]) {
+    writeFileSync(join(dir, 'rowback.yaml'), `assets: { rules: [{ match: [large], store: lfs }] }\n`)
+    for (const round of [1, 2, 3]) {
+      writeFileSync(join(source, 'large'), `${round}`)
       const trace = traced([...program, 'backup', source, '--repo', repository, '--upkeep', 'always'], dir)
       const moved = lostAt(
         trace,
         ({ name, to }) => name === 'rename' && /refs\/heads\/main$/.test(to),
-        (disk) => ['objects/pack', 'HEAD', 'config'].flatMap((name) => disk.lost(join(repository, name))),
+        (disk) =>
+          ['objects/pack', 'lfs', 'HEAD', 'config'].flatMap((name) => disk.lost(join(repository, name))),
       )
       expect(moved).toEqual([[]])
       // At its end, the commit itself is there for good.

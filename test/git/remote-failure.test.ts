@@ -28,6 +28,18 @@ test.each([
     'error: RPC failed; curl 56 Recv failure: Connection reset by peer\nerror: failed to push some refs to x\n',
     'it is unreachable (RPC failed; curl 56 Recv failure: Connection reset by peer)',
   ],
+  [
+    'batch response: Post "http://x/info/lfs/objects/batch": dial tcp: lookup x on 10.0.0.1:53: no such host\n',
+    'it is unreachable (batch response: Post "http://x/info/lfs/objects/batch": dial tcp: lookup x on 10.0.0.1:53: no such host)',
+  ],
+  [
+    'batch response: Git credentials for https://x/app.git not found.\n',
+    'authentication failed (batch response: Git credentials for https://x/app.git not found.)',
+  ],
+  [
+    'error transferring "4d7a": [0] remote missing object 4d7a\n',
+    'it does not have them (error transferring "4d7a": [0] remote missing object 4d7a)',
+  ],
   ['fatal: something new\n', 'something new'],
   ['', 'git ended with code 1'],
 ])('%j is put into words', (stderr, cause) => {
@@ -50,6 +62,8 @@ test.each([
     false,
   ],
   ['git@x: Permission denied (publickey).\r\nConnection closed by 1.2.3.4\n', false],
+  ['batch response: Fatal error: Server error: http://x/info/lfs/objects/batch\n', true],
+  ['[4d7a] Object does not exist on the server: [404] Object does not exist on the server\n', false],
   ['fatal: something new\n', false],
 ])('%j can heal: %s', (stderr, expected) => {
   expect(remoteFailure({ code: 128, stdout: '', stderr }).canHeal ?? false).toBe(expected)

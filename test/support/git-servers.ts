@@ -31,17 +31,19 @@ export interface HttpOptions {
   login?: { user: string; password: string }
   /** Answers a request itself, where it returns a status. */
   refuse?: (request: IncomingMessage) => number | undefined
+  /** Answers a request that may come in, where it returns true. */
+  answer?: (request: IncomingMessage, response: ServerResponse) => boolean
 }
 
 /** `git http-backend` (smart HTTP) over the repositories in `root`, readable and writable; returns its port. */
-export async function httpServer(root: string, { login, refuse }: HttpOptions = {}): Promise<number> {
+export async function httpServer(root: string, { login, refuse, answer }: HttpOptions = {}): Promise<number> {
   const expected = login && `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`
   const server = createHttpServer((request, response) => {
     const status = refuse?.(request)
     if (status !== undefined) response.writeHead(status).end()
     else if (expected !== undefined && request.headers.authorization !== expected)
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end()
-    else runBackend(root, request, response)
+    else if (!answer?.(request, response)) runBackend(root, request, response)
   })
   return listen(server)
 }

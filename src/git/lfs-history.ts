@@ -1,0 +1,39 @@
+/** Which contents of Git LFS the commits of a history need. */
+
+import { type LfsObject, lfsFolder, parseLfsPointer, storedAssetPath } from '../assets/lfs.ts'
+import { RowbackError } from '../errors.ts'
+import { git, gitCause } from './run.ts'
+import type { Store } from './store.ts'
+
+/** A content with the path of a file that it is of, to be named by. */
+export interface LfsFile extends LfsObject {
+  path: string
+}
+
+/** A pointer has about 130 bytes; git-lfs takes nothing of more than 1,024 for one. */
+const longestPointer = 1024
+
+/**
+ * The contents, each once, that appear in the commits which `tip` reaches and `known` does not; in all without `known`.
+ * Paths are those of the tree. Throws RowbackError('repository').
+ */
+export async function lfsFilesSince(
+  store: Pick<Store, 'dir' | 'gitDir' | 'prefetch' | 'readBlob'>,
+  tip: string,
+  known?: string,
+): Promise<LfsFile[]> {
+  const form = ['--raw', '--no-abbrev', '--no-renames', '--root', '-m', '-z', '--format=', '--full-history']
+  const range = known === undefined ? [tip] : [tip, `^${known}`]
+  const listed = await git(store.gitDir, ['log', ...form, ...range, '--', lfsFolder])
+  if (listed.code !== 0) throw new RowbackError('repository', `read log of ${store.dir}: ${gitCause(listed)}`)
+  // Of each change: `:<mode> <mode> <old id> <new id> <kind>`, NUL, the path, NUL.
+  const changes = listed.stdout.toString().matchAll(/:\d+ \d+ [0-9a-f]+ ([0-9a-f]+) [AM]\0([^\0]+)/g)
+  const paths = new Map([...changes].map(([, oid = '', path = '']) => [oid, path]))
+  await store.prefetch([...paths.keys()])
+  const files: LfsFile[] = []
+  for (const [oid, path] of paths) {
+    const object = parseLfsPointer(await store.readBlob(oid, longestPointer))
+    if (object) files.push({ ...object, path: storedAssetPath(path) ?? path })
+  }
+  return files
+}

@@ -1,0 +1,90 @@
+/** The contents that Git LFS keeps in a git directory: `lfs/objects/<2 digits>/<2 digits>/<sha256>`, as git-lfs has them. */
+
+import { createHash } from 'node:crypto'
+import { createReadStream, statSync } from 'node:fs'
+import { chmod, type FileHandle, mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { LfsObject } from '../assets/lfs.ts'
+import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { sync } from './durable.ts'
+
+function lfsFile(gitDir: string, { sha256 }: Pick<LfsObject, 'sha256'>): string {
+  return join(gitDir, 'lfs', 'objects', sha256.slice(0, 2), sha256.slice(2, 4), sha256)
+}
+
+/** Whether a content is there and has its size; what its bytes are, `lfsDigest` says. */
+export function hasLfsObject(gitDir: string, object: LfsObject): boolean {
+  const found = statSync(lfsFile(gitDir, object), { throwIfNoEntry: false })
+  return found?.isFile() === true && found.size === object.size
+}
+
+/**
+ * Keeps a content, durably; does nothing where it is there. `content` is its bytes, or the path of a private file in the
+ * git directory that has them, which may be taken. `workDir` is a private folder there. Throws RowbackError('repository').
+ */
+export async function putLfsObject(
+  gitDir: string,
+  object: LfsObject,
+  content: Buffer | string,
+  workDir: string,
+): Promise<void> {
+  if (hasLfsObject(gitDir, object)) return
+  const target = lfsFile(gitDir, object)
+  const draft = typeof content === 'string' ? content : join(workDir, object.sha256)
+  try {
+    if (typeof content !== 'string') await writeFile(draft, content, { mode: 0o600 })
+    await chmod(draft, 0o444)
+    await sync(draft)
+    await mkdir(dirname(target), { recursive: true })
+    await rename(draft, target)
+    // A run that died may have left folders that are not durable.
+    await syncNames(dirname(target), gitDir)
+  } catch (error) {
+    const problem = hasErrno(error, 'ENOSPC', 'EDQUOT') ? 'no space left on device' : errorText(error)
+    throw new RowbackError('repository', `write ${target}: ${problem}; the last commit is intact`, {
+      cause: error,
+    })
+  }
+}
+
+/** Makes the names in a folder durable, and in those above it up to `top`. */
+async function syncNames(folder: string, top: string): Promise<void> {
+  await sync(folder)
+  if (folder !== top) await syncNames(dirname(folder), top)
+}
+
+/** The SHA-256 of what is there under the name of a content; undefined where nothing is, or it cannot be read. */
+export async function lfsDigest(gitDir: string, object: LfsObject): Promise<string | undefined> {
+  const hash = createHash('sha256')
+  try {
+    for await (const piece of createReadStream(lfsFile(gitDir, object), { highWaterMark: 2 ** 20 }))
+      hash.update(piece as Buffer)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EIO', 'EISDIR', 'ENOTDIR')) return undefined
+    throw error
+  }
+  return hash.digest('hex')
+}
+
+/** Moves what is damaged out of the way, to `lfs/bad`, as `git lfs fsck` does. */
+export async function setLfsObjectAside(gitDir: string, object: LfsObject): Promise<void> {
+  const aside = join(gitDir, 'lfs', 'bad', object.sha256)
+  try {
+    await mkdir(dirname(aside), { recursive: true })
+    await rename(lfsFile(gitDir, object), aside)
+  } catch (error) {
+    throw new RowbackError('repository', `move ${lfsFile(gitDir, object)} to ${aside}: ${errorText(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** Appends a content to an open file, and returns the SHA-256 of what that was. Throws the system's error. */
+export async function copyLfsObject(gitDir: string, object: LfsObject, target: FileHandle): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const piece of createReadStream(lfsFile(gitDir, object), { highWaterMark: 2 ** 20 })) {
+    hash.update(piece as Buffer)
+    await target.appendFile(piece as Buffer)
+  }
+  return hash.digest('hex')
+}
