@@ -2,6 +2,7 @@
 
 import { errorText, RowbackError } from './errors.ts'
 import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
+import { type EngineChoice, installGit } from './git/engine.ts'
 import { damagedFolder, heal, removeDamaged } from './git/heal.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
@@ -18,6 +19,7 @@ export interface Healed {
 interface HealOptions {
   repository: string
   branch?: string | undefined
+  engine?: EngineChoice | undefined
   /** Asked before those of the last push. */
   remotes?: readonly Remote[] | undefined
 }
@@ -29,15 +31,28 @@ interface HealOptions {
 export async function healRepository({
   repository,
   branch,
+  engine,
   remotes = [],
 }: HealOptions): Promise<Healed | undefined> {
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
+    if (store.engine === 'embedded') return await expectSound(store)
     const damage = await findDamage(store.gitDir)
     return damage && (await healed(store, damage, await remotesToAsk(store, remotes)))
   } finally {
     await store.close()
   }
+}
+
+/** Without git damage is found, of all that refs reach, and not healed. */
+async function expectSound(store: Store): Promise<undefined> {
+  const embedded = await import('./git/embedded/damage.ts')
+  const damage = await embedded.findDamage(store)
+  if (damage === undefined) return undefined
+  throw damageError(store.dir, damage, damage.paths, {
+    remedy: 'and it takes the git program to bring them back',
+    hint: `${installGit}; then rowback verify asks the remotes for them`,
+  })
 }
 
 async function remotesToAsk(store: Store, remotes: readonly Remote[]): Promise<readonly Remote[]> {
