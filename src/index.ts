@@ -14,6 +14,7 @@ export { readSettings } from './config/read-settings.ts'
 export { parseSettings, type Settings } from './config/settings.ts'
 export { type DiffItem, type DiffOptions, diff } from './diff.ts'
 export { type ErrorCode, exitCodes, RowbackError } from './errors.ts'
+export type { EngineChoice } from './git/engine.ts'
 export type { Remote } from './git/remote-url.ts'
 export {
   type InPlaceOptions,

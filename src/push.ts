@@ -1,6 +1,7 @@
 /** The push flow: what is not pushed yet is verified and sent. */
 
 import { errorText, RowbackError } from './errors.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import { defaultPartBytes, type PushBounds, pushBranch, type RemoteState, remoteState } from './git/remote.ts'
 import { checkRemoteUrl, isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
@@ -14,6 +15,8 @@ import { isFailedProof, verifyCommit } from './verify.ts'
 export interface PushOptions extends Retries {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** Where to push, one after another; to the remotes of the last push without any. */
   remotes?: readonly Remote[] | undefined
   /** Absolute paths of SQLite extensions that the databases need to be verified. */
@@ -46,7 +49,7 @@ export interface PushResult {
  * `result.pushes` are those that do.
  */
 export async function push(options: PushOptions): Promise<PushResult[]> {
-  const store = await openStore(options.repository, { branch: options.branch })
+  const store = await openStore(options.repository, options)
   try {
     return await pushStore(store, options.remotes ?? [], options)
   } finally {

@@ -12,6 +12,7 @@ import { draftBeside } from './drafts.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
 import { onInterrupt } from './interrupt.ts'
@@ -22,6 +23,8 @@ import { withReplayProcess } from './replay-process.ts'
 export interface RestoreOptions {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** Any git revision, or `latest`. */
   rev: string
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
@@ -124,12 +127,12 @@ export function count(counts: Counts, phases: Phases): OnReplay {
 }
 
 async function withCommit(
-  { repository, branch, rev, onProgress }: RestoreOptions,
+  { repository, branch, engine, rev, onProgress }: RestoreOptions,
   run: (store: Store, tree: CommitTree, phases: Phases) => Promise<Omit<RestoreResult, 'timesMs'>>,
 ): Promise<RestoreResult> {
   const phases = new Phases(onProgress)
   phases.begin('read')
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     const tree = await readCommitTree(store, await store.resolve(rev))
     const result = await run(store, tree, phases)

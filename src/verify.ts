@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Agreement, AssetColumn } from './agreement.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { type ErrorCode, errorText, RowbackError } from './errors.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
@@ -19,6 +20,8 @@ import type { Healed } from './sound.ts'
 export interface VerifyOptions {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** Asked for damaged objects before those of the last push. */
   remotes?: readonly Remote[] | undefined
   rev: string
@@ -52,10 +55,10 @@ export interface VerifyResult extends Proof {
 export async function verify(
   options: VerifyOptions,
 ): Promise<VerifyResult & { agreement: Agreement | undefined }> {
-  const { repository, branch, rev, assetColumns = [] } = options
+  const { repository, branch, engine, rev, assetColumns = [] } = options
   const { objects = !options.unlessProved } = options
   const healed = objects ? await healObjects(options) : undefined
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     const oid = await store.resolve(rev)
     const result = { ...(await verifyCommit(store, oid, options)), ...healed }
@@ -69,7 +72,7 @@ export async function verify(
 
 /** Reads every object before any is relied on. Throws a `repository` error for what is damaged and cannot be brought back. */
 async function healObjects(
-  options: Pick<VerifyOptions, 'repository' | 'branch' | 'remotes'>,
+  options: Pick<VerifyOptions, 'repository' | 'branch' | 'engine' | 'remotes'>,
 ): Promise<{ healed: Healed } | undefined> {
   const { healRepository } = await import('./sound.ts')
   const healed = await healRepository(options)
@@ -150,7 +153,7 @@ const nothing: Proof = {
 }
 
 export interface VerifyAllOptions
-  extends Pick<VerifyOptions, 'repository' | 'branch' | 'remotes' | 'extensions' | 'onProgress'> {
+  extends Pick<VerifyOptions, 'repository' | 'branch' | 'engine' | 'remotes' | 'extensions' | 'onProgress'> {
   /** Where the walk begins; the branch's tip without it. */
   rev?: string | undefined
 }
@@ -184,13 +187,13 @@ export interface VerifyAllResult {
  * objects that no such commit needs are damaged.
  */
 export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
-  const { repository, branch, rev = 'latest', extensions, onProgress } = options
+  const { repository, branch, engine, rev = 'latest', extensions, onProgress } = options
   const damage = await healObjects(options).catch((error: unknown) => {
     if (isDamage(error)) return error
     throw error
   })
   const healed = damage instanceof RowbackError ? undefined : damage
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     const phases = new Phases(onProgress)
     phases.begin('read')

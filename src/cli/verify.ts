@@ -58,12 +58,13 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
       hint: 'rowback verify --all REV',
     })
   }
-  const { repository, branch } = repositoryOf(context, flags)
+  const { repository, branch, engine } = repositoryOf(context, flags)
   const extensions = extensionsOf(context, flags)
   const remotes = knownRemotes(context)
   const result = await verifyAll({
     repository,
     branch,
+    engine,
     rev,
     extensions,
     remotes,
