@@ -16,8 +16,14 @@ const oldestGit = [2, 32] as const
 /** The engine for a choice. */
 export async function engineOf(choice: EngineChoice = 'auto'): Promise<Engine> {
   if (choice !== 'auto') return choice
-  return (await hasUsableGit()) ? 'native' : 'embedded'
+  const path = process.env.PATH ?? ''
+  const known = usable.get(path) ?? hasUsableGit()
+  usable.set(path, known)
+  return (await known) ? 'native' : 'embedded'
 }
+
+/** What was found in each PATH: a verb may open its repository more than once. */
+const usable = new Map<string, Promise<boolean>>()
 
 /** Whether PATH has a git that is new enough. */
 async function hasUsableGit(): Promise<boolean> {

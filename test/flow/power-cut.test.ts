@@ -36,24 +36,28 @@ function lostAt(
 }
 
 describe('After a power cut', () => {
-  test('a branch points at nothing that may be lost, in a new repository and in an old one.', (context) => {
-    if (!canTrace()) return context.skip('it needs strace')
-    const { dir, source, repository, database } = place()
-    for (const _ of [1, 2, 3]) {
-      const trace = traced([...program, 'backup', source, '--repo', repository, '--upkeep', 'always'], dir)
-      const moved = lostAt(
-        trace,
-        ({ name, to }) => name === 'rename' && /refs\/heads\/main$/.test(to),
-        (disk) => ['objects/pack', 'HEAD', 'config'].flatMap((name) => disk.lost(join(repository, name))),
-      )
-      expect(moved).toEqual([[]])
-      // At its end, the commit itself is there for good.
-      const end = new FragileDisk()
-      for (const call of trace) end.apply(call)
-      expect(end.lost(join(repository, 'refs', 'heads'))).toEqual([])
-      databaseFrom('INSERT INTO t VALUES (2)', database)
-    }
-  })
+  test.for(['native', 'embedded'])(
+    'a branch points at nothing that may be lost, in a new repository and in an old one: %s engine.',
+    (engine, context) => {
+      if (!canTrace()) return context.skip('it needs strace')
+      const { dir, source, repository, database } = place()
+      const flags = ['--repo', repository, '--upkeep', 'always', '--engine', engine]
+      for (const _ of [1, 2, 3]) {
+        const trace = traced([...program, 'backup', source, ...flags], dir)
+        const moved = lostAt(
+          trace,
+          ({ name, to }) => name === 'rename' && /refs\/heads\/main$/.test(to),
+          (disk) => ['objects/pack', 'HEAD', 'config'].flatMap((name) => disk.lost(join(repository, name))),
+        )
+        expect(moved).toEqual([[]])
+        // At its end, the commit itself is there for good.
+        const end = new FragileDisk()
+        for (const call of trace) end.apply(call)
+        expect(end.lost(join(repository, 'refs', 'heads'))).toEqual([])
+        databaseFrom('INSERT INTO t VALUES (2)', database)
+      }
+    },
+  )
 
   test('a restore in place that has begun has all that it puts into the source.', async (context) => {
     if (!canTrace()) return context.skip('it needs strace')
