@@ -8,8 +8,7 @@ import type { Store } from './store.ts'
 
 /**
  * Fetches every branch and tag; with `partial` no files, which come when they are asked for. What comes is checked as
- * by `git fsck`. Throws RowbackError('remote'), also without git: to index
- * what comes, isomorphic-git would need all of it in memory several times.
+ * by `git fsck`. Throws RowbackError('remote'), and always does so without git.
  */
 export async function fetchAll(
   store: Store,

@@ -4,6 +4,7 @@ import { constants } from 'node:buffer'
 import { existsSync, writeSync } from 'node:fs'
 import * as isomorphic from 'isomorphic-git'
 import { errorText, hasErrno, RowbackError } from '../../errors.ts'
+import { checkOid } from '../cat-file.ts'
 import { installGit } from '../engine.ts'
 import type { ObjectType } from '../objects.ts'
 import { readOnlyFiles } from './files.ts'
@@ -27,8 +28,14 @@ export class EmbeddedObjects {
 
   /** An object of whatever type. Throws RowbackError('repository') if it is missing or damaged. */
   async readAny(oid: string): Promise<GitObject> {
+    checkOid(oid)
+    const read = () => isomorphic.readObject({ ...this.source, oid, format: 'content' })
     try {
-      const { type, object } = await isomorphic.readObject({ ...this.source, oid, format: 'content' })
+      // Git may have joined the packs since they were listed: then there is another one.
+      const { type, object } = await read().catch((error) => {
+        if (isGone(error)) return read()
+        throw error
+      })
       return { type: type as ObjectType, content: asBuffer(object as Uint8Array) }
     } catch (error) {
       throw this.#unreadable(oid, error)
@@ -100,6 +107,11 @@ export class EmbeddedObjects {
 /** The error for a repository that was removed while it was open. */
 export function goneRepository(gitDir: string): RowbackError {
   return new RowbackError('repository', `open repository ${gitDir}: it does not exist`)
+}
+
+/** Whether an object, or the pack it was in, is not there. */
+function isGone(error: unknown): boolean {
+  return isCode(error, 'NotFoundError', 'ENOENT') || /Could not read packfile/.test(errorText(error))
 }
 
 /** Whether isomorphic-git has thrown an error of that kind. */

@@ -3,6 +3,7 @@
  * it, and is durable when that is done. Every function throws an Error whose text is the cause.
  */
 
+import { rmSync } from 'node:fs'
 import {
   appendFile,
   type FileHandle,
@@ -14,7 +15,7 @@ import {
   rm,
   stat,
 } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasErrno } from '../../errors.ts'
 import { onInterrupt } from '../../interrupt.ts'
@@ -42,6 +43,16 @@ export async function readRef(gitDir: string, ref: string, depth = 5): Promise<s
 
 /** The refs below a folder, such as `refs/heads/`, by full name and in order. */
 export async function listRefs(gitDir: string, folder: string): Promise<Map<string, string>> {
+  const refs = new Map<string, string>()
+  for (const name of await refNames(gitDir, folder)) {
+    const oid = await readRef(gitDir, name)
+    if (oid !== undefined) refs.set(name, oid)
+  }
+  return refs
+}
+
+/** The names of refs below a folder, in order, whatever is in them. */
+async function refNames(gitDir: string, folder: string): Promise<string[]> {
   const under = folder.endsWith('/') ? folder : `${folder}/`
   const names = new Set((await packedRefs(gitDir)).keys())
   const loose = await readdir(join(gitDir, under), { recursive: true, withFileTypes: true }).catch(
@@ -52,13 +63,12 @@ export async function listRefs(gitDir: string, folder: string): Promise<Map<stri
   )
   for (const entry of loose)
     if (entry.isFile() && !entry.name.endsWith('.lock'))
-      names.add(join(entry.parentPath, entry.name).slice(gitDir.length + 1))
-  const refs = new Map<string, string>()
-  for (const name of [...names].filter((one) => one.startsWith(under)).sort()) {
-    const oid = await readRef(gitDir, name)
-    if (oid !== undefined) refs.set(name, oid)
-  }
-  return refs
+      names.add(
+        join(entry.parentPath, entry.name)
+          .slice(gitDir.length + 1)
+          .replaceAll(sep, '/'),
+      )
+  return [...names].filter((name) => name.startsWith(under)).sort()
 }
 
 async function packedRefs(gitDir: string): Promise<Map<string, string>> {
@@ -107,7 +117,7 @@ export async function moveRef(gitDir: string, { ref, oid, expected, log }: RefMo
 
 /** A ref cannot be the folder of another one. */
 async function refuseConflict(gitDir: string, ref: string): Promise<void> {
-  const other = [...(await listRefs(gitDir, 'refs/')).keys()].find(
+  const other = (await refNames(gitDir, 'refs/')).find(
     (name) => name.startsWith(`${ref}/`) || ref.startsWith(`${name}/`),
   )
   if (other !== undefined) throw new Error(`cannot lock ref '${ref}': '${other}' exists`)
@@ -155,7 +165,7 @@ async function withLock(
 ): Promise<void> {
   const path = `${file}.lock`
   const lock = await takeLock(path, what)
-  const forget = onInterrupt(() => void rm(path, { force: true }))
+  const forget = onInterrupt(() => rmSync(path, { force: true }))
   let isPlaced = false
   try {
     await use(lock, async () => {

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import * as isomorphic from 'isomorphic-git'
 import { errorText, RowbackError } from '../../errors.ts'
 import { installGit, needsGit } from '../engine.ts'
@@ -28,7 +29,7 @@ export class HttpConnection implements Connection {
     const login = loginOf(remote)
     this.#store = store
     // A user name in the address would be sent without being asked for.
-    this.#url = remote.url.replace(/^(https?:\/\/)[^/?#@]*@/i, '$1')
+    this.#url = remote.url.replace(/^(https?:\/\/)[^/?#@]*@/i, '$1').replace(/\/+$/, '')
     this.#login = login && { username: login.user, password: login.password }
   }
 
@@ -77,6 +78,8 @@ export class HttpConnection implements Connection {
       return await use()
     } catch (error) {
       if (error instanceof RowbackError) throw error
+      // What the remote has said comes beside its answer.
+      await setImmediate()
       const hint = `rowback push --dry-run --remote ${redactUrl(this.#url)}`
       throw new RemoteFailed({ hint, ...this.#failure(error, said) })
     }

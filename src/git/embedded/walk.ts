@@ -44,7 +44,7 @@ export interface NamedObject {
   type: ObjectType | undefined
   /** Where it was first seen; empty for commits, tags and their trees. */
   path: string
-  /** A failure to read it; else it has that content. */
+  /** Throws RowbackError where it is missing or damaged. */
   read: () => Promise<{ type: ObjectType; content: Buffer }>
 }
 
@@ -70,7 +70,8 @@ export async function* reachable(
       ...named,
       read: async () => {
         const object = await objects.readAny(oid)
-        if (object.type === 'tag') add(taggedBy(object) ?? '', undefined, '')
+        const tagged = object.type === 'tag' ? taggedBy(object) : undefined
+        if (tagged !== undefined) add(tagged, undefined, '')
         if (object.type === 'commit') {
           const { tree, parents } = parseCommit(oid, object.content)
           for (const parent of parents) add(parent, 'commit', '')
