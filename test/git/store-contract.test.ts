@@ -1,6 +1,6 @@
 /** What every engine behind `Store` does, and that both do the same. */
 
-import { chmod, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -778,5 +778,20 @@ describe('the choice of an engine', () => {
         hint: expect.stringContaining('install git'),
       })
     }
+  })
+
+  test('the embedded one says that a pack is too large for it', async () => {
+    const store = await testStore({ engine: 'embedded' })
+    const oid = await commitFiles(store, { a: 'x' })
+    for (const index of await packs(store)) {
+      const pack = index.replace(/idx$/, 'pack')
+      await chmod(pack, 0o600)
+      await truncate(pack, 2 ** 31 + 1)
+    }
+    await expect(store.readCommit(oid)).rejects.toMatchObject({
+      code: 'repository',
+      message: `read object ${oid}: its pack has more than 2 GiB, which the embedded engine cannot read`,
+      hint: expect.stringContaining('install git'),
+    })
   })
 })
