@@ -17,7 +17,7 @@ import { expect, test } from 'vitest'
 import { type Ended, rowback } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
-import { httpServer, network } from '../support/git-servers.ts'
+import { httpServer, network, ownCertificate } from '../support/git-servers.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Machine {
@@ -237,6 +237,22 @@ test('a push that is cut off is tried again', async () => {
   const done = await found.backup('--remote', `http://127.0.0.1:${port}/app.git`)
   expectDone(done)
   expect(connections()).toBeGreaterThan(4)
+  expect(git(remote, ['rev-parse', 'main'])).toBe(git(found.repository, ['rev-parse', 'main']))
+})
+
+test('over https a certificate has to be trusted', async (context) => {
+  const tls = ownCertificate()
+  if (tls === undefined) return context.skip('it needs openssl')
+  const found = machine()
+  const root = tempDir()
+  const remote = bareRepository(join(root, 'app.git'))
+  const url = `https://127.0.0.1:${await httpServer(root, { tls })}/app.git`
+  const refused = await found.backup('--remote', url)
+  expect(refused.code).toBe(12)
+  expect(refused.stderr).toContain('its certificate is not trusted')
+  expect(git(remote, ['for-each-ref'])).toBe('')
+  found.env.NODE_EXTRA_CA_CERTS = tls.file
+  expectDone(await found.rowback('push', '--remote', url))
   expect(git(remote, ['rev-parse', 'main'])).toBe(git(found.repository, ['rev-parse', 'main']))
 })
 
