@@ -9,6 +9,7 @@ import { type Committed, commitSource } from './commit-source.ts'
 import type { Settings } from './config/settings.ts'
 import { RowbackError } from './errors.ts'
 import type { Identity } from './git/commit.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { lockRepository } from './git/lock.ts'
 import { checkRemoteUrl, type Remote } from './git/remote-url.ts'
 import type { RepackPlan } from './git/repack-plan.ts'
@@ -28,6 +29,8 @@ export interface BackupOptions {
   /** The git repository; it is made if it does not exist. */
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** Where to push the commit, one after another; nothing is pushed without any. */
   remotes?: readonly Remote[] | undefined
   /** How often a fault of the network is tried again, 1, 2, 4 … seconds apart; 4 times without it. */

@@ -8,6 +8,7 @@ import { lfsAttributes } from './assets/lfs.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import { hasErrno, RowbackError } from './errors.ts'
 import { createStore } from './git/create-store.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { fetchAll } from './git/fetch.ts'
 import { openStore } from './git/open-store.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './git/remote-url.ts'
@@ -24,6 +25,8 @@ export interface CloneOptions extends Retries {
   repository: string
   /** The branch that holds the backups: that `latest` names, and that backups go on; `main` without it. */
   branch?: string | undefined
+  /** What makes the repository; it takes the git binary, and is refused without. */
+  engine?: EngineChoice | undefined
   /** Whether files stay at the remote until they are needed. */
   partial?: boolean | undefined
   /** Whether the repository gets the pre-push hook; it does without it. */
@@ -100,11 +103,11 @@ async function cloneInto(
   remote: Remote,
   options: CloneOptions,
 ): Promise<Pick<CloneResult, 'commit' | 'commits' | 'partial' | 'warnings'>> {
-  const made = await createStore(draft, { branch: options.branch })
+  const made = await createStore(draft, options)
   await fetchAll(made, remote, options)
   await setLastRemotes(made, [remote.url])
   await made.close()
-  const store = await openStore(draft, { branch: options.branch })
+  const store = await openStore(draft, options)
   try {
     const commit = await store.tip()
     if (commit === undefined) throw await noBranch(store, remote)

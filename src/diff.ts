@@ -4,6 +4,7 @@ import { assetBlobs, assetChanges } from './asset-changes.ts'
 import { storedPath } from './assets/paths.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { TableKey } from './dump/manifest.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
 import { type TreeEntry, treeChanges } from './git/tree.ts'
@@ -12,6 +13,8 @@ import { type RowChange, tableChanges } from './row-changes.ts'
 export interface DiffOptions {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** The older side; any git revision. */
   from: string
   /** The newer side; the latest commit without it. */
@@ -29,10 +32,11 @@ export type DiffItem =
 export async function* diff({
   repository,
   branch,
+  engine,
   from,
   to = 'latest',
 }: DiffOptions): AsyncGenerator<DiffItem> {
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     const newer = readRevision(store, to)
     newer.catch(() => {})

@@ -97,10 +97,10 @@ interface Run {
 type Done = Omit<InPlaceResult, 'timesMs'>
 
 async function withSource(options: UndoOptions, use: (run: Run) => Promise<Done>): Promise<InPlaceResult> {
-  const { repository, branch, assets = { include: ['**'], exclude: [] }, onProgress } = options
+  const { repository, branch, engine, assets = { include: ['**'], exclude: [] }, onProgress } = options
   const phases = new Phases(onProgress)
   phases.begin('read')
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     const unlock = await lockRepository(store.dir, { waitMs: options.lockTimeoutMs })
     try {

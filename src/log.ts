@@ -3,6 +3,7 @@
 import { pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import type { ManifestTable } from './dump/manifest.ts'
 import type { Commit, SignatureFormat } from './git/commit.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 
 export interface LogEntry {
@@ -25,13 +26,15 @@ export interface LogEntry {
 export interface LogOptions {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** At most so many commits, newest first. */
   limit?: number | undefined
 }
 
 /** Yields the commits of the branch, newest first; none for a repository without commits. */
-export async function* log({ repository, branch, limit }: LogOptions): AsyncGenerator<LogEntry> {
-  const store = await openStore(repository, { branch })
+export async function* log({ repository, branch, engine, limit }: LogOptions): AsyncGenerator<LogEntry> {
+  const store = await openStore(repository, { branch, engine })
   try {
     const tip = await store.tip()
     if (tip === undefined) return
@@ -72,13 +75,16 @@ export interface ShowResult extends LogEntry {
 export async function show({
   repository,
   branch,
+  engine,
   rev,
 }: {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   rev: string
 }): Promise<ShowResult> {
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     const tree = await readCommitTree(store, await store.resolve(rev))
     const assets = await readAssetEntries(store, tree)

@@ -1,6 +1,7 @@
 /** The push flow: what is not pushed yet is verified and sent. */
 
 import { errorText, RowbackError } from './errors.ts'
+import type { EngineChoice } from './git/engine.ts'
 import type { LfsFile } from './git/lfs-history.ts'
 import { openStore } from './git/open-store.ts'
 import {
@@ -22,6 +23,8 @@ import { isFailedProof, verifyCommit } from './verify.ts'
 export interface PushOptions extends Retries {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** Where to push, one after another; to the remotes of the last push without any. */
   remotes?: readonly Remote[] | undefined
   /** Absolute paths of SQLite extensions that the databases need to be verified. */
@@ -56,7 +59,7 @@ export interface PushResult {
  * `result.pushes` are those that do.
  */
 export async function push(options: PushOptions): Promise<PushResult[]> {
-  const store = await openStore(options.repository, { branch: options.branch })
+  const store = await openStore(options.repository, options)
   try {
     return await pushStore(store, options.remotes ?? [], options)
   } finally {

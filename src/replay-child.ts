@@ -12,8 +12,17 @@ function say(news: ReplayNews): void {
   process.send?.(news)
 }
 
+async function openObjects({
+  gitDir,
+  engine,
+}: ReplayJob): Promise<Pick<CatFile, 'sizes' | 'read' | 'close'>> {
+  if (engine === 'native') return new CatFile(gitDir)
+  const { EmbeddedObjects } = await import('./git/embedded/objects.ts')
+  return new EmbeddedObjects(gitDir)
+}
+
 async function carryOut(job: ReplayJob): Promise<void> {
-  const objects = new CatFile(job.gitDir)
+  const objects = await openObjects(job)
   const store: BlobReader = {
     blobSizes: (oids) => objects.sizes(oids),
     readBlob: (oid) => objects.read(oid, 'blob'),

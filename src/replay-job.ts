@@ -2,6 +2,7 @@
 
 import type { CommitTree } from './commit-tree.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
+import type { Engine } from './git/engine.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
 import type { PlainError } from './sqlite/plain-error.ts'
@@ -10,6 +11,7 @@ import type { PlainError } from './sqlite/plain-error.ts'
 export interface ReplayJob {
   /** The git directory of the repository. */
   gitDir: string
+  engine: Engine
   /** The files of the dump; their paths are relative to the database's folder. */
   files: Pick<TreeEntry, 'path' | 'oid'>[]
   /** The new file. */
@@ -22,7 +24,7 @@ export interface ReplayJob {
 
 /** The job of replaying a database of a commit into the new file `target`. */
 export function replayJob(
-  { gitDir }: Store,
+  { gitDir, engine }: Store,
   { entries }: CommitTree,
   { name }: ManifestDatabase,
   target: string,
@@ -32,7 +34,7 @@ export function replayJob(
   const files = [...entries.values()]
     .filter(({ path }) => path.startsWith(folder))
     .map(({ path, oid }) => ({ path: path.slice(folder.length), oid }))
-  return { gitDir, files, target, extensions }
+  return { gitDir, engine, files, target, extensions }
 }
 
 /** A file that was dumped again. */

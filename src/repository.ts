@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
-import { openStore } from './git/open-store.ts'
+import { openStore, type StoreOptions } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { installHook } from './hook.ts'
@@ -49,11 +49,11 @@ export interface BackupStore {
  */
 export async function openOrCreateStore(
   dir: string,
-  { branch, hook = true }: { branch?: string | undefined; hook?: boolean | undefined },
+  { hook = true, ...options }: StoreOptions & { hook?: boolean | undefined },
 ): Promise<BackupStore> {
   const made = missingParents(join(resolve(dir), 'HEAD'))
-  if (!(await isVacant(dir))) return { store: await openOwnStore(dir, branch), discard: async () => {} }
-  const store = await createStore(dir, { branch })
+  if (!(await isVacant(dir))) return { store: await openOwnStore(dir, options), discard: async () => {} }
+  const store = await createStore(dir, options)
   if (hook) await installHook(store.gitDir)
   const discard = async (): Promise<void> => {
     if ((await store.tip()) !== undefined) return
@@ -63,8 +63,8 @@ export async function openOrCreateStore(
   return { store, discard }
 }
 
-async function openOwnStore(dir: string, branch: string | undefined): Promise<Store> {
-  const store = await openStore(dir, { branch })
+async function openOwnStore(dir: string, options: StoreOptions): Promise<Store> {
+  const store = await openStore(dir, options)
   try {
     if ((await store.config(sourceKey)) === undefined) await refuseForeign(store)
     return store

@@ -14,6 +14,7 @@ import { draftBeside } from './drafts.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Signature, Signers } from './git/signature.ts'
@@ -27,6 +28,8 @@ import { withReplayProcess } from './replay-process.ts'
 export interface RestoreOptions {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** Any git revision, or `latest`. */
   rev: string
   /** Whose signature the commit must have; it needs none without it. */
@@ -137,12 +140,12 @@ export function count(counts: Counts, phases: Phases): OnReplay {
 }
 
 async function withCommit(
-  { repository, branch, rev, signers, onProgress }: RestoreOptions,
+  { repository, branch, engine, rev, signers, onProgress }: RestoreOptions,
   run: (store: Store, tree: CommitTree, phases: Phases) => Promise<Omit<RestoreResult, 'timesMs'>>,
 ): Promise<RestoreResult> {
   const phases = new Phases(onProgress)
   phases.begin('read')
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     const oid = await store.resolve(rev)
     const signature = await demandSignature(store, oid, signers, `restore ${rev}: nothing was written, as`)

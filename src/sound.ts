@@ -2,6 +2,7 @@
 
 import { errorText, RowbackError } from './errors.ts'
 import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
+import { type EngineChoice, installGit } from './git/engine.ts'
 import { damagedFolder, heal, removeDamaged } from './git/heal.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
@@ -18,6 +19,7 @@ export interface Healed {
 interface HealOptions {
   repository: string
   branch?: string | undefined
+  engine?: EngineChoice | undefined
   /** Asked before those of the last push. */
   remotes?: readonly Remote[] | undefined
 }
@@ -31,7 +33,7 @@ export async function besideSoundCheck<T>(
   use: () => Promise<T>,
 ): Promise<{ value: T; healed?: Healed }> {
   return withStore(options, async (store) => {
-    const [found, used] = await Promise.allSettled([findDamage(store.gitDir), use()])
+    const [found, used] = await Promise.allSettled([damageOf(store), use()])
     if (found.status === 'rejected') throw found.reason
     if (found.value) {
       const healed = await healFromRemotes(store, found.value, options.remotes)
@@ -48,21 +50,33 @@ export async function besideSoundCheck<T>(
  */
 export async function healRepository(options: HealOptions): Promise<Healed | undefined> {
   return withStore(options, async (store) => {
-    const damage = await findDamage(store.gitDir)
+    const damage = await damageOf(store)
     return damage && (await healFromRemotes(store, damage, options.remotes))
   })
 }
 
 async function withStore<T>(
-  { repository, branch }: HealOptions,
+  { repository, branch, engine }: HealOptions,
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     return await use(store)
   } finally {
     await store.close()
   }
+}
+
+/** What is damaged. Without git that is looked for in all that refs reach, and thrown, as it cannot be healed. */
+async function damageOf(store: Store): Promise<Damage | undefined> {
+  if (store.engine === 'native') return findDamage(store.gitDir)
+  const embedded = await import('./git/embedded/damage.ts')
+  const damage = await embedded.findDamage(store)
+  if (damage === undefined) return undefined
+  throw damageError(store.dir, damage, damage.paths, {
+    remedy: 'and it takes the git program to bring them back',
+    hint: `${installGit}; then rowback verify asks the remotes for them`,
+  })
 }
 
 async function healFromRemotes(store: Store, damage: Damage, known: readonly Remote[] = []): Promise<Healed> {

@@ -20,10 +20,15 @@ export interface UpkeepResult {
  * What is due, after old leftovers are removed; for the holder of the repository's lock. Never throws: a commit that is
  * written is worth more than a tidy repository, and the upkeep itself, which is due as well then, says what is wrong.
  */
-export async function prepareUpkeep({ gitDir }: Store, mode: Settings['upkeep']): Promise<RepackPlan> {
+export async function prepareUpkeep(
+  { gitDir, engine }: Store,
+  mode: Settings['upkeep'],
+): Promise<RepackPlan> {
+  // Only git joins packs; who has asked for it by name is told so.
+  if (engine === 'embedded' && mode !== 'always') return 'none'
   const plan = repackPlan(await listPacks(gitDir), mode)
   if (plan === 'none') await clearUpkeep(gitDir).catch(() => {})
-  else await pruneOldObjects(gitDir).catch(() => {})
+  else if (engine === 'native') await pruneOldObjects(gitDir).catch(() => {})
   return plan
 }
 
@@ -32,7 +37,7 @@ export async function prepareUpkeep({ gitDir }: Store, mode: Settings['upkeep'])
  * where nothing is due or another process is at it. Never throws.
  */
 export async function upkeep(
-  { gitDir }: Store,
+  { gitDir, engine }: Store,
   plan: RepackPlan,
   phases: Phases,
 ): Promise<UpkeepResult | undefined> {
@@ -41,6 +46,7 @@ export async function upkeep(
   const before = totals(await listPacks(gitDir))
   let failure: string | undefined
   try {
+    if (engine === 'embedded') throw new Error('only the git program does that')
     const unlock = await lockUpkeep(gitDir)
     if (!unlock) return undefined
     await repack(gitDir, plan).finally(unlock)

@@ -9,6 +9,7 @@ import { lfsPointer } from './assets/lfs.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { demandSignature } from './demand-signature.ts'
 import { type ErrorCode, errorText, RowbackError } from './errors.ts'
+import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Signature, Signers } from './git/signature.ts'
@@ -24,6 +25,8 @@ import type { Healed } from './sound.ts'
 export interface VerifyOptions {
   repository: string
   branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
   /** Asked for damaged objects, and for contents of Git LFS, before those of the last push. */
   remotes?: readonly Remote[] | undefined
   rev: string
@@ -72,8 +75,8 @@ export async function verify(
 async function verifyRevision(
   options: VerifyOptions,
 ): Promise<VerifyResult & { agreement: Agreement | undefined }> {
-  const { repository, branch, rev, assetColumns = [] } = options
-  const store = await openStore(repository, { branch })
+  const { repository, branch, engine, rev, assetColumns = [] } = options
+  const store = await openStore(repository, { branch, engine })
   try {
     const oid = await store.resolve(rev)
     const signature = await demandSignature(store, oid, options.signers, `verify ${rev}:`)
@@ -162,7 +165,10 @@ const nothing: Proof = {
 }
 
 export interface VerifyAllOptions
-  extends Pick<VerifyOptions, 'repository' | 'branch' | 'remotes' | 'extensions' | 'signers' | 'onProgress'> {
+  extends Pick<
+    VerifyOptions,
+    'repository' | 'branch' | 'engine' | 'remotes' | 'extensions' | 'signers' | 'onProgress'
+  > {
   /** Where the walk begins; the branch's tip without it. */
   rev?: string | undefined
 }
@@ -198,14 +204,14 @@ export interface VerifyAllResult {
  * objects that no such commit needs are damaged.
  */
 export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
-  const { repository, branch, rev = 'latest', extensions, remotes, signers, onProgress } = options
+  const { repository, branch, engine, rev = 'latest', extensions, remotes, signers, onProgress } = options
   const { healRepository } = await import('./sound.ts')
   const sound = await healRepository(options).catch((error: unknown) => {
     if (isDamage(error)) return error
     throw error
   })
   const [damage, healed] = sound instanceof RowbackError ? [sound] : [undefined, sound]
-  const store = await openStore(repository, { branch })
+  const store = await openStore(repository, { branch, engine })
   try {
     const phases = new Phases(onProgress)
     phases.begin('read')

@@ -12,6 +12,7 @@ import { Output } from './output.ts'
 export interface CommonFlags {
   config?: string
   repo?: string
+  engine?: Settings['engine']
   json?: boolean
   quiet?: boolean
   verbose?: boolean
@@ -114,9 +115,10 @@ export function extensionsOf({ settings }: Context, { extension = [] }: Extensio
 export function repositoryOf(
   { settings }: Context,
   flags: CommonFlags,
-): { repository: string; branch: string } {
+): { repository: string; branch: string; engine: Settings['engine'] } {
   const repository = flags.repo ?? settings.repository
-  if (repository !== undefined && repository !== '') return { repository, branch: settings.branch }
+  if (repository !== undefined && repository !== '')
+    return { repository, branch: settings.branch, engine: flags.engine ?? settings.engine }
   throw new RowbackError('usage', 'find repository: neither --repo nor the settings name one', {
     hint: 'add --repo DIR',
   })

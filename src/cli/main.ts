@@ -1,7 +1,7 @@
 /** The command line: reads arguments, calls one flow, and turns what it throws into an exit code. */
 
 import { Command, CommanderError, Option } from 'commander'
-import { upkeepModes, verifyModes } from '../config/defaults.ts'
+import { engineModes, upkeepModes, verifyModes } from '../config/defaults.ts'
 import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
 import { version } from '../package.ts'
@@ -61,6 +61,9 @@ const retries = [
   '--retries <count>',
   'how often a fault of the network is tried again, 1, 2, 4 … seconds apart (default: 4)',
 ] as const
+
+const engineHelp =
+  'what reads and writes the repository (default: auto, the git program, or isomorphic-git where there is none)'
 
 const upkeepHelp = 'when packs are joined afterwards (default: auto, when they have become many or large)'
 
@@ -152,6 +155,7 @@ function verb(root: Command, usage: string, description: string): Command {
     .description(description)
     .option('-c, --config <file>', 'settings file (default: rowback.yaml, if there is one)')
     .option('-r, --repo <dir>', 'the git repository of the backups')
+    .addOption(new Option('--engine <engine>', engineHelp).choices(engineModes))
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print errors only')
     .option('-v, --verbose', 'print the time of each phase, and where an error comes from')

@@ -70,13 +70,14 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
       hint: 'rowback verify --all REV',
     })
   }
-  const { repository, branch } = repositoryOf(context, flags)
+  const { repository, branch, engine } = repositoryOf(context, flags)
   const extensions = extensionsOf(context, flags)
   const remotes = knownRemotes(context)
   const signers = demandedSigners(context, flags)
   const result = await verifyAll({
     repository,
     branch,
+    engine,
     rev,
     extensions,
     remotes,

@@ -8,6 +8,9 @@ export const verifyModes = ['always', 'schema', 'never'] as const
 /** When packs are joined after a backup. */
 export const upkeepModes = ['auto', 'always', 'never'] as const
 
+/** What reads and writes the repository: the git binary, isomorphic-git, or the first of them that there is. */
+export const engineModes = ['auto', 'native', 'embedded'] as const
+
 /** What a file that does not stop changing does to the exit code of a backup. */
 export const unstableModes = ['warn', 'fail'] as const
 
@@ -18,6 +21,7 @@ export const defaultSettings = {
   remotes: [],
   retries: 4,
   branch: 'main',
+  engine: 'auto',
   assets: { include: ['**'], exclude: [], rules: [], unstable: 'warn' },
   assetColumns: [],
   excludeTables: [],

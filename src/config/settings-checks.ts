@@ -1,5 +1,7 @@
 /** What single texts of the settings may be; flags of the command line use the same checks. Pure. */
 
+import { isBranchName } from '../git/ref-name.ts'
+
 /** Control characters and lone surrogates, which no path, URL, name or glob of the settings needs. */
 const unprintable = /[\p{Cc}\p{Surrogate}]/u
 
@@ -91,21 +93,10 @@ function holdsCredential(remote: string): boolean {
   return password !== '' || tokenName.test(username)
 }
 
-/** What no branch name may hold: git check-ref-format(1), rules 1 to 10. */
-const noBranch = [
-  /^[-/]|^HEAD$|^@$/,
-  /(?:^|\/)\.|\.lock(?:\/|$)/,
-  /\.\.|\/\/|@\{/,
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: git refuses exactly the ASCII ones
-  /[\x00-\x20\x7f~^:?*[\\]/,
-  /[/.]$|\p{Surrogate}/u,
-]
-
 /** What is wrong with the name of a git branch, or undefined. */
 export function branchProblem(branch: string): string | undefined {
   if (branch === '') return 'is empty'
   if (branch.startsWith('-')) return 'must not begin with "-"'
-  if (noBranch.some((rule) => rule.test(branch)))
-    return `${JSON.stringify(branch)} is no name of a git branch`
+  if (!isBranchName(branch)) return `${JSON.stringify(branch)} is no name of a git branch`
   return undefined
 }

@@ -1,7 +1,14 @@
 /** What a settings file may hold: its keys, their types and their defaults. Pure. */
 
 import { z } from 'zod'
-import { defaultSettings, signatureFormats, unstableModes, upkeepModes, verifyModes } from './defaults.ts'
+import {
+  defaultSettings,
+  engineModes,
+  signatureFormats,
+  unstableModes,
+  upkeepModes,
+  verifyModes,
+} from './defaults.ts'
 import {
   authorProblem,
   branchProblem,
@@ -98,6 +105,7 @@ export const settingsFile = z.strictObject({
   remotes: remotes.default(defaultSettings.remotes),
   retries: retries.default(defaultSettings.retries),
   branch: text(branchProblem).default(defaultSettings.branch),
+  engine: z.enum(engineModes).default(defaultSettings.engine),
   name: text(lineProblem).optional(),
   assets: assets.prefault({}),
   'asset-columns': z.array(assetColumn).default(defaultSettings.assetColumns),

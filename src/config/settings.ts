@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path'
 import type { AssetColumn } from '../agreement.ts'
 import type { AssetRule } from '../assets/rules.ts'
 import { RowbackError } from '../errors.ts'
-import type { signatureFormats, unstableModes, upkeepModes, verifyModes } from './defaults.ts'
+import type { engineModes, signatureFormats, unstableModes, upkeepModes, verifyModes } from './defaults.ts'
 import { sizeBytes } from './settings-checks.ts'
 import { type Problem, problemLines } from './settings-problems.ts'
 import { type SettingsFile, settingsFile } from './settings-schema.ts'
@@ -28,6 +28,11 @@ export interface Settings {
   retries: number
   /** Default: `main`. */
   branch: string
+  /**
+   * What reads and writes the repository: the git binary (`native`), isomorphic-git (`embedded`), or the git binary where a
+   * usable one is in PATH, and else the other (`auto`, the default).
+   */
+  engine: (typeof engineModes)[number]
   /** The application's name in commit subjects. */
   name?: string | undefined
   assets: {
@@ -112,6 +117,7 @@ function settings(file: SettingsFile, directory: string): Settings {
     })),
     retries: file.retries,
     branch: file.branch,
+    engine: file.engine,
     name: file.name,
     assets: { ...file.assets, rules: file.assets.rules.map(assetRule) },
     assetColumns: file['asset-columns'],

@@ -1,6 +1,6 @@
 /**
- * Writes blobs as a pack and its index. fast-import could do that too, but compresses in one thread and hashes a pack
- * three times, which is a fifth of a whole backup (docs/design.md).
+ * Writes blobs, and without git trees and commits, as a pack and its index. fast-import could do that too, but compresses
+ * in one thread and hashes a pack three times, which is a fifth of a whole backup (docs/design.md).
  */
 
 import { createHash, type Hash } from 'node:crypto'
@@ -13,7 +13,7 @@ import { promisify } from 'node:util'
 import { crc32, createDeflate, deflate, inflate } from 'node:zlib'
 import { release } from '../buffers.ts'
 import { compression, compressionOf } from './compression.ts'
-import { blobHeader, type PackEntry, packHeader, packIndex } from './pack-format.ts'
+import { objectHeader, type PackEntry, type PackedType, packHeader, packIndex } from './pack-format.ts'
 
 const compress = promisify(deflate)
 const decompress = promisify(inflate)
@@ -21,7 +21,7 @@ const decompress = promisify(inflate)
 /** So much content may wait to be compressed and written: enough for all threads of Node's pool. */
 const aheadBytes = 2 ** 20
 
-/** A pack that grows blob by blob. Calls must not overlap; they throw the system error of what cannot be written. */
+/** A pack that grows object by object. Calls must not overlap; they throw the system error of what cannot be written. */
 export class BlobPack {
   readonly #folder: string
   readonly #file: FileHandle
@@ -45,14 +45,14 @@ export class BlobPack {
     return pack
   }
 
-  /** Adds a blob, and waits while much is under way. The content is released in the end. */
-  async add(oid: string, content: Buffer): Promise<void> {
+  /** Adds an object, and waits while much is under way. The content is released in the end. */
+  async add(oid: string, content: Buffer, type: PackedType = 'blob'): Promise<void> {
     const size = content.length
     const compressed = compress(content, compressionOf(content)).finally(() => release(content))
     compressed.catch(() => {})
     this.#ahead += size
     this.#written = this.#written.then(async () => {
-      await this.#addEntry(oid, size, [await compressed])
+      await this.#addEntry(type, oid, size, [await compressed])
       this.#ahead -= size
     })
     this.#written.catch(() => {})
@@ -68,7 +68,7 @@ export class BlobPack {
     const parts =
       size > 0 ? file.createReadStream({ start: 0, end: size - 1, autoClose: false }) : Readable.from([])
     await pipeline(parts, hashed(hash), createDeflate(compression), (compressed: AsyncIterable<Buffer>) =>
-      this.#addEntry(oid, size, compressed),
+      this.#addEntry('blob', oid, size, compressed),
     )
     if (hash.digest('hex') === oid) return true
     this.#entries.delete(oid)
@@ -77,7 +77,7 @@ export class BlobPack {
     return false
   }
 
-  /** The blob, or undefined if it was not added. */
+  /** The object's content, or undefined if it was not added. */
   async read(oid: string): Promise<Buffer | undefined> {
     await this.#written
     const entry = this.#entries.get(oid)
@@ -112,11 +112,12 @@ export class BlobPack {
   }
 
   async #addEntry(
+    type: PackedType,
     oid: string,
     size: number,
     compressed: Iterable<Buffer> | AsyncIterable<Buffer>,
   ): Promise<void> {
-    const header = blobHeader(size)
+    const header = objectHeader(type, size)
     const start = this.#end
     this.#append(header)
     let crc = crc32(header)

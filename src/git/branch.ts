@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { dirname, join } from 'node:path'
 import { RowbackError } from '../errors.ts'
+import { branchMoved } from './branch-moved.ts'
 import { type Identity, subjectOf } from './commit.ts'
 import { sync } from './durable.ts'
 import { gitEnv } from './env.ts'
@@ -114,14 +115,4 @@ function updateRef({ gitDir }: Store, args: readonly string[], { name, email }: 
     each,
   ])
   return git(gitDir, [...settings, 'update-ref', ...args], { env })
-}
-
-/** Somebody else has moved the branch since its tip was read. */
-export function branchMoved(
-  { dir, branch }: Store,
-  tip: string | undefined,
-  expected: string | undefined,
-): RowbackError {
-  const message = `write ${dir}: branch ${branch} is at ${tip ?? 'no commit'} and not at ${expected ?? 'no commit'}`
-  return new RowbackError('repository', `${message}; it was left there`, { hint: 'run the backup again' })
 }

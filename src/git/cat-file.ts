@@ -128,8 +128,8 @@ async function readPromisor(gitDir: string): Promise<string | undefined> {
   return promisorOf(gitDir)
 }
 
-/** Anything else on a line would make git reply to another question. */
-function checkOid(oid: string): void {
+/** Anything else would be another question to git, or the path of another file. */
+export function checkOid(oid: string): void {
   if (!/^[0-9a-f]{40}$/.test(oid))
     throw new RowbackError('fault', `read object ${JSON.stringify(oid)}: it is no object id`)
 }

@@ -7,8 +7,9 @@ import { draftBeside } from '../drafts.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { sync } from './durable.ts'
+import { type Engine, engineOf } from './engine.ts'
 import { NativeStore } from './native.ts'
-import { checkBranch, defaultBranch } from './open-store.ts'
+import { checkBranch, checkBranchName, defaultBranch, type StoreOptions } from './open-store.ts'
 import { git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
 
@@ -25,19 +26,21 @@ const attributes = '* -text -ident -filter -working-tree-encoding -export-ignore
  */
 export async function createStore(
   dir: string,
-  options: { branch?: string | undefined } = {},
+  { branch = defaultBranch, ...options }: StoreOptions = {},
 ): Promise<Store> {
-  const branch = options.branch ?? defaultBranch
   const target = resolve(dir)
+  const engine = await engineOf(options.engine)
   try {
     const present = await entriesOf(target)
     if (present && present.length > 0) throw failure(dir, 'it is not empty; it was left untouched')
-    if (present) await initialize(target, branch)
-    else await initializeBeside(target, branch)
+    if (present) await initialize(target, branch, engine)
+    else await initializeBeside(target, branch, engine)
   } catch (error) {
     throw error instanceof RowbackError ? error : failure(dir, errorText(error), error)
   }
-  return new NativeStore(dir, target, branch)
+  if (engine === 'native') return new NativeStore(dir, target, branch)
+  const { openEmbedded } = await import('./embedded/open.ts')
+  return openEmbedded(dir, target, branch)
 }
 
 async function entriesOf(dir: string): Promise<string[] | undefined> {
@@ -49,13 +52,13 @@ async function entriesOf(dir: string): Promise<string[] | undefined> {
   }
 }
 
-async function initializeBeside(target: string, branch: string): Promise<void> {
+async function initializeBeside(target: string, branch: string, engine: Engine): Promise<void> {
   await mkdir(dirname(target), { recursive: true })
   const draft = draftBeside(target, 'new')
   const forget = onInterrupt(() => rmSync(draft, { recursive: true, force: true }))
   await mkdir(draft, { mode: 0o700 })
   try {
-    await initialize(draft, branch)
+    await initialize(draft, branch, engine)
     await rename(draft, target)
     await sync(dirname(target))
     forget()
@@ -65,7 +68,30 @@ async function initializeBeside(target: string, branch: string): Promise<void> {
   }
 }
 
-async function initialize(gitDir: string, branch: string): Promise<void> {
+async function initialize(gitDir: string, branch: string, engine: Engine): Promise<void> {
+  if (engine === 'native') await initializeNative(gitDir, branch)
+  else {
+    checkBranchName(branch)
+    const { initializeEmbedded } = await import('./embedded/open.ts')
+    await initializeEmbedded(gitDir, branch)
+  }
+  await mkdir(join(gitDir, 'info'), { recursive: true })
+  await writeFile(join(gitDir, 'info', 'attributes'), attributes)
+  // Git does not sync what it makes, and without one of these the repository is none after a power cut.
+  const names = [
+    'HEAD',
+    'config',
+    join('info', 'attributes'),
+    'info',
+    join('refs', 'heads'),
+    'refs',
+    'objects',
+    '.',
+  ]
+  for (const name of names) await sync(join(gitDir, name))
+}
+
+async function initializeNative(gitDir: string, branch: string): Promise<void> {
   await checkBranch(gitDir, branch)
   const init = [
     'init',
@@ -78,20 +104,6 @@ async function initialize(gitDir: string, branch: string): Promise<void> {
   await run(gitDir, init)
   // Off by default in a bare repository: with it, a branch that somebody moved by hand can be moved back.
   await run(gitDir, ['config', '--local', 'core.logAllRefUpdates', 'true'])
-  await mkdir(join(gitDir, 'info'), { recursive: true })
-  await writeFile(join(gitDir, 'info', 'attributes'), attributes)
-  // Git does not sync what it makes here, and without one of these the repository is none after a power cut.
-  const names = [
-    'HEAD',
-    'config',
-    join('info', 'attributes'),
-    'info',
-    join('refs', 'heads'),
-    'refs',
-    'objects',
-    '.',
-  ]
-  for (const name of names) await sync(join(gitDir, name))
 }
 
 async function run(gitDir: string, args: string[]): Promise<void> {

@@ -1,5 +1,6 @@
 /** Fetches all that a remote has into a new repository. */
 
+import { needsGit } from './engine.ts'
 import { canHeal, remoteError, remoteGit } from './remote-git.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
 import { type Retries, withRetries } from './retry.ts'
@@ -7,13 +8,15 @@ import type { Store } from './store.ts'
 
 /**
  * Fetches every branch and tag; with `partial` no files, which come when they are asked for. What comes is checked as
- * by `git fsck`. Throws RowbackError('remote').
+ * by `git fsck`. Throws RowbackError('remote'), and always does so without git.
  */
 export async function fetchAll(
   store: Store,
   remote: Remote,
   { partial = false, ...retries }: Retries & { partial?: boolean | undefined },
 ): Promise<void> {
+  const what = `clone ${redactUrl(remote.url)}`
+  if (store.engine === 'embedded') throw needsGit('remote', what, 'all of it has to be fetched')
   const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
   const filter = partial ? ['--filter=blob:none'] : []
@@ -24,6 +27,6 @@ export async function fetchAll(
       git.raw(['fetch', ...only, ...filter, '--', remote.url, ...refs]),
     )
   } catch (error) {
-    throw remoteError(`clone ${redactUrl(remote.url)}`, remote, error, 'nothing was made')
+    throw remoteError(what, remote, error, 'nothing was made')
   }
 }

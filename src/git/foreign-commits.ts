@@ -6,6 +6,7 @@
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { RowbackError } from '../errors.ts'
 import { remoteEnv } from './remote-env.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
 import { git, startGit } from './run.ts'
@@ -44,6 +45,7 @@ export async function foreignCommits(
   branch: string,
   { ours, theirs }: { ours: string; theirs: string },
 ): Promise<Foreign | undefined> {
+  if (store.engine === 'embedded') return readForeignHere(store, ours, theirs)
   const { code } = await git(store.gitDir, ['merge-base', '--is-ancestor', theirs, ours])
   if (code === 0) return undefined
   // It is here, as where a branch was moved back.
@@ -55,6 +57,30 @@ export async function foreignCommits(
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
+}
+
+/** Without git only commits that are here are looked at. */
+async function readForeignHere(store: Store, ours: string, theirs: string): Promise<Foreign | undefined> {
+  const own = new Set<string>()
+  for await (const { oid } of store.log(ours)) own.add(oid)
+  if (own.has(theirs)) return undefined
+  const foreign: Foreign = { commits: [], related: false }
+  try {
+    for await (const { oid, author, subject } of store.log(theirs)) {
+      if (own.has(oid)) foreign.related = true
+      else if ((foreign.commits?.length ?? 0) < mostCommits)
+        foreign.commits?.push({
+          commit: oid,
+          author: `${author.name} <${author.email}>`,
+          time: author.time,
+          subject,
+        })
+    }
+  } catch (error) {
+    if (!(error instanceof RowbackError)) throw error
+    return { commits: undefined, related: false }
+  }
+  return foreign
 }
 
 /** Fetches the branch into a new repository at `dir` that borrows the store's objects; false if that did not work. */

@@ -41,7 +41,7 @@ const shortestEntry = '100644 x\0'.length + 20
  * Throws an Error of git's words.
  */
 export async function pushSize(
-  { gitDir }: Store,
+  store: Store,
   tip: string,
   partBytes: number,
   limits: HostLimits = hostLimits,
@@ -53,28 +53,38 @@ export async function pushSize(
   }
   let bytes = 0
   let largest = 0
-  for await (const { type, oid, size, onDisk, path } of reachableObjects(gitDir, tip)) {
+  for await (const { type, size, onDisk, path, countEntries } of await objectsOf(store, tip)) {
     bytes += onDisk
     largest = Math.max(largest, onDisk)
     if (type === 'blob' && size > limits.fileBytes) note({ kind: 'file', path, size })
     if (type === 'tree' && size > limits.entries * shortestEntry) {
-      const entries = await countEntries(gitDir, oid)
+      const entries = await countEntries()
       if (entries > limits.entries) note({ kind: 'directory', path: path || '.', size: entries })
     }
   }
-  // A part is only larger than it should be where one file is.
-  const atOnce = Math.max(largest, Math.min(bytes, partBytes))
+  // A part is only larger than it should be where one file is. Without git there are no parts.
+  const part = store.engine === 'native' ? Math.min(bytes, partBytes) : bytes
+  const atOnce = Math.max(largest, part)
   if (atOnce > limits.pushBytes) note({ kind: 'push', path: undefined, size: atOnce })
   return { bytes, over: [...over.values()] }
 }
 
-interface ReachableObject {
-  oid: string
+/** An object that a push of everything sends. */
+export interface ReachableObject {
   type: string
   size: number
+  /** What it takes of a push, at most. */
   onDisk: number
   /** Where it was first seen; empty for commits and their trees. */
   path: string
+  /** Of a tree. */
+  countEntries: () => Promise<number>
+}
+
+async function objectsOf(store: Store, tip: string): Promise<AsyncGenerator<ReachableObject>> {
+  if (store.engine === 'native') return reachableObjects(store.gitDir, tip)
+  const { objectsToSend } = await import('./embedded/push-size.ts')
+  return objectsToSend(store.gitDir, tip)
 }
 
 async function* reachableObjects(gitDir: string, tip: string): AsyncGenerator<ReachableObject> {
@@ -87,7 +97,8 @@ async function* reachableObjects(gitDir: string, tip: string): AsyncGenerator<Re
     const lines = new ByteReader(sizes.stdout)
     for (let line = await lines.line(); line !== undefined; line = await lines.line()) {
       const [oid = '', type = '', size, onDisk, ...path] = line.split(' ')
-      yield { oid, type, size: Number(size), onDisk: Number(onDisk), path: path.join(' ') }
+      const countEntries = () => entriesOf(gitDir, oid)
+      yield { type, size: Number(size), onDisk: Number(onDisk), path: path.join(' '), countEntries }
     }
     for (const end of [await list.ended, await sizes.ended])
       if (end.code !== 0) throw new Error(gitCause(end))
@@ -97,7 +108,7 @@ async function* reachableObjects(gitDir: string, tip: string): AsyncGenerator<Re
   }
 }
 
-async function countEntries(gitDir: string, tree: string): Promise<number> {
+async function entriesOf(gitDir: string, tree: string): Promise<number> {
   const listed = await git(gitDir, ['ls-tree', '-z', '--name-only', tree])
   if (listed.code !== 0) throw new Error(gitCause(listed))
   return listed.stdout.toString('latin1').split('\0').length - 1

@@ -10,6 +10,8 @@ export interface LfsFile extends LfsObject {
   path: string
 }
 
+type HistoryStore = Pick<Store, 'engine' | 'dir' | 'gitDir' | 'log' | 'listTree' | 'prefetch' | 'readBlob'>
+
 /** A pointer has about 130 bytes; git-lfs takes nothing of more than 1,024 for one. */
 const longestPointer = 1024
 
@@ -17,18 +19,8 @@ const longestPointer = 1024
  * The contents, each once, that appear in the commits which `tip` reaches and `known` does not; in all without `known`.
  * Paths are those of the tree. Throws RowbackError('repository').
  */
-export async function lfsFilesSince(
-  store: Pick<Store, 'dir' | 'gitDir' | 'prefetch' | 'readBlob'>,
-  tip: string,
-  known?: string,
-): Promise<LfsFile[]> {
-  const form = ['--raw', '--no-abbrev', '--no-renames', '--root', '-m', '-z', '--format=', '--full-history']
-  const range = known === undefined ? [tip] : [tip, `^${known}`]
-  const listed = await git(store.gitDir, ['log', ...form, ...range, '--', lfsFolder])
-  if (listed.code !== 0) throw new RowbackError('repository', `read log of ${store.dir}: ${gitCause(listed)}`)
-  // Of each change: `:<mode> <mode> <old id> <new id> <kind>`, NUL, the path, NUL.
-  const changes = listed.stdout.toString().matchAll(/:\d+ \d+ [0-9a-f]+ ([0-9a-f]+) [AM]\0([^\0]+)/g)
-  const paths = new Map([...changes].map(([, oid = '', path = '']) => [oid, path]))
+export async function lfsFilesSince(store: HistoryStore, tip: string, known?: string): Promise<LfsFile[]> {
+  const paths = await (store.engine === 'native' ? pathsByLog : pathsByTree)(store, tip, known)
   await store.prefetch([...paths.keys()])
   const files: LfsFile[] = []
   for (const [oid, path] of paths) {
@@ -36,4 +28,27 @@ export async function lfsFilesSince(
     if (object) files.push({ ...object, path: storedAssetPath(path) ?? path })
   }
   return files
+}
+
+/** Pointers by their ids, each with one of its paths. */
+type PointerPaths = Map<string, string>
+
+async function pathsByLog(store: HistoryStore, tip: string, known?: string): Promise<PointerPaths> {
+  const form = ['--raw', '--no-abbrev', '--no-renames', '--root', '-m', '-z', '--format=', '--full-history']
+  const range = known === undefined ? [tip] : [tip, `^${known}`]
+  const listed = await git(store.gitDir, ['log', ...form, ...range, '--', lfsFolder])
+  if (listed.code !== 0) throw new RowbackError('repository', `read log of ${store.dir}: ${gitCause(listed)}`)
+  // Of each change: `:<mode> <mode> <old id> <new id> <kind>`, NUL, the path, NUL.
+  const changes = listed.stdout.toString().matchAll(/:\d+ \d+ [0-9a-f]+ ([0-9a-f]+) [AM]\0([^\0]+)/g)
+  return new Map([...changes].map(([, oid = '', path = '']) => [oid, path]))
+}
+
+/** Without git each commit is looked at, and tells of unchanged files as well. */
+async function pathsByTree(store: HistoryStore, tip: string, known?: string): Promise<PointerPaths> {
+  const paths: PointerPaths = new Map()
+  for await (const { oid } of store.log(tip)) {
+    if (oid === known) break
+    for (const entry of (await store.listTree(oid, lfsFolder)).values()) paths.set(entry.oid, entry.path)
+  }
+  return paths
 }

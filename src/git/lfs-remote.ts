@@ -12,6 +12,7 @@ import { join, resolve } from 'node:path'
 import { type LfsObject, lfsPointer } from '../assets/lfs.ts'
 import { errorText, RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
+import { needsGit } from './engine.ts'
 import { remoteEnv } from './remote-env.ts'
 import type { RemoteOutput } from './remote-failure.ts'
 import { canHeal, RemoteGitError, remoteError } from './remote-git.ts'
@@ -33,13 +34,13 @@ const idsAtOnce = 1000
  * take them all, or there is no git-lfs.
  */
 export async function sendLfsObjects(
-  store: Pick<Store, 'gitDir'>,
+  store: Pick<Store, 'engine' | 'gitDir'>,
   remote: Remote,
   objects: readonly LfsObject[],
   access: LfsAccess = {},
 ): Promise<void> {
   const what = `push to the Git LFS of ${redactUrl(remote.url)}`
-  await withLfs(store.gitDir, remote, what, access, async (run) => {
+  await withLfs(store, remote, what, access, async (run) => {
     for (let start = 0; start < objects.length; start += idsAtOnce) {
       const ids = objects.slice(start, start + idsAtOnce).map(({ sha256 }) => sha256)
       await run('push', '--object-id', remoteName, ...ids)
@@ -52,13 +53,13 @@ export async function sendLfsObjects(
  * them all, or there is no git-lfs; those that have come stay.
  */
 export async function fetchLfsObjects(
-  store: Pick<Store, 'gitDir'>,
+  store: Pick<Store, 'engine' | 'gitDir'>,
   remote: Remote,
   objects: readonly LfsObject[],
   access: LfsAccess = {},
 ): Promise<void> {
   const what = `fetch from the Git LFS of ${redactUrl(remote.url)}`
-  await withLfs(store.gitDir, remote, what, access, async (run, gitDir) => {
+  await withLfs(store, remote, what, access, async (run, gitDir) => {
     await commitPointers(gitDir, objects)
     // Settings of the user that would leave out some of them do not count.
     await run('fetch', '--include=', '--exclude=', remoteName, pointersRef)
@@ -73,13 +74,14 @@ const remoteName = 'rowback'
 const pointersRef = 'refs/heads/pointers'
 
 async function withLfs(
-  gitDir: string,
+  { engine, gitDir }: Pick<Store, 'engine' | 'gitDir'>,
   remote: Remote,
   what: string,
   { left, ...retries }: LfsAccess,
   use: (run: RunLfs, gitDir: string) => Promise<void>,
 ): Promise<void> {
   checkRemoteUrl(remote.url)
+  if (engine === 'embedded') throw needsGit('remote', what, 'contents go by git-lfs')
   const folder = await mkdtemp(join(tmpdir(), 'rowback-lfs-'))
   const forget = onInterrupt(() => rmSync(folder, { recursive: true, force: true }))
   try {

@@ -8,7 +8,7 @@ import type { TreeEntry } from './tree.ts'
 const modes: readonly string[] = ['100644', '100755', '120000'] satisfies TreeEntry['mode'][]
 
 /** The longest list of files that is read, in bytes: about two million. Trees can name one subtree again and again. */
-const longestList = 2 ** 28
+export const longestList = 2 ** 28
 
 /** Every file of a tree by path, in git's order; see `Store.listTree`. */
 export async function listTree(
@@ -31,7 +31,7 @@ export async function listTree(
 }
 
 /** The entries of `git ls-tree -z` output: `<mode> SP <type> SP <oid> TAB <path> NUL` each. */
-function treeEntries(treeish: string, listed: Buffer): Map<string, TreeEntry> {
+export function treeEntries(treeish: string, listed: Buffer): Map<string, TreeEntry> {
   if (!isUtf8(listed)) throw unfit(treeish, badPath(listed), 'its path is not UTF-8')
   const entries = new Map<string, TreeEntry>()
   let last = Buffer.alloc(0)
@@ -55,7 +55,7 @@ function badPath(listed: Buffer): string {
   return line.slice(line.indexOf('\t') + 1)
 }
 
-function unfit(treeish: string, path: string, cause: string): RowbackError {
+export function unfit(treeish: string, path: string, cause: string): RowbackError {
   return new RowbackError(
     'dump',
     `read tree ${treeish}: entry ${JSON.stringify(path)} may not be in a dump: ${cause}`,

@@ -4,21 +4,23 @@ import { randomBytes } from 'node:crypto'
 import { copyFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorText, RowbackError } from '../errors.ts'
-import { branchTip, deleteRef, listRefs, resolveRevision, setRef } from './branch.ts'
+import { branchTip, deleteRef, listRefs, moveBranch, resolveRevision, setRef } from './branch.ts'
 import { ByteReader } from './byte-reader.ts'
 import { CatFile } from './cat-file.ts'
 import { type Commit, parseCommit } from './commit.ts'
 import { sync } from './durable.ts'
+import { importCommit } from './fast-import.ts'
 import { listTree } from './ls-tree.ts'
 import { type GitEnd, git, gitCause, startGit } from './run.ts'
-import type { Store, Writer } from './store.ts'
+import type { NewCommit, Store, Writer } from './store.ts'
 import type { TreeEntry } from './tree.ts'
-import { NativeWriter } from './writer.ts'
+import { PackWriter } from './writer.ts'
 
 /** The longest commit that is read, in bytes: a line for each of a hundred thousand tables. */
 const longestCommit = 2 ** 24
 
 export class NativeStore implements Store {
+  readonly engine = 'native'
   readonly dir: string
   readonly gitDir: string
   readonly branch: string
@@ -85,7 +87,10 @@ export class NativeStore implements Store {
   }
 
   begin(): Writer {
-    return new NativeWriter(this)
+    return new PackWriter(this, {
+      importCommit: writeCommit,
+      moveBranch: (oid, commit) => moveBranch(this, oid, commit),
+    })
   }
 
   async config(key: string): Promise<string | undefined> {
@@ -138,4 +143,12 @@ async function setDurably(gitDir: string, key: string, value: string): Promise<G
   } finally {
     await rm(draft, { force: true })
   }
+}
+
+/** Loads what signs only where that is asked for. */
+async function writeCommit(session: string, commit: NewCommit): Promise<string> {
+  const unsigned = await importCommit(session, commit)
+  if (commit.sign === undefined) return unsigned
+  const { signCommit } = await import('./sign-commit.ts')
+  return signCommit(session, unsigned, commit.sign)
 }

@@ -4,19 +4,33 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { gitDirectory } from './directory.ts'
+import { type EngineChoice, engineOf } from './engine.ts'
 import { NativeStore } from './native.ts'
+import { isBranchName } from './ref-name.ts'
 import { git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
 
 /** The branch where nothing names one. */
 export const defaultBranch = 'main'
 
+export interface StoreOptions {
+  branch?: string | undefined
+  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
+  engine?: EngineChoice | undefined
+}
+
 /**
  * Opens the repository at `dir`, bare or not. Without `branch` it is the one that the repository's HEAD names.
- * Throws RowbackError('repository') if there is no repository that git can read, RowbackError('usage') for a bad branch.
+ * Throws RowbackError('repository') if there is no repository that the engine can read, RowbackError('usage') for a bad
+ * branch.
  */
-export async function openStore(dir: string, options: { branch?: string | undefined } = {}): Promise<Store> {
+export async function openStore(dir: string, { branch, engine }: StoreOptions = {}): Promise<Store> {
   const gitDir = await gitDirectory(dir)
+  if ((await engineOf(engine)) === 'embedded') {
+    if (branch !== undefined) checkBranchName(branch)
+    const { openEmbedded } = await import('./embedded/open.ts')
+    return openEmbedded(dir, gitDir, branch ?? (await headBranch(gitDir)))
+  }
   const format = await git(gitDir, ['rev-parse', '--show-object-format'])
   if (format.code !== 0) throw new RowbackError('repository', `open repository ${dir}: ${gitCause(format)}`)
   const name = format.stdout.toString().trim()
@@ -25,15 +39,24 @@ export async function openStore(dir: string, options: { branch?: string | undefi
       'repository',
       `open repository ${dir}: its object ids are ${name}, only sha1 is supported`,
     )
-  if (options.branch !== undefined) await checkBranch(gitDir, options.branch)
-  return new NativeStore(dir, gitDir, options.branch ?? (await headBranch(gitDir)))
+  if (branch !== undefined) await checkBranch(gitDir, branch)
+  return new NativeStore(dir, gitDir, branch ?? (await headBranch(gitDir)))
 }
 
 /** Throws RowbackError('usage') if git allows no branch of that name. */
 export async function checkBranch(gitDir: string, branch: string): Promise<void> {
   const canBeArgument = !branch.startsWith('-') && !branch.includes('\0')
   if (canBeArgument && (await git(gitDir, ['check-ref-format', `refs/heads/${branch}`])).code === 0) return
-  throw new RowbackError('usage', `use branch ${JSON.stringify(branch)}: git allows no branch of that name`)
+  throw badBranch(branch)
+}
+
+/** `checkBranch` without git. */
+export function checkBranchName(branch: string): void {
+  if (!isBranchName(branch)) throw badBranch(branch)
+}
+
+function badBranch(branch: string): RowbackError {
+  return new RowbackError('usage', `use branch ${JSON.stringify(branch)}: git allows no branch of that name`)
 }
 
 async function headBranch(gitDir: string): Promise<string> {

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 
-/** Where a blob stands in the pack, in bytes: its header from `start`, its compressed content from `content`. */
+/** Where an object stands in the pack, in bytes: its header from `start`, its compressed content from `content`. */
 export interface PackEntry {
   oid: string
   /** Of its content, before compression. */
@@ -21,12 +21,17 @@ export function packHeader(objects: number): Buffer {
   return header
 }
 
+/** What can be written into a pack, by the number of its type. */
+const types = { commit: 1, tree: 2, blob: 3 } as const
+
+export type PackedType = keyof typeof types
+
 /**
- * What stands before a blob: its type, 3, and the size before compression: its low 4 bits, then 7 bits a byte, the
+ * What stands before an object: its type and the size before compression: its low 4 bits, then 7 bits a byte, the
  * highest bit saying more.
  */
-export function blobHeader(size: number): Buffer {
-  const bytes = [(3 << 4) | (size % 16)]
+export function objectHeader(type: PackedType, size: number): Buffer {
+  const bytes = [(types[type] << 4) | (size % 16)]
   for (let left = Math.floor(size / 16); left > 0; left = Math.floor(left / 128)) {
     bytes[bytes.length - 1] = (bytes.at(-1) as number) | 0x80
     bytes.push(left % 128)

@@ -51,28 +51,45 @@ export function passwordOf({ passwordVariable }: Remote): string | undefined {
 }
 
 /**
+ * What a remote is shown where it asks for a password; undefined where that is not up to a variable.
+ * Throws RowbackError('usage') where the variable is not set, or the remote takes no password.
+ */
+export function loginOf(
+  remote: Remote | undefined,
+): { origin: string; user: string; variable: string; password: string } | undefined {
+  if (remote?.passwordVariable === undefined) return undefined
+  const { url, passwordVariable: variable } = remote
+  const http = httpOrigin(url)
+  const what = `use remote ${redactUrl(url)}`
+  if (http === undefined)
+    throw new RowbackError('usage', `${what}: only an http(s):// address takes the password of ${variable}`)
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable))
+    throw new RowbackError(
+      'usage',
+      `${what}: ${JSON.stringify(variable)} is no name of an environment variable`,
+    )
+  const password = process.env[variable]
+  if (!password)
+    throw new RowbackError('usage', `${what}: the environment variable ${variable} is not set`, {
+      hint: `set ${variable} to the password or token of the remote`,
+    })
+  // GitHub and GitLab take any user name beside a token.
+  return { origin: http.origin, user: http.user || 'git', variable, password }
+}
+
+/**
  * A credential helper (gitcredentials(7)) that reads the variable when git asks: the secret is in no argument and no
  * file. It is asked for the address of the remote only, and no helper of the user's gets to store the secret.
  */
 function passwordSettings(remote: Remote | undefined): GitSettings {
-  if (remote?.passwordVariable === undefined) return []
-  const { url, passwordVariable: name } = remote
-  const http = httpOrigin(url)
-  const what = `use remote ${redactUrl(url)}`
-  if (http === undefined)
-    throw new RowbackError('usage', `${what}: only an http(s):// address takes the password of ${name}`)
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-    throw new RowbackError('usage', `${what}: ${JSON.stringify(name)} is no name of an environment variable`)
-  if (!process.env[name])
-    throw new RowbackError('usage', `${what}: the environment variable ${name} is not set`, {
-      hint: `set ${name} to the password or token of the remote`,
-    })
-  // GitHub and GitLab take any user name beside a token.
-  const user = http.user ? '' : 'echo username=git;'
-  const helper = `!f() { [ "$1" = get ] || exit 0; ${user} printf 'password=%s\\n' "$${name}"; }; f`
+  const login = loginOf(remote)
+  if (remote === undefined || login === undefined) return []
+  const { origin, variable } = login
+  const user = httpOrigin(remote.url)?.user ? '' : 'echo username=git;'
+  const helper = `!f() { [ "$1" = get ] || exit 0; ${user} printf 'password=%s\\n' "$${variable}"; }; f`
   return [
-    [`credential.${http.origin}.helper`, ''],
-    [`credential.${http.origin}.helper`, helper],
+    [`credential.${origin}.helper`, ''],
+    [`credential.${origin}.helper`, helper],
   ]
 }
 

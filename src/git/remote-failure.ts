@@ -18,6 +18,17 @@ export interface RemoteFailure {
   canHeal?: boolean
 }
 
+/** A failure that was put into words already. */
+export class RemoteFailed extends Error {
+  override readonly name = 'RemoteFailed'
+  readonly failure: RemoteFailure
+
+  constructor(failure: RemoteFailure) {
+    super(failure.cause)
+    this.failure = failure
+  }
+}
+
 /** Causes by what git, git-lfs, ssh and curl print. The order matters: ssh adds git's general complaint to its own. */
 const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean }[] = [
   { pattern: /Host key verification failed/, cause: 'the host key of the remote is not known' },

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { GitError, type SimpleGit, simpleGit } from 'simple-git'
 import { errorText, RowbackError } from '../errors.ts'
 import { passwordOf, remoteEnv } from './remote-env.ts'
-import { type RemoteFailure, type RemoteOutput, remoteFailure } from './remote-failure.ts'
+import { RemoteFailed, type RemoteFailure, type RemoteOutput, remoteFailure } from './remote-failure.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
 
 /** git in the git directory `gitDir`, ready to talk to that remote. Throws as `remoteEnv` does. */
@@ -63,6 +63,7 @@ export class PushLost extends Error {
 
 function failureOf(error: unknown): RemoteFailure {
   if (error instanceof RemoteGitError) return remoteFailure(error.output)
+  if (error instanceof RemoteFailed) return error.failure
   return { cause: errorText(error), canHeal: error instanceof PushLost }
 }
 

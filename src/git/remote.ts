@@ -3,7 +3,6 @@
  * from the working directory.
  */
 
-import type { SimpleGit } from 'simple-git'
 import { RowbackError } from '../errors.ts'
 import { durableReceive, remoteDirectory, syncReceived } from './directory-remote.ts'
 import { mayExceed, newObjects, type Part, parts, presentObjects, writeBlobTree } from './push-parts.ts'
@@ -18,6 +17,29 @@ export interface RemoteState {
   tip: string | undefined
   /** Trees of parts that were sent ahead of a commit, which has not arrived or was the last thing that did. */
   parts: string[]
+}
+
+/** How an engine talks to a remote. Its methods throw what `remoteError` puts into words. */
+export interface Connection {
+  readState(branch: string): Promise<RemoteState>
+  /** Pushes refspecs, of the form `from:to` or `:to` (git-push(1)), and runs the repository's own pre-push hook before. */
+  push(refspecs: readonly string[], verifyHook: boolean): Promise<void>
+}
+
+/** Throws RowbackError('remote') for a remote that the engine cannot talk to. */
+async function connect(store: Store, remote: Remote): Promise<Connection> {
+  if (store.engine === 'embedded') {
+    const { HttpConnection } = await import('./embedded/remote.ts')
+    return new HttpConnection(store, remote)
+  }
+  const git = await remoteGit(store.gitDir, remote)
+  return {
+    readState: async (branch) =>
+      stateOf(await git.raw(['ls-remote', '--refs', '--', remote.url, ...refsOf(branch)]), branch),
+    push: async (refspecs, verifyHook) => {
+      await git.raw(pushCommand(remote.url, refspecs, verifyHook))
+    },
+  }
 }
 
 /** How a remote is talked to, beyond its address. */
@@ -36,8 +58,8 @@ export async function remoteState(
   checkRemoteUrl(url)
   const remote = { url, passwordVariable: access.passwordVariable }
   try {
-    const git = await remoteGit(store.gitDir, remote)
-    return await withRetries(access, canHeal, () => readState(git, url, branch))
+    const connection = await connect(store, remote)
+    return await withRetries(access, canHeal, () => connection.readState(branch))
   } catch (error) {
     throw remoteError(`read remote ${redactUrl(url)}`, remote, error)
   }
@@ -75,13 +97,13 @@ export async function pushBranch(
     )
   const remote = { url, passwordVariable: bounds.passwordVariable }
   try {
-    const git = await remoteGit(store.gitDir, remote)
+    const connection = await connect(store, remote)
     let known = bounds.known
     return await withRetries(bounds, canHeal, () => {
       const before = known
       // What a push that failed has left there is only known when it is asked for.
       known = undefined
-      return pushOnce(git, store, { url, branch, tip }, { ...bounds, known: before })
+      return pushOnce(connection, store, { url, branch, tip }, { ...bounds, known: before })
     })
   } catch (error) {
     throw remoteError(`push to ${redactUrl(url)}`, remote, error, `the commit is safe in ${store.dir}`)
@@ -95,13 +117,13 @@ interface Target {
 }
 
 async function pushOnce(
-  git: SimpleGit,
+  connection: Connection,
   store: Store,
   { url, branch, tip }: Target,
   { verifyHook, partBytes = defaultPartBytes, known }: PushBounds,
 ): Promise<number> {
-  const push = (...refspecs: string[]) => git.raw(pushCommand(url, refspecs, verifyHook))
-  const before = known ?? (await readState(git, url, branch))
+  const push = (refspec: string) => connection.push([refspec], verifyHook)
+  const before = known ?? (await connection.readState(branch))
   let count = 0
   for await (const part of partsToSend(store, tip, before, partBytes)) {
     count += 1
@@ -114,16 +136,16 @@ async function pushOnce(
   }
   const directory = remoteDirectory(url)
   if (directory !== undefined) await syncReceived(directory, branch)
-  const after = await readState(git, url, branch)
+  const after = await connection.readState(branch)
   if (after.tip !== tip)
     throw new PushLost(`git reported success, but the remote is at ${after.tip ?? 'no commit'}`)
   // A hook that judges what is sent has nothing to say here.
   const removals = after.parts.map((tree) => `:${partRef(branch, tree)}`)
-  if (removals.length > 0) await git.raw(pushCommand(url, removals, false))
+  if (removals.length > 0) await connection.push(removals, false)
   return count
 }
 
-/** All at once where that is small enough, or where git will refuse it anyway. */
+/** All at once where that is small enough, where git will refuse it anyway, and without git. */
 async function* partsToSend(
   store: Store,
   tip: string,
@@ -131,6 +153,7 @@ async function* partsToSend(
   partBytes: number,
 ): AsyncGenerator<Part> {
   if (remote.tip === tip) return
+  if (store.engine === 'embedded') return yield { commit: tip }
   const has = [...(remote.tip === undefined ? [] : [remote.tip]), ...remote.parts]
   const known = await presentObjects(store, has)
   const isForeign = remote.tip !== undefined && !known.includes(remote.tip)
@@ -147,16 +170,21 @@ function partRefs(branch: string): string {
   return `refs/rowback/parts/${branch}/`
 }
 
-function pushCommand(url: string, refspecs: string[], verifyHook: boolean): string[] {
+function pushCommand(url: string, refspecs: readonly string[], verifyHook: boolean): string[] {
   // Each switch overrides a setting of the user that would send more than the branch, or ask for a key.
   const only = ['--no-signed', '--no-follow-tags', '--recurse-submodules=no']
   if (remoteDirectory(url) !== undefined) only.push(durableReceive)
   return ['push', '--porcelain', ...only, verifyHook ? '--verify' : '--no-verify', '--', url, ...refspecs]
 }
 
-async function readState(git: SimpleGit, url: string, branch: string): Promise<RemoteState> {
+/** The names of what is asked of a remote, as patterns of git-ls-remote(1). */
+function refsOf(branch: string): string[] {
+  return [`refs/heads/${branch}`, `${partRefs(branch)}*`]
+}
+
+/** The state from lines `<id> TAB <name>`; there may be others between them. */
+export function stateOf(listed: string, branch: string): RemoteState {
   const [ref, below] = [`refs/heads/${branch}`, partRefs(branch)]
-  const listed = await git.raw(['ls-remote', '--refs', '--', url, ref, `${below}*`])
   // git matches the end of names too: refs/remotes/x/refs/heads/main is not meant.
   const lines = listed.split('\n').map((line) => line.split('\t'))
   const named = lines.filter(([oid, name]) => name === `${below}${oid}`)

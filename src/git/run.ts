@@ -84,7 +84,7 @@ function startError(gitDir: string, cause: Error): RowbackError {
   if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
     return new RowbackError('repository', `run git: ${cause.message}`, { cause })
   return new RowbackError('repository', 'run git: there is no program of that name in PATH', {
-    hint: 'install git, for example: apt-get install git',
+    hint: 'install git, for example: apt-get install git, or add --engine embedded',
     cause,
   })
 }

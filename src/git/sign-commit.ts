@@ -4,7 +4,7 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { git, gitCause } from './run.ts'
 import { packFolder } from './session.ts'
-import { type SigningKey, sign } from './sign.ts'
+import { type SigningKey, signedCommit } from './sign.ts'
 
 /**
  * Replaces a commit of the session's packs by the same one with a signature, and returns its id. Throws
@@ -12,18 +12,11 @@ import { type SigningKey, sign } from './sign.ts'
  */
 export async function signCommit(session: string, unsigned: string, key: SigningKey): Promise<string> {
   const content = await run(session, ['cat-file', 'commit', unsigned])
-  const signed = withSignature(content, await sign(content, key))
+  const signed = await signedCommit(content, key)
   const written = await run(session, ['hash-object', '-w', '-t', 'commit', '--stdin'], signed)
   const oid = written.toString('latin1').trim()
   await replaceInPack(session, unsigned, oid)
   return oid
-}
-
-/** The content of a commit with the header `gpgsig`, which is what SSH signatures are called, too. */
-function withSignature(content: Buffer, armor: string): Buffer {
-  const end = content.indexOf('\n\n') + 1
-  const header = `gpgsig ${armor.trimEnd().replaceAll('\n', '\n ')}\n`
-  return Buffer.concat([content.subarray(0, end), Buffer.from(header), content.subarray(end)])
 }
 
 /** Packs the objects of the pack that holds `unsigned` anew, with `signed` in its place: nothing else would ever remove it. */

@@ -18,11 +18,19 @@ const patienceMs = 120_000
 /** Variables by which a program would ask somebody at a screen. */
 const asking = /^(?:GIT_.*|DISPLAY|WAYLAND_DISPLAY|SSH_ASKPASS.*|GPG_TTY)$/
 
+/** A commit with the header `gpgsig`, which is what SSH signatures are called, too; for what is thrown see `sign`. */
+export async function signedCommit(content: Buffer, key: SigningKey): Promise<Buffer> {
+  const armor = await sign(content, key)
+  const end = content.indexOf('\n\n') + 1
+  const header = `gpgsig ${armor.trimEnd().replaceAll('\n', '\n ')}\n`
+  return Buffer.concat([content.subarray(0, end), Buffer.from(header), content.subarray(end)])
+}
+
 /**
  * The armored signature of `content`, line by line. Throws RowbackError('usage') if the key cannot be used: the
  * settings name it.
  */
-export async function sign(content: Buffer, signingKey: SigningKey): Promise<string> {
+async function sign(content: Buffer, signingKey: SigningKey): Promise<string> {
   const { format, key } = signingKey
   const [program, ...args] = format === 'ssh' ? sshCommand(key) : gpgCommand(key)
   const signed = await run(program as string, args, content)

@@ -3,6 +3,7 @@
 import { access, constants } from 'node:fs/promises'
 import { errorText, RowbackError } from '../errors.ts'
 import type { SignatureFormat } from './commit.ts'
+import { needsGit } from './engine.ts'
 import { git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
 
@@ -29,6 +30,8 @@ export async function readSignatures(
   oids: readonly string[],
   signers: Signers,
 ): Promise<Map<string, Signature | string>> {
+  if (store.engine === 'embedded')
+    throw needsGit('repository', `check signatures in ${store.dir}`, 'they are checked as git does')
   await expectReadable(signers)
   const found = new Map<string, Signature | string>()
   for (const oid of oids) {

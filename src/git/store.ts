@@ -1,6 +1,7 @@
 /** The seam between Rowback and the engine that reads and writes a git repository; types only. */
 
 import type { Commit, Identity } from './commit.ts'
+import type { Engine } from './engine.ts'
 import type { SigningKey } from './sign.ts'
 import type { TreeEntry } from './tree.ts'
 
@@ -9,6 +10,7 @@ import type { TreeEntry } from './tree.ts'
  * Every method throws RowbackError('repository') when the repository cannot be read or written.
  */
 export interface Store {
+  readonly engine: Engine
   /** The repository as the user named it, for messages. */
   readonly dir: string
   /** The git directory itself (shared by all work trees); Rowback's own files are in its folder `rowback`. */

@@ -12,6 +12,12 @@ export interface TreeEntry {
 
 type Directory = Map<string, Directory | TreeEntry>
 
+/** A tree object; its content is as git stores it. */
+export interface TreeObject {
+  oid: string
+  content: Buffer
+}
+
 /** The object id of a blob with that content. */
 export function blobOid(content: Buffer): string {
   return objectOid('blob', content).toString('hex')
@@ -25,6 +31,42 @@ export function treeOid(entries: Iterable<TreeEntry>): string {
   const root: Directory = new Map()
   for (const entry of entries) insert(root, entry)
   return directoryOid(root).toString('hex')
+}
+
+/**
+ * The trees of a commit whose files are `before`, then without `remove`, then with `add`: the root comes last. As
+ * `git fast-import` does it: what stands in the way of a path goes, and so do directories that hold nothing.
+ * Throws RowbackError('fault') for a path with a part that git refuses.
+ */
+export function changedTrees(
+  before: Iterable<TreeEntry>,
+  { add, remove }: { add: Iterable<TreeEntry>; remove: Iterable<string> },
+): TreeObject[] {
+  const root: Directory = new Map()
+  for (const entry of before) insert(root, entry)
+  for (const path of remove) removePath(root, treePathParts(path))
+  for (const entry of add) replacePath(root, treePathParts(entry.path), entry)
+  const trees: TreeObject[] = []
+  directoryOid(root, (tree) => trees.push(tree))
+  return trees
+}
+
+/** Returns whether the directory is empty afterwards. */
+function removePath(directory: Directory, [name = '', ...rest]: string[]): boolean {
+  const child = directory.get(name)
+  if (rest.length === 0 || (child instanceof Map && removePath(child, rest))) directory.delete(name)
+  return directory.size === 0
+}
+
+function replacePath(root: Directory, parts: string[], entry: TreeEntry): void {
+  let directory = root
+  for (const part of parts.slice(0, -1)) {
+    const found = directory.get(part)
+    const child: Directory = found instanceof Map ? found : new Map()
+    directory.set(part, child)
+    directory = child
+  }
+  directory.set(parts.at(-1) as string, entry)
 }
 
 /** What leads from one tree to another: entries of `to` that are new or differ, entries of `from` that are gone. */
@@ -74,7 +116,8 @@ function twice(path: string): RowbackError {
   return new RowbackError('fault', `name tree entry ${JSON.stringify(path)}: another entry is in its place`)
 }
 
-function directoryOid(directory: Directory): Buffer {
+/** The id of a directory; `onTree` gets each tree in it, and then its own. */
+function directoryOid(directory: Directory, onTree?: (tree: TreeObject) => void): Buffer {
   const children = [...directory].map(([name, child]) => ({
     child,
     name: Buffer.from(name),
@@ -84,14 +127,18 @@ function directoryOid(directory: Directory): Buffer {
   children.sort((a, b) => Buffer.compare(a.order, b.order))
   const lines = children.flatMap(({ name, child }) =>
     child instanceof Map
-      ? [Buffer.from('40000 '), name, nul, directoryOid(child)]
+      ? [Buffer.from('40000 '), name, nul, directoryOid(child, onTree)]
       : [Buffer.from(`${child.mode} `), name, nul, Buffer.from(child.oid, 'hex')],
   )
-  return objectOid('tree', Buffer.concat(lines))
+  const content = Buffer.concat(lines)
+  const oid = objectOid('tree', content)
+  onTree?.({ oid: oid.toString('hex'), content })
+  return oid
 }
 
 const nul = Buffer.from([0])
 
-function objectOid(type: 'blob' | 'tree', content: Buffer): Buffer {
+/** The object id of whatever has that type and content. */
+export function objectOid(type: string, content: Buffer): Buffer {
   return createHash('sha1').update(`${type} ${content.length}\0`).update(content).digest()
 }

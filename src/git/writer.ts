@@ -3,15 +3,29 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { errorText, RowbackError } from '../errors.ts'
 import { BlobPack } from './blob-pack.ts'
-import { branchMoved, moveBranch } from './branch.ts'
-import { importCommit } from './fast-import.ts'
+import { branchMoved } from './branch-moved.ts'
 import { makeSession, packFolder, publishObjects } from './session.ts'
 import type { NewCommit, Store, Writer } from './store.ts'
 import { removeWorkDir } from './work-dir.ts'
 
-/** The `Writer` of the git binary: a pack of blobs, and a fast-import for the trees and the commit. */
-export class NativeWriter implements Writer {
+/** What the engines do each in their own way. */
+export interface CommitSteps {
+  /**
+   * Writes the trees and the commit as a pack of a session's repository, and returns the commit's id; `isWritten` says
+   * whether a blob is one of the session. Throws an Error whose text is the cause.
+   */
+  importCommit(session: string, commit: NewCommit, isWritten: (oid: string) => boolean): Promise<string>
+  /**
+   * Moves the branch from the commit's parent to `oid`, in one step. Throws RowbackError('repository') if it is anywhere
+   * else by now, or cannot be moved.
+   */
+  moveBranch(oid: string, commit: NewCommit): Promise<void>
+}
+
+/** The `Writer` of both engines: a pack of blobs, and one of trees and the commit. */
+export class PackWriter implements Writer {
   readonly #store: Store
+  readonly #steps: CommitSteps
   /** Ids of the blobs of this session. */
   readonly #written = new Set<string>()
   #session: string | undefined
@@ -23,8 +37,9 @@ export class NativeWriter implements Writer {
   /** Why there are no more writes. */
   #over: RowbackError | undefined
 
-  constructor(store: Store) {
+  constructor(store: Store, steps: CommitSteps) {
     this.#store = store
+    this.#steps = steps
   }
 
   writeBlob(oid: string, content: Buffer): Promise<void> {
@@ -58,14 +73,14 @@ export class NativeWriter implements Writer {
       if (commit.ref === undefined) await this.#expectTip(commit.parent)
       const session = await this.#openSession()
       await this.#blobs?.finish()
-      const written = await writeCommit(session, commit)
+      const written = await this.#steps.importCommit(session, commit, (oid) => this.#written.has(oid))
       await publishObjects(session, this.#store.gitDir)
       this.#over = this.#overBecause('it has ended with a commit')
       await this.#clear()
       return written
     })
     await accept?.(oid)
-    if (commit.ref === undefined) await moveBranch(this.#store, oid, commit)
+    if (commit.ref === undefined) await this.#steps.moveBranch(oid, commit)
     else await this.#store.setRef(commit.ref, oid)
     return oid
   }
@@ -136,12 +151,4 @@ export class NativeWriter implements Writer {
     const tip = await this.#store.tip()
     if (tip !== parent) throw branchMoved(this.#store, tip, parent)
   }
-}
-
-/** Loads what signs only where that is asked for. */
-async function writeCommit(session: string, commit: NewCommit): Promise<string> {
-  const unsigned = await importCommit(session, commit)
-  if (commit.sign === undefined) return unsigned
-  const { signCommit } = await import('./sign-commit.ts')
-  return signCommit(session, unsigned, commit.sign)
 }

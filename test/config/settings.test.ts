@@ -28,6 +28,7 @@ describe('parseSettings', () => {
       remotes: [],
       retries: 4,
       branch: 'main',
+      engine: 'auto',
       assets: { include: ['**'], exclude: [], rules: [], unstable: 'warn' },
       assetColumns: [],
       excludeTables: [],
@@ -72,6 +73,7 @@ remotes:
   - { url: https://git.example/app.git, password-variable: APP_TOKEN }
 retries: 2
 branch: hosts/nas
+engine: embedded
 name: Linkding
 assets:
   include: ['favicons/', '*.json']
@@ -109,6 +111,7 @@ lock-timeout: 600
       ],
       retries: 2,
       branch: 'hosts/nas',
+      engine: 'embedded',
       name: 'Linkding',
       assets: {
         include: ['favicons/', '*.json'],

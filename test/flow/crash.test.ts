@@ -35,7 +35,7 @@ interface Place {
   live: Scene
 }
 
-type Verb = 'first backup' | 'backup' | 'push' | 'upkeep' | 'restore'
+type Verb = 'first backup' | 'backup' | 'backup without git' | 'push' | 'upkeep' | 'restore'
 
 async function place(verb: Verb): Promise<Place> {
   const top = tempDir()
@@ -61,6 +61,7 @@ async function place(verb: Verb): Promise<Place> {
   const args = {
     'first backup': ['backup', source, ...repo, '--time', '1700000000'],
     backup: ['backup', source, ...repo, '--remote', remote, '--time', '1700000000'],
+    'backup without git': ['backup', source, ...repo, '--engine', 'embedded', '--time', '1700000000'],
     push: ['push', ...repo],
     upkeep: ['backup', source, ...repo, '--upkeep', 'always', '--time', '1700000000'],
     restore: ['restore', 'latest', ...repo, '--to', join(dir, 'out')],
@@ -137,7 +138,7 @@ async function expectSound({ live }: Place, before: string | undefined, source: 
 }
 
 describe('A run that is killed', () => {
-  for (const verb of ['first backup', 'backup', 'push', 'upkeep', 'restore'] as const)
+  for (const verb of ['first backup', 'backup', 'backup without git', 'push', 'upkeep', 'restore'] as const)
     test(`harms nothing, and the next one comes to the same: ${verb}.`, async () => {
       const found = await place(verb)
       const { live, kept } = found

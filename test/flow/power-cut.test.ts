@@ -37,26 +37,54 @@ function lostAt(
 }
 
 describe('After a power cut', () => {
-  test('a branch points at nothing that may be lost, in a new repository and in an old one.', (context) => {
+  test.for(['native', 'embedded'])(
+    'a branch points at nothing that may be lost, in a new repository and in an old one: %s engine.',
+    (engine, context) => {
+      if (!canTrace()) return context.skip('it needs strace')
+      const { dir, source, repository, database } = place()
+      writeFileSync(join(dir, 'rowback.yaml'), `assets: { rules: [{ match: [large], store: lfs }] }\n`)
+      const flags = ['--repo', repository, '--upkeep', 'always', '--engine', engine]
+      for (const round of [1, 2, 3]) {
+        writeFileSync(join(source, 'large'), `${round}`)
+        const trace = traced([...program, 'backup', source, ...flags], dir)
+        const moved = lostAt(
+          trace,
+          ({ name, to }) => name === 'rename' && /refs\/heads\/main$/.test(to),
+          (disk) =>
+            ['objects/pack', 'lfs', 'HEAD', 'config'].flatMap((name) => disk.lost(join(repository, name))),
+        )
+        expect(moved).toEqual([[]])
+        // At its end, the commit itself is there for good.
+        const end = new FragileDisk()
+        for (const call of trace) end.apply(call)
+        expect(end.lost(join(repository, 'refs', 'heads'))).toEqual([])
+        databaseFrom('INSERT INTO t VALUES (2)', database)
+      }
+    },
+  )
+
+  test('the branch of a remote that is a directory points at nothing that may be empty, and a push that is over at nothing that may be lost.', async (context) => {
     if (!canTrace()) return context.skip('it needs strace')
     const { dir, source, repository, database } = place()
-    writeFileSync(join(dir, 'rowback.yaml'), `assets: { rules: [{ match: [large], store: lfs }] }\n`)
-    for (const round of [1, 2, 3]) {
-      writeFileSync(join(source, 'large'), `${round}`)
-      const trace = traced([...program, 'backup', source, '--repo', repository, '--upkeep', 'always'], dir)
+    const remote = bareRepository(join(dir, 'remote.git'))
+    await backup({ source, repository })
+    for (const url of [remote, `file://${remote}`]) {
+      const trace = traced([...program, 'push', '--repo', repository, '--remote', url], dir)
       const moved = lostAt(
         trace,
-        ({ name, to }) => name === 'rename' && /refs\/heads\/main$/.test(to),
-        (disk) =>
-          ['objects/pack', 'lfs', 'HEAD', 'config'].flatMap((name) => disk.lost(join(repository, name))),
+        ({ name, to }) => name === 'rename' && to === join(remote, 'refs', 'heads', 'main'),
+        // A .keep holds off a repack meanwhile; what is in it is for people.
+        (disk) => disk.emptied(remote).filter((file) => !file.endsWith('.keep')),
       )
+      // The lock of the ref, which is renamed, is synced, too.
       expect(moved).toEqual([[]])
-      // At its end, the commit itself is there for good.
       const end = new FragileDisk()
       for (const call of trace) end.apply(call)
-      expect(end.lost(join(repository, 'refs', 'heads'))).toEqual([])
+      expect(['objects', 'refs'].flatMap((name) => end.lost(join(remote, name)))).toEqual([])
       databaseFrom('INSERT INTO t VALUES (2)', database)
+      await backup({ source, repository })
     }
+    expect(git(remote, ['fsck', '--strict'])).toBe('')
   })
 
   test('the branch of a remote that is a directory points at nothing that may be empty, and a push that is over at nothing that may be lost.', async (context) => {

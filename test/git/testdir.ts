@@ -1,13 +1,14 @@
 /** Temporary directories and stock git for the tests of this folder; whatever is made here is removed after the test. */
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
 import { createStore } from '../../src/git/create-store.ts'
 import { gitEnv } from '../../src/git/env.ts'
+import type { StoreOptions } from '../../src/git/open-store.ts'
 import type { NewCommit, Store } from '../../src/git/store.ts'
 import { blobOid, type TreeEntry } from '../../src/git/tree.ts'
 
@@ -19,7 +20,7 @@ export async function testdir(): Promise<string> {
 }
 
 /** A new store in a directory of its own, or in `dir`, closed after the test. */
-export async function testStore({ dir, ...options }: { branch?: string; dir?: string } = {}): Promise<Store> {
+export async function testStore({ dir, ...options }: StoreOptions & { dir?: string } = {}): Promise<Store> {
   const store = await createStore(join(dir ?? (await testdir()), 'repo.git'), options)
   onTestFinished(() => store.close())
   return store
@@ -60,4 +61,12 @@ export async function commitFiles(
     add.push({ path, mode: '100644', oid })
   }
   return await writer.commit({ add, remove: [], message: 'test\n', author, time: 1_700_000_000, ...commit })
+}
+
+/** Everything below the git directory that a dropped session could have left. */
+export async function traces(store: Store): Promise<string[]> {
+  const files = await readdir(store.gitDir, { recursive: true })
+  return files.filter((file) =>
+    /tmp\/.|fast_import_crash|pack-|tmp_pack|\.lock$|refs\/heads\/.|objects\/[0-9a-f]{2}\//.test(file),
+  )
 }

@@ -1,9 +1,10 @@
 /** Real git servers on loopback, and a network between that can be made bad. All ends with the running test. */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -33,19 +34,43 @@ export interface HttpOptions {
   refuse?: (request: IncomingMessage) => number | undefined
   /** Answers a request that may come in, where it returns true. */
   answer?: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** Makes it https. */
+  tls?: { key: Buffer; cert: Buffer }
 }
 
 /** `git http-backend` (smart HTTP) over the repositories in `root`, readable and writable; returns its port. */
-export async function httpServer(root: string, { login, refuse, answer }: HttpOptions = {}): Promise<number> {
+export async function httpServer(
+  root: string,
+  { login, refuse, answer, tls }: HttpOptions = {},
+): Promise<number> {
   const expected = login && `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`
-  const server = createHttpServer((request, response) => {
+  const respond = (request: IncomingMessage, response: ServerResponse): void => {
     const status = refuse?.(request)
     if (status !== undefined) response.writeHead(status).end()
     else if (expected !== undefined && request.headers.authorization !== expected)
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end()
     else if (!answer?.(request, response)) runBackend(root, request, response)
-  })
-  return listen(server)
+  }
+  return listen(tls ? createHttpsServer(tls, respond) : createHttpServer(respond))
+}
+
+/**
+ * A certificate of its own for 127.0.0.1, and the file that it is in. Without openssl it says so and returns undefined;
+ * in CI, where every test must run, it throws.
+ */
+export function ownCertificate(): { key: Buffer; cert: Buffer; file: string } | undefined {
+  const dir = tempDir()
+  const [keyFile, file] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+  const args = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1']
+  const made = spawnSync(
+    'openssl',
+    [...args, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', keyFile, '-out', file],
+    { stdio: 'ignore' },
+  )
+  if (made.status === 0) return { key: readFileSync(keyFile), cert: readFileSync(file), file }
+  if (process.env.CI) throw new Error('the tests over https need openssl')
+  console.warn('SKIPPED, there is no openssl: apt-get install openssl')
+  return undefined
 }
 
 function gitExecPath(): string {

@@ -1,0 +1,85 @@
+/** Revisions without git: what gitrevisions(7) calls `<sha1>`, `<refname>`, `<rev>~<n>`, `<rev>^<n>`, `<rev>^{commit}`. */
+
+import { RowbackError } from '../../errors.ts'
+import { parseCommit } from '../commit.ts'
+import { installGit } from '../engine.ts'
+import { isBranchName } from '../ref-name.ts'
+import type { Store } from '../store.ts'
+import type { EmbeddedObjects, GitObject } from './objects.ts'
+import { readRef } from './refs.ts'
+
+/** The full id of the commit that `rev` names; see `Store.resolve`. */
+export async function resolveRevision(store: Store, objects: EmbeddedObjects, rev: string): Promise<string> {
+  const name = rev.replace(/^latest(?=$|[~^])/, `refs/heads/${store.branch}`)
+  const [, base = '', steps = ''] = /^([^~^]*)((?:[~^]\d*|\^\{(?:commit)?\})*)$/.exec(name) ?? []
+  const first = await idOf(store.gitDir, objects, base)
+  const commit = first && (await walked(objects, first, steps.match(/[~^](?:\d+|\{\w*\})?/g) ?? []))
+  if (commit !== undefined) return commit
+  const message = `resolve ${JSON.stringify(rev)}: no such commit in ${store.dir}`
+  if (!/@\{|[:{]/.test(rev)) throw new RowbackError('usage', message, { hint: 'rowback log' })
+  throw new RowbackError(
+    'usage',
+    `${message}, as far as the embedded engine can tell: it knows ids, names, latest, ~ and ^`,
+    { hint: installGit },
+  )
+}
+
+/** The order is git's: a whole id, then refs, then the beginning of an id. */
+async function idOf(gitDir: string, objects: EmbeddedObjects, name: string): Promise<string | undefined> {
+  if (/^[0-9a-f]{40}$/.test(name)) return name
+  const found = await refOf(gitDir, name === '@' ? 'HEAD' : name)
+  if (found !== undefined) return found
+  return /^[0-9a-f]{4,39}$/i.test(name) ? objects.expand(name.toLowerCase()) : undefined
+}
+
+async function refOf(gitDir: string, name: string): Promise<string | undefined> {
+  if (name === 'HEAD') return readRef(gitDir, name).catch(() => undefined)
+  if (!isBranchName(name)) return undefined
+  const places = ['refs/', 'refs/tags/', 'refs/heads/', 'refs/remotes/'].map((folder) => folder + name)
+  for (const place of name.startsWith('refs/') ? [name, ...places] : places) {
+    const oid = await readRef(gitDir, place).catch(() => undefined)
+    if (oid !== undefined) return oid
+  }
+  return undefined
+}
+
+/** Where the steps lead from an object; undefined if that is no commit. */
+async function walked(
+  objects: EmbeddedObjects,
+  from: string,
+  steps: readonly string[],
+): Promise<string | undefined> {
+  let oid = await commitOf(objects, from)
+  for (const step of steps) {
+    if (step.endsWith('}')) continue
+    const count = step.length > 1 ? Number(step.slice(1)) : 1
+    if (step.startsWith('^') && count > 0) oid = await parentOf(objects, oid, count)
+    if (step.startsWith('~'))
+      for (let left = count; left > 0 && oid !== undefined; left--) oid = await parentOf(objects, oid, 1)
+  }
+  return oid
+}
+
+async function parentOf(
+  objects: EmbeddedObjects,
+  oid: string | undefined,
+  number: number,
+): Promise<string | undefined> {
+  if (oid === undefined) return undefined
+  return parseCommit(oid, await objects.read(oid, 'commit')).parents[number - 1]
+}
+
+/** The commit that an object is, or that a tag leads to. */
+export async function commitOf(objects: EmbeddedObjects, from: string): Promise<string | undefined> {
+  for (let oid: string | undefined = from; oid !== undefined; ) {
+    const object: GitObject | undefined = await objects.readAny(oid).catch(() => undefined)
+    if (object?.type === 'commit') return oid
+    oid = object?.type === 'tag' ? taggedBy(object) : undefined
+  }
+  return undefined
+}
+
+/** What a tag object is about. */
+export function taggedBy({ content }: GitObject): string | undefined {
+  return /^object ([0-9a-f]{40})\n/.exec(content.toString('latin1', 0, 48))?.[1]
+}

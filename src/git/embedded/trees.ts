@@ -1,0 +1,101 @@
+/** Trees as git stores them, read without git. */
+
+import { RowbackError } from '../../errors.ts'
+import { longestList, treeEntries, unfit } from '../ls-tree.ts'
+import type { TreeEntry } from '../tree.ts'
+import type { EmbeddedObjects } from './objects.ts'
+import { taggedBy } from './revision.ts'
+
+/** An entry of one tree; the name is bytes, as it may be anything. */
+export interface StoredEntry {
+  /** In six octal digits. */
+  mode: string
+  name: Buffer
+  oid: string
+}
+
+const treeMode = '040000'
+
+export function isTree({ mode }: StoredEntry): boolean {
+  return mode === treeMode
+}
+
+export function isSubmodule({ mode }: StoredEntry): boolean {
+  return mode === '160000'
+}
+
+/** The entries of a tree object, in its order. Throws RowbackError('repository') for a malformed one. */
+export function parseTree(oid: string, content: Buffer): StoredEntry[] {
+  const entries: StoredEntry[] = []
+  for (let at = 0; at < content.length; ) {
+    const space = content.indexOf(0x20, at)
+    const nul = content.indexOf(0, space)
+    const end = nul + 21
+    const mode = content.toString('latin1', at, space).padStart(6, '0')
+    if (space < 0 || nul < 0 || end > content.length || !/^[0-7]{6}$/.test(mode))
+      throw new RowbackError('repository', `read tree ${oid}: it is malformed`, { hint: 'rowback verify' })
+    entries.push({
+      mode,
+      name: content.subarray(space + 1, nul),
+      oid: content.toString('hex', nul + 1, end),
+    })
+    at = end
+  }
+  return entries
+}
+
+/** No path is longer; trees that name one another could go on without end. */
+const longestPath = 2 ** 16
+
+/** Every file of a tree by path, in git's order; see `Store.listTree`. */
+export async function listTree(
+  objects: EmbeddedObjects,
+  oid: string,
+  under?: string,
+): Promise<Map<string, TreeEntry>> {
+  const root = await rootOf(objects, oid)
+  const lines: Buffer[] = []
+  let bytes = 0
+  const wanted = under === undefined ? undefined : Buffer.from(under)
+  const visit = async (tree: string, folder: Buffer): Promise<void> => {
+    for (const entry of parseTree(tree, await objects.read(tree, 'tree'))) {
+      const path = Buffer.concat([folder, entry.name])
+      if (wanted && !leadsTo(path, wanted)) continue
+      if (path.length > longestPath) throw unfit(oid, path.toString('latin1', 0, 200), 'its path is too long')
+      if (isTree(entry)) await visit(entry.oid, Buffer.concat([path, slash]))
+      else {
+        const type = isSubmodule(entry) ? 'commit' : 'blob'
+        const line = Buffer.concat([Buffer.from(`${entry.mode} ${type} ${entry.oid}\t`), path, nul])
+        bytes += line.length
+        if (bytes > longestList)
+          throw new RowbackError('dump', `read tree ${oid}: it lists more files than a dump can have`)
+        lines.push(line)
+      }
+    }
+  }
+  await visit(root, Buffer.alloc(0))
+  return treeEntries(oid, Buffer.concat(lines))
+}
+
+const slash = Buffer.from('/')
+const nul = Buffer.from([0])
+
+/** Whether a path is the wanted one, above it or below it. */
+function leadsTo(path: Buffer, wanted: Buffer): boolean {
+  const shared = Math.min(path.length, wanted.length)
+  if (!path.subarray(0, shared).equals(wanted.subarray(0, shared))) return false
+  const longer = path.length > wanted.length ? path : wanted
+  return path.length === wanted.length || longer[shared] === 0x2f
+}
+
+async function rootOf(objects: EmbeddedObjects, oid: string): Promise<string> {
+  const object = await objects.readAny(oid)
+  if (object.type === 'tree') return oid
+  const next =
+    object.type === 'tag'
+      ? taggedBy(object)
+      : /^tree ([0-9a-f]{40})\n/.exec(object.content.toString('latin1', 0, 46))?.[1]
+  if (object.type === 'blob' || next === undefined)
+    throw new RowbackError('repository', `read tree ${oid}: it is a ${object.type}`)
+  return rootOf(objects, next)
+}
