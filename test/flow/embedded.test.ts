@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -18,6 +19,7 @@ import { type Ended, rowback } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
 import { httpServer, network, ownCertificate } from '../support/git-servers.ts'
+import { canSign, sshKey } from '../support/keys.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Machine {
@@ -316,4 +318,39 @@ test('what needs git says so: the engine native, a hook of somebody else, joinin
   const pushed = await found.rowback('push', ...settings)
   expect(pushed.code).toBe(12)
   expect(pushed.stderr).toContain('its pre-push hook is not that of Rowback')
+})
+
+test('commits are signed as with git, and it takes git to demand a signature', async (context) => {
+  if (!canSign('ssh-keygen')) return context.skip('it needs ssh-keygen')
+  const path = tempDir()
+  symlinkSync(execFileSync('which', ['ssh-keygen']).toString().trim(), join(path, 'ssh-keygen'))
+  const found = machine(path)
+  writeFileSync(join(found.dir, 'allowed'), `backup@nas ${sshKey(join(found.dir, 'key'))}\n`)
+  const config = join(found.dir, 'settings.yaml')
+  writeFileSync(config, 'sign: { format: ssh, key: key }\nsigners: { ssh: allowed }\n')
+  expectDone(await found.backup('--config', config))
+  found.sql(`INSERT INTO note(text) VALUES ('more')`)
+  expectDone(await found.backup('--config', config))
+
+  const native = { cwd: found.dir, env: { HOME: found.dir } }
+  const checked = await rowback(['verify', '--all', '--signed', '-c', config, '-r', 'repo.git'], native)
+  expect(checked).toMatchObject({ code: 0, stderr: '' })
+  expect(checked.stdout).toContain('each has a signature that counts')
+  const refused = await found.rowback('verify', '--signed', '--config', config)
+  expect(refused.code).toBe(11)
+  expect(refused.stderr).toContain('they are checked as git does, which takes the git program')
+})
+
+test('contents in Git LFS are kept and come back, and a push that has to send some says that it takes git', async () => {
+  const found = machine()
+  const { settings, remote } = await server(found)
+  const file = settings[1] as string
+  writeFileSync(file, `${readFileSync(file)}assets: { rules: [{ match: [icon.txt], store: lfs }] }\n`)
+  const pushed = await found.backup(...settings)
+  expect(pushed.code).toBe(12)
+  expect(pushed.stderr).toContain('contents go by git-lfs, which takes the git program')
+  expect(git(remote, ['for-each-ref'])).toBe('')
+  expectDone(await found.rowback('verify', '--all'))
+  expectDone(await found.rowback('restore', 'latest', '--to', 'back'))
+  expect(readFileSync(join(found.dir, 'back', 'icon.txt'), 'utf8')).toBe('an asset')
 })

@@ -382,6 +382,7 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     await writeFile(file, content)
     const writer = store.begin()
     const large = Buffer.alloc(500_000, 'l')
+    const add = [entry('l', large), entry('f', content), entry('s', 's')]
     const [, , , read] = await Promise.all([
       writer.writeBlob(blobOid(large), large),
       writer.writeFile(blobOid(content), file, content.length),
@@ -389,7 +390,6 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
       writer.readBlob(blobOid(content)),
     ])
     expect(read.equals(content)).toBe(true)
-    const add = [entry('l', large), entry('f', content), entry('s', 's')]
     const oid = await writer.commit({ ...commit, add })
     expect((await store.readCommit(oid)).tree).toBe(treeOid(add))
   })
