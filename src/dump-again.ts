@@ -1,5 +1,6 @@
 /** Dumps a replayed database again for a proof, which needs the ids of its files and the first one that differs. */
 
+import { release } from './buffers.ts'
 import { compareDumped } from './difference.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { blobOid } from './git/tree.ts'
@@ -22,6 +23,7 @@ export async function dumpAgain(
     onRows(rows, content.length)
     const isFirst = !different || compareDumped(whole, different.path) < 0
     if (isFirst && expected.get(file.path) !== file.oid) different = { path: whole, content }
+    else release(content)
     return file.oid
   }
   const options = { excludeTables: excludedTables, fullText, extensions }

@@ -22,13 +22,8 @@ import { stage } from './in-place/stage.ts'
 import { type Steps, stepsTo, type Wanted } from './in-place/steps.ts'
 import { onInterrupt } from './interrupt.ts'
 import { Phases } from './progress.ts'
-import {
-  checkContents,
-  databasesInSource,
-  type RestoreOptions,
-  type RestoreResult,
-  withoutContent,
-} from './restore.ts'
+import { databasesInSource, type RestoreOptions, type RestoreResult, withoutContent } from './restore.ts'
+import { checkContents } from './restore-contents.ts'
 import { stagingName } from './source.ts'
 import { isLocked, userOf } from './sqlite/in-use.ts'
 import { dropState } from './state.ts'

@@ -32,12 +32,10 @@ export { type RestoreOptions, type RestoreResult, restore, restoreFile } from '.
 export type { RowChange } from './row-changes.ts'
 export type { AssetSummary, Summary, TableSummary } from './summary.ts'
 export type { UpkeepResult } from './upkeep.ts'
+export { type VerifyOptions, type VerifyResult, verify } from './verify.ts'
 export {
   type VerifyAllOptions,
   type VerifyAllResult,
   type VerifyFailure,
-  type VerifyOptions,
-  type VerifyResult,
-  verify,
   verifyAll,
-} from './verify.ts'
+} from './verify-all.ts'

@@ -1,29 +1,25 @@
 /** The restore flow: store → replay → rename. The target appears complete or not at all. */
 
-import { existsSync, rmSync } from 'node:fs'
-import { link, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
+import { link, mkdir, rename } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { assetTreePath, lfsPointer } from './assets/lfs.ts'
 import type { AssetEntry, FileEntry } from './assets/manifest.ts'
 import { isSafePath, shownPath } from './assets/paths.ts'
 import { type AssetPlan, planAssets } from './assets/plan.ts'
-import { type CopyContent, refuseFoldedNames, restoreAssets } from './assets/restore.ts'
+import { refuseFoldedNames, restoreAssets } from './assets/restore.ts'
 import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import { demandSignature } from './demand-signature.ts'
-import { draftBeside } from './drafts.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
-import { errorText, hasErrno, RowbackError } from './errors.ts'
-import { missingParents, removeEmptyFolders } from './folders.ts'
+import { RowbackError } from './errors.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Signature, Signers } from './git/signature.ts'
 import type { Store } from './git/store.ts'
-import { blobOid } from './git/tree.ts'
-import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { type OnReplay, replayJob } from './replay-job.ts'
 import { withReplayProcess } from './replay-process.ts'
+import { checkContents, copier, fetchLfsContents } from './restore-contents.ts'
+import { refuseExisting, refuseOccupied, removeEmptyTarget, replacing } from './restore-target.ts'
 
 export interface RestoreOptions {
   repository: string
@@ -209,153 +205,8 @@ async function findAsset(
   )
 }
 
-/** Refuses contents that are missing or not of the size that the manifest says, before any of them is copied. */
-export async function checkContents(
-  store: Store,
-  tree: CommitTree,
-  assets: readonly AssetEntry[],
-): Promise<void> {
-  const files = assets.filter((asset) => asset.kind === 'file')
-  for (const file of files) if (file.lfs) checkPointer(tree, file)
-  const inGit = files.filter(({ lfs }) => !lfs)
-  const sizes = await store.blobSizes(inGit.map((file) => contentOid(tree, file)))
-  for (const file of inGit) {
-    const found = sizes.get(contentOid(tree, file))
-    if (found === file.size) continue
-    throw new RowbackError(
-      'dump',
-      `restore ${shownPath(file.path)}: it has ${found} bytes where the manifest says ${file.size}`,
-    )
-  }
-}
-
-/** Other tools go by the pointer, so it must say what the manifest says. */
-function checkPointer(tree: CommitTree, file: FileEntry): void {
-  if (contentOid(tree, file) === blobOid(lfsPointer(file))) return
-  throw new RowbackError(
-    'dump',
-    `restore ${shownPath(file.path)}: its pointer to Git LFS is not that of the manifest`,
-  )
-}
-
-/** Fetches the contents of assets in Git LFS that are not here. */
-export async function fetchLfsContents(
-  store: Store,
-  assets: readonly AssetEntry[],
-  { rev, remotes, left }: Pick<RestoreOptions, 'rev' | 'remotes'> & { left: string },
-): Promise<void> {
-  if (!assets.some((asset) => asset.kind === 'file' && asset.lfs)) return
-  const { fetchContents, lfsAssets } = await import('./lfs-contents.ts')
-  await fetchContents(store, lfsAssets(assets), { what: `restore ${rev}`, left, remotes })
-}
-
-/** Copies contents out of the commit; all from `path` where that is given. */
-export function copier(store: Store, tree: CommitTree, path?: string): CopyContent {
-  return async (entry, handle) => {
-    const asset = { ...entry, path: path ?? entry.path }
-    if (!asset.lfs) return store.copyBlob(contentOid(tree, asset), handle.fd)
-    const { copyLfsObject } = await import('./git/lfs-objects.ts')
-    const sha256 = await copyLfsObject(store.gitDir, asset, handle)
-    if (sha256 === asset.sha256) return
-    const { damaged } = await import('./lfs-contents.ts')
-    throw damaged(store, asset, 'restore')
-  }
-}
-
-function contentOid({ entries }: CommitTree, asset: FileEntry): string {
-  const entry = entries.get(assetTreePath(asset))
-  if (entry) return entry.oid
-  throw new RowbackError(
-    'dump',
-    `restore ${shownPath(asset.path)}: the manifest names it, the commit does not hold it`,
-  )
-}
-
 /** The files that belong to a database: no asset may be one of them. */
 function databaseFiles(path: string): FileEntry[] {
   const file = { kind: 'file', size: 0, mode: 0, mtimeNs: 0n, sha256: '' } as const
   return ['', '-wal', '-shm', '-journal'].map((ending) => ({ ...file, path: path + ending }))
-}
-
-async function refuseOccupied(target: string): Promise<void> {
-  const found = await entriesOf(target)
-  if (found === undefined || found.length === 0) return
-  throw new RowbackError('target', `restore to ${target}: it is not empty; it was left untouched`, {
-    hint: 'name a directory that is missing or empty',
-  })
-}
-
-async function entriesOf(target: string): Promise<string[] | undefined> {
-  try {
-    return await readdir(target)
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return undefined
-    throw targetError(target, error)
-  }
-}
-
-async function removeEmptyTarget(target: string): Promise<void> {
-  try {
-    await rmdir(target)
-  } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error
-  }
-}
-
-/** A -wal or -journal of another database would be taken for the new one's. */
-async function refuseExisting(output: string): Promise<void> {
-  const found = ['', '-wal', '-shm', '-journal']
-    .map((ending) => output + ending)
-    .find((path) => existsSync(path))
-  if (found === undefined) return
-  throw new RowbackError('target', `restore to ${output}: ${found} exists; it was left untouched`, {
-    hint: 'name a file that does not exist',
-  })
-}
-
-/** Runs `make` with a draft beside the target and leaves nothing of the draft behind, nor folders for nothing. */
-async function replacing(target: string, rev: string, make: (draft: string) => Promise<void>): Promise<void> {
-  const draft = draftBeside(target, 'rowback')
-  const parents = missingParents(target)
-  const remove = (): void => {
-    rmSync(draft, { recursive: true, force: true })
-    removeEmptyFolders(parents)
-  }
-  const forget = onInterrupt(remove)
-  try {
-    await mkdir(dirname(target), { recursive: true })
-    await make(draft)
-    await syncDirectory(dirname(target))
-  } catch (error) {
-    if (error instanceof RowbackError && error.code !== 'target') throw error
-    throw targetError(target, error, rev)
-  } finally {
-    forget()
-    remove()
-  }
-}
-
-/** Makes a rename durable where the platform lets a directory be opened. */
-export async function syncDirectory(path: string | Buffer): Promise<void> {
-  const directory = await open(path, 'r').catch(() => undefined)
-  await directory?.sync().catch(() => {})
-  await directory?.close()
-}
-
-function targetError(target: string, error: unknown, rev?: string): unknown {
-  const verb = rev === undefined ? 'restore' : `restore ${rev}`
-  const known = error instanceof RowbackError ? error : undefined
-  const say = (text: string): RowbackError =>
-    new RowbackError('target', `${verb} to ${target}: ${text}; nothing was left there`, {
-      hint: known?.hint,
-      cause: error,
-    })
-  const cause = known ? known.cause : error
-  if (hasErrno(cause, 'ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE'))
-    return say('no room left on the disk')
-  if (known) return say(known.message.replace(/^restore /, ''))
-  if (hasErrno(error, 'EROFS', 'EACCES', 'EPERM', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'))
-    return say('it cannot be written')
-  if (hasErrno(error, 'EEXIST', 'ENOTEMPTY', 'ENOTDIR')) return say(`it is occupied: ${errorText(error)}`)
-  return error instanceof Error && 'syscall' in error ? say(errorText(error)) : error
 }

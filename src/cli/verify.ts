@@ -3,7 +3,8 @@
 import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import { counted } from '../summary.ts'
-import { type VerifyAllResult, type VerifyResult, verify, verifyAll } from '../verify.ts'
+import { type VerifyResult, verify } from '../verify.ts'
+import { type VerifyAllResult, verifyAll } from '../verify-all.ts'
 import { printAgreement } from './agreement-lines.ts'
 import {
   type Context,

@@ -9,7 +9,7 @@ import { onInterrupt } from '../interrupt.ts'
 import { sync } from './durable.ts'
 import { type Engine, engineOf } from './engine.ts'
 import { NativeStore } from './native.ts'
-import { checkBranch, checkBranchName, defaultBranch, type StoreOptions } from './open-store.ts'
+import { checkBranch, defaultBranch, type StoreOptions } from './open-store.ts'
 import { git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
 
@@ -69,9 +69,9 @@ async function initializeBeside(target: string, branch: string, engine: Engine):
 }
 
 async function initialize(gitDir: string, branch: string, engine: Engine): Promise<void> {
+  checkBranch(branch)
   if (engine === 'native') await initializeNative(gitDir, branch)
   else {
-    checkBranchName(branch)
     const { initializeEmbedded } = await import('./embedded/open.ts')
     await initializeEmbedded(gitDir, branch)
   }
@@ -92,7 +92,6 @@ async function initialize(gitDir: string, branch: string, engine: Engine): Promi
 }
 
 async function initializeNative(gitDir: string, branch: string): Promise<void> {
-  await checkBranch(gitDir, branch)
   const init = [
     'init',
     '--quiet',

@@ -25,9 +25,9 @@ export interface StoreOptions {
  * branch.
  */
 export async function openStore(dir: string, { branch, engine }: StoreOptions = {}): Promise<Store> {
+  if (branch !== undefined) checkBranch(branch)
   const gitDir = await gitDirectory(dir)
   if ((await engineOf(engine)) === 'embedded') {
-    if (branch !== undefined) checkBranchName(branch)
     const { openEmbedded } = await import('./embedded/open.ts')
     return openEmbedded(dir, gitDir, branch ?? (await headBranch(gitDir)))
   }
@@ -39,24 +39,13 @@ export async function openStore(dir: string, { branch, engine }: StoreOptions = 
       'repository',
       `open repository ${dir}: its object ids are ${name}, only sha1 is supported`,
     )
-  if (branch !== undefined) await checkBranch(gitDir, branch)
   return new NativeStore(dir, gitDir, branch ?? (await headBranch(gitDir)))
 }
 
 /** Throws RowbackError('usage') if git allows no branch of that name. */
-export async function checkBranch(gitDir: string, branch: string): Promise<void> {
-  const canBeArgument = !branch.startsWith('-') && !branch.includes('\0')
-  if (canBeArgument && (await git(gitDir, ['check-ref-format', `refs/heads/${branch}`])).code === 0) return
-  throw badBranch(branch)
-}
-
-/** `checkBranch` without git. */
-export function checkBranchName(branch: string): void {
-  if (!isBranchName(branch)) throw badBranch(branch)
-}
-
-function badBranch(branch: string): RowbackError {
-  return new RowbackError('usage', `use branch ${JSON.stringify(branch)}: git allows no branch of that name`)
+export function checkBranch(branch: string): void {
+  if (isBranchName(branch)) return
+  throw new RowbackError('usage', `use branch ${JSON.stringify(branch)}: git allows no branch of that name`)
 }
 
 async function headBranch(gitDir: string): Promise<string> {

@@ -8,7 +8,8 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
-import { type RestoreResult, syncDirectory } from '../restore.ts'
+import type { RestoreResult } from '../restore.ts'
+import { syncDirectory } from '../restore-target.ts'
 import type { Steps } from './steps.ts'
 
 export interface Journal {

@@ -12,15 +12,9 @@ import type { Store } from '../git/store.ts'
 import type { Phases } from '../progress.ts'
 import { replayJob } from '../replay-job.ts'
 import { withReplayProcess } from '../replay-process.ts'
-import {
-  type Counts,
-  copier,
-  count,
-  fetchLfsContents,
-  type RestoreOptions,
-  syncDirectory,
-  withoutContent,
-} from '../restore.ts'
+import { type Counts, count, type RestoreOptions, withoutContent } from '../restore.ts'
+import { copier, fetchLfsContents } from '../restore-contents.ts'
+import { syncDirectory } from '../restore-target.ts'
 import type { Steps, Wanted } from './steps.ts'
 
 export interface Staging {

@@ -1,6 +1,7 @@
 /** The thread of `ReplayThread`: SQLite beside the check of what it is to run. */
 
 import { parentPort } from 'node:worker_threads'
+import { release } from '../buffers.ts'
 import { utf8Text } from '../dump/literal.ts'
 import { checkReplayed } from './check-replayed.ts'
 import { plainError } from './plain-error.ts'
@@ -22,7 +23,9 @@ function carryOut(order: Order): Answer | undefined {
     }
     case 'rows': {
       const { buffer, byteOffset, byteLength: bytes } = order.content
-      target.insertRows(order, utf8Text(Buffer.from(buffer, byteOffset, bytes)), bytes)
+      const content = Buffer.from(buffer, byteOffset, bytes)
+      target.insertRows(order, utf8Text(content), bytes)
+      release(content)
       return { kind: 'ran', bytes }
     }
     case 'finish':

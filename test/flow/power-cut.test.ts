@@ -87,30 +87,6 @@ describe('After a power cut', () => {
     expect(git(remote, ['fsck', '--strict'])).toBe('')
   })
 
-  test('the branch of a remote that is a directory points at nothing that may be empty, and a push that is over at nothing that may be lost.', async (context) => {
-    if (!canTrace()) return context.skip('it needs strace')
-    const { dir, source, repository, database } = place()
-    const remote = bareRepository(join(dir, 'remote.git'))
-    await backup({ source, repository })
-    for (const url of [remote, `file://${remote}`]) {
-      const trace = traced([...program, 'push', '--repo', repository, '--remote', url], dir)
-      const moved = lostAt(
-        trace,
-        ({ name, to }) => name === 'rename' && to === join(remote, 'refs', 'heads', 'main'),
-        // A .keep holds off a repack meanwhile; what is in it is for people.
-        (disk) => disk.emptied(remote).filter((file) => !file.endsWith('.keep')),
-      )
-      // The lock of the ref, which is renamed, is synced, too.
-      expect(moved).toEqual([[]])
-      const end = new FragileDisk()
-      for (const call of trace) end.apply(call)
-      expect(['objects', 'refs'].flatMap((name) => end.lost(join(remote, name)))).toEqual([])
-      databaseFrom('INSERT INTO t VALUES (2)', database)
-      await backup({ source, repository })
-    }
-    expect(git(remote, ['fsck', '--strict'])).toBe('')
-  })
-
   test('a restore in place that has begun has all that it puts into the source.', async (context) => {
     if (!canTrace()) return context.skip('it needs strace')
     const { dir, source, repository, database } = place()

@@ -1,0 +1,96 @@
+/** Where a restore writes to: a draft beside the target, which takes its place in the end or leaves nothing behind. */
+
+import { existsSync, rmSync } from 'node:fs'
+import { mkdir, open, readdir, rmdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { draftBeside } from './drafts.ts'
+import { errorText, hasErrno, RowbackError } from './errors.ts'
+import { missingParents, removeEmptyFolders } from './folders.ts'
+import { onInterrupt } from './interrupt.ts'
+
+export async function refuseOccupied(target: string): Promise<void> {
+  const found = await entriesOf(target)
+  if (found === undefined || found.length === 0) return
+  throw new RowbackError('target', `restore to ${target}: it is not empty; it was left untouched`, {
+    hint: 'name a directory that is missing or empty',
+  })
+}
+
+async function entriesOf(target: string): Promise<string[] | undefined> {
+  try {
+    return await readdir(target)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined
+    throw targetError(target, error)
+  }
+}
+
+export async function removeEmptyTarget(target: string): Promise<void> {
+  try {
+    await rmdir(target)
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error
+  }
+}
+
+/** A -wal or -journal of another database would be taken for the new one's. */
+export async function refuseExisting(output: string): Promise<void> {
+  const found = ['', '-wal', '-shm', '-journal']
+    .map((ending) => output + ending)
+    .find((path) => existsSync(path))
+  if (found === undefined) return
+  throw new RowbackError('target', `restore to ${output}: ${found} exists; it was left untouched`, {
+    hint: 'name a file that does not exist',
+  })
+}
+
+/** Runs `make` with a draft beside the target and leaves nothing of the draft behind, nor folders for nothing. */
+export async function replacing(
+  target: string,
+  rev: string,
+  make: (draft: string) => Promise<void>,
+): Promise<void> {
+  const draft = draftBeside(target, 'rowback')
+  const parents = missingParents(target)
+  const remove = (): void => {
+    rmSync(draft, { recursive: true, force: true })
+    removeEmptyFolders(parents)
+  }
+  const forget = onInterrupt(remove)
+  try {
+    await mkdir(dirname(target), { recursive: true })
+    await make(draft)
+    await syncDirectory(dirname(target))
+  } catch (error) {
+    if (error instanceof RowbackError && error.code !== 'target') throw error
+    throw targetError(target, error, rev)
+  } finally {
+    forget()
+    remove()
+  }
+}
+
+/** Makes a rename durable where the platform lets a directory be opened. */
+export async function syncDirectory(path: string | Buffer): Promise<void> {
+  const directory = await open(path, 'r').catch(() => undefined)
+  await directory?.sync().catch(() => {})
+  await directory?.close()
+}
+
+function targetError(target: string, error: unknown, rev?: string): unknown {
+  const verb = rev === undefined ? 'restore' : `restore ${rev}`
+  const known = error instanceof RowbackError ? error : undefined
+  const say = (text: string): RowbackError =>
+    new RowbackError('target', `${verb} to ${target}: ${text}; nothing was left there`, {
+      hint: known?.hint,
+      cause: error,
+    })
+  const cause = known ? known.cause : error
+  if (hasErrno(cause, 'ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE'))
+    return say('no room left on the disk')
+  if (known) return say(known.message.replace(/^restore /, ''))
+  if (hasErrno(error, 'EROFS', 'EACCES', 'EPERM', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'))
+    return say('it cannot be written')
+  if (hasErrno(error, 'EEXIST', 'ENOTEMPTY', 'ENOTDIR')) return say(`it is occupied: ${errorText(error)}`)
+  return error instanceof Error && 'syscall' in error ? say(errorText(error)) : error
+}
