@@ -38,10 +38,7 @@ export async function* diff({
 }: DiffOptions): AsyncGenerator<DiffItem> {
   const store = await openStore(repository, { branch, engine })
   try {
-    const newer = readRevision(store, to)
-    newer.catch(() => {})
-    const before = await readRevision(store, from)
-    const after = await newer
+    const [before, after] = await readBoth(store, from, to)
     await prefetchChanges(store, before, after)
     yield* scriptItems(store, before, after)
     yield* rowItems(store, before, after)
@@ -51,8 +48,13 @@ export async function* diff({
   }
 }
 
-async function readRevision(store: Store, rev: string): Promise<CommitTree> {
-  return readCommitTree(store, await store.resolve(rev))
+/** Reads two commits at once. Neither is being read any more when this throws. */
+async function readBoth(store: Store, from: string, to: string): Promise<[CommitTree, CommitTree]> {
+  const read = async (rev: string) => readCommitTree(store, await store.resolve(rev))
+  const [before, after] = await Promise.allSettled([read(from), read(to)])
+  if (before.status === 'rejected') throw before.reason
+  if (after.status === 'rejected') throw after.reason
+  return [before.value, after.value]
 }
 
 /** What will be read; assets are compared by their ids alone. */
