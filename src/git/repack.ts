@@ -20,7 +20,8 @@ const bounds = [
   'pack.packSizeLimit=0',
 ]
   .flatMap((setting) => ['-c', setting])
-  .concat(mapsLittle)
+  // Deltas are made from objects all over the packs.
+  .concat(mapsLittle, '-c', 'core.packedGitLimit=64m')
 
 /**
  * Git sorts objects by path, so the versions of a chunk are neighbours: a wider window takes twice the time and finds

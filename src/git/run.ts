@@ -31,8 +31,8 @@ export class GitClosed extends Error {
   override readonly name = 'GitClosed'
 }
 
-/** Settings for a git that reads much: it maps 64 MB of the packs at a time, and not all of them, for the same speed. */
-export const mapsLittle = ['core.packedGitWindowSize=1m', 'core.packedGitLimit=64m'].flatMap((setting) => [
+/** Settings for a git that reads much: it maps 16 MB of the packs at a time, and not all of them, for the same speed. */
+export const mapsLittle = ['core.packedGitWindowSize=1m', 'core.packedGitLimit=16m'].flatMap((setting) => [
   '-c',
   setting,
 ])

@@ -31,6 +31,9 @@ const threadRows = 50_000
 /** So do the rows of so many bytes. */
 const threadBytes = 8 * 2 ** 20
 
+/** Pages of rows are small objects to V8, which would keep many; with 16 MB, as usual, 50 MB more at 3 GB of rows. */
+const maxYoungGenerationSizeMb = 3
+
 /** What was done before. */
 export interface DoneBefore {
   /** The pages were checked. */
@@ -135,7 +138,8 @@ class DumpThread {
 
   constructor(order: Omit<DumpOrder, 'used'>) {
     const file = join(packageRoot, 'dist', 'src', 'sqlite', 'dump-worker.js')
-    const worker = new Worker(file, { workerData: { ...order, used: this.used } satisfies DumpOrder })
+    const workerData = { ...order, used: this.used } satisfies DumpOrder
+    const worker = new Worker(file, { workerData, resourceLimits: { maxYoungGenerationSizeMb } })
     worker.on('message', (message: DumpMessage) => {
       this.waiting.push(message)
       this.wake()

@@ -17,10 +17,11 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { BackupResult } from '../../src/backup.ts'
-import { contents, type Ended, rowback } from '../support/cli.ts'
+import { contents, type Ended } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { bareRepository, craftCommit, filesOf, git, gitBytes } from '../support/git.ts'
 import { httpServer } from '../support/git-servers.ts'
+import { rowback } from '../support/in-process.ts'
 import {
   clientPointer,
   gitLfs,
