@@ -1,6 +1,7 @@
 /** Everything that works without git, on a PATH that has none; and what does not, which says so. */
 
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   copyFileSync,
@@ -13,8 +14,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { type Ended, rowback } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
@@ -222,6 +224,14 @@ test('a server that refuses, or is not there, is told in the words of git', asyn
   const none = await found.rowback('push', '--remote', 'http://127.0.0.1:1/app.git', '--retries', '0')
   expect(none.code).toBe(12)
   expect(none.stderr).toContain('it is unreachable')
+  const other = createServer((socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 101 Other\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'))
+  })
+  other.listen(0, '127.0.0.1')
+  onTestFinished(() => void other.close())
+  await once(other, 'listening')
+  const elsewhere = `http://127.0.0.1:${(other.address() as AddressInfo).port}/app.git`
+  expect((await found.rowback('push', '--remote', elsewhere, '--retries', '0')).code).toBe(12)
   expect(git(remote, ['for-each-ref'])).toBe('')
 })
 

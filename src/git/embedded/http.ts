@@ -22,6 +22,8 @@ export async function request({
     const start = /^https:/i.test(url) ? httpsRequest : httpRequest
     const sent = start(url, { method, headers: sized, agent: false }, resolve)
     sent.on('error', reject)
+    // So ends what asks for another protocol.
+    sent.on('close', () => reject(new Error('Connection reset: it was closed without an answer')))
     sent.setTimeout(silenceMs, () => sent.destroy(new Error('Connection timed out: nothing moved on it')))
     for (const part of parts) sent.write(part)
     sent.end()

@@ -69,9 +69,13 @@ async function parentOf(
   return parseCommit(oid, await objects.read(oid, 'commit')).parents[number - 1]
 }
 
+/** Tags may be about tags; damaged ones about themselves. */
+const mostTags = 10
+
 /** The commit that an object is, or that a tag leads to. */
 export async function commitOf(objects: EmbeddedObjects, from: string): Promise<string | undefined> {
-  for (let oid: string | undefined = from; oid !== undefined; ) {
+  let oid: string | undefined = from
+  for (let steps = 0; oid !== undefined && steps < mostTags; steps++) {
     const object: GitObject | undefined = await objects.readAny(oid).catch(() => undefined)
     if (object?.type === 'commit') return oid
     oid = object?.type === 'tag' ? taggedBy(object) : undefined

@@ -88,14 +88,17 @@ function leadsTo(path: Buffer, wanted: Buffer): boolean {
   return path.length === wanted.length || longer[shared] === 0x2f
 }
 
-async function rootOf(objects: EmbeddedObjects, oid: string): Promise<string> {
+/** Tags may be about tags; damaged ones about themselves. */
+const mostTags = 10
+
+async function rootOf(objects: EmbeddedObjects, oid: string, steps = 0): Promise<string> {
   const object = await objects.readAny(oid)
   if (object.type === 'tree') return oid
   const next =
     object.type === 'tag'
       ? taggedBy(object)
       : /^tree ([0-9a-f]{40})\n/.exec(object.content.toString('latin1', 0, 46))?.[1]
-  if (object.type === 'blob' || next === undefined)
+  if (object.type === 'blob' || next === undefined || steps > mostTags)
     throw new RowbackError('repository', `read tree ${oid}: it is a ${object.type}`)
-  return rootOf(objects, next)
+  return rootOf(objects, next, steps + 1)
 }
