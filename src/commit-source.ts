@@ -3,6 +3,7 @@
 import { unreadableAssets } from './assets/scan.ts'
 import type { BackupOptions, BackupResult } from './backup.ts'
 import { RowbackError } from './errors.ts'
+import { hasLfsObject } from './git/lfs-objects.ts'
 import type { Store } from './git/store.ts'
 import type { Phases } from './progress.ts'
 import type { Source } from './source.ts'
@@ -22,7 +23,7 @@ export async function commitSource(
   const key = stateKey(source, options)
   const known =
     parent === undefined || options.full ? undefined : await readState(store, { key, commit: parent })
-  if (known && isUntouched(source, known)) return unchanged(source, known)
+  if (known && isUntouched(source, known) && hasContents(store, known)) return unchanged(source, known)
   // SQLite is loaded where there is something to read: that takes as long as to see that there is nothing.
   const { commitTree } = await import('./commit-new.ts')
   const { committed, state } = await commitTree(store, source, { ...options, known, parent }, phases).catch(
@@ -38,6 +39,13 @@ export async function commitSource(
 /** Whether a fault of Rowback, which may be one of what it remembers, has shown: the next run must not meet it again. */
 function mayBeOfState(error: unknown): boolean {
   return !(error instanceof RowbackError) || error.code === 'fault' || error.code === 'difference'
+}
+
+/** Whether the repository still has the contents in Git LFS, which the source can give back where it has not. */
+function hasContents({ gitDir }: Store, { assets }: State): boolean {
+  return [...assets.values()].every(
+    ({ entry }) => entry.kind !== 'file' || !entry.lfs || hasLfsObject(gitDir, entry),
+  )
 }
 
 function unchanged({ warnings, assets }: Source, { commit, tree, totals, agreement }: State): Committed {

@@ -85,7 +85,8 @@ export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllRes
       ...(lfs instanceof RowbackError ? {} : lfs),
       timesMs: phases.timesMs,
     }
-    if (damage && result.failures.length === 0) throw damage
+    const unexplained = damage ?? (lfs instanceof RowbackError ? lfs : undefined)
+    if (unexplained && result.failures.length === 0) throw unexplained
     return result
   } finally {
     await store.close()
@@ -99,10 +100,10 @@ async function readLfs(
   { remotes }: Pick<VerifyOptions, 'remotes'>,
 ): Promise<{ lfs?: LfsFindings } | RowbackError> {
   const { lfsFilesSince } = await import('./git/lfs-history.ts')
-  const files = await lfsFilesSince(store, tip)
-  if (files.length === 0) return {}
   const { checkLfsContents } = await import('./lfs-contents.ts')
   try {
+    const files = await lfsFilesSince(store, tip)
+    if (files.length === 0) return {}
     const lfs = await checkLfsContents(store, files, { what: 'verify --all', remotes })
     const proofs = await Proofs.read(store, { trusted: true })
     await proofs.note(...files.map((file) => assetClaim(blobOid(lfsPointer(file)), file)))

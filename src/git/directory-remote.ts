@@ -30,9 +30,14 @@ function filePath(url: string): string | undefined {
  */
 export const durableReceive = '--receive-pack=git -c core.fsync=all -c receive.unpackLimit=1 receive-pack'
 
+/** The git directory of a repository that may be bare. */
+export function gitDirIn(directory: string): string {
+  return existsSync(join(directory, '.git')) ? join(directory, '.git') : directory
+}
+
 /** Makes the names of what a push has brought durable: git syncs no directory. */
 export async function syncReceived(directory: string, branch: string): Promise<void> {
-  const gitDir = existsSync(join(directory, '.git')) ? join(directory, '.git') : directory
+  const gitDir = gitDirIn(directory)
   const packs = packFolder(gitDir)
   const refs = foldersUp(join(gitDir, 'refs', 'heads', branch), gitDir)
   for (const folder of [packs, dirname(packs), ...refs]) await syncNames(folder)

@@ -24,10 +24,20 @@ export async function lfsFilesSince(store: HistoryStore, tip: string, known?: st
   await store.prefetch([...paths.keys()])
   const files: LfsFile[] = []
   for (const [oid, path] of paths) {
-    const object = parseLfsPointer(await store.readBlob(oid, longestPointer))
+    const object = await readPointer(store, oid)
     if (object) files.push({ ...object, path: storedAssetPath(path) ?? path })
   }
   return files
+}
+
+/** What a blob points to; undefined where it is no pointer. */
+async function readPointer(store: HistoryStore, oid: string): Promise<LfsObject | undefined> {
+  const content = await store.readBlob(oid, longestPointer).catch((error: unknown) => {
+    // It is too long for one, which the proof of its commit says.
+    if (error instanceof RowbackError && error.code === 'dump') return undefined
+    throw error
+  })
+  return content && parseLfsPointer(content)
 }
 
 /** Pointers by their ids, each with one of its paths. */
@@ -39,8 +49,9 @@ async function pathsByLog(store: HistoryStore, tip: string, known?: string): Pro
   const listed = await git(store.gitDir, ['log', ...form, ...range, '--', lfsFolder])
   if (listed.code !== 0) throw new RowbackError('repository', `read log of ${store.dir}: ${gitCause(listed)}`)
   // Of each change: `:<mode> <mode> <old id> <new id> <kind>`, NUL, the path, NUL.
-  const changes = listed.stdout.toString().matchAll(/:\d+ \d+ [0-9a-f]+ ([0-9a-f]+) [AM]\0([^\0]+)/g)
-  return new Map([...changes].map(([, oid = '', path = '']) => [oid, path]))
+  const changes = [...listed.stdout.toString().matchAll(/:\d+ \d+ [0-9a-f]+ ([0-9a-f]+) (\w)\0([^\0]+)/g)]
+  const left = changes.filter(([, , kind]) => kind !== 'D')
+  return new Map(left.map(([, oid = '', , path = '']) => [oid, path]))
 }
 
 /** Without git each commit is looked at, and tells of unchanged files as well. */

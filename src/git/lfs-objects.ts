@@ -19,7 +19,7 @@ export function hasLfsObject(gitDir: string, object: LfsObject): boolean {
 }
 
 /**
- * Keeps a content, durably; does nothing where it is there. `content` is its bytes, or the path of a private file in the
+ * Keeps a content, durably; one that is there and intact stays as it is. `content` is its bytes, or the path of a private file in the
  * git directory that has them, which may be taken. `workDir` is a private folder there. Throws RowbackError('repository').
  */
 export async function putLfsObject(
@@ -28,16 +28,16 @@ export async function putLfsObject(
   content: Buffer | string,
   workDir: string,
 ): Promise<void> {
-  if (hasLfsObject(gitDir, object)) return
   const target = lfsFile(gitDir, object)
   const draft = typeof content === 'string' ? content : join(workDir, object.sha256)
   try {
+    // A run that died may have left names that are not durable.
+    if (await isIntact(gitDir, object)) return await syncNames(dirname(target), gitDir)
     if (typeof content !== 'string') await writeFile(draft, content, { mode: 0o600 })
     await chmod(draft, 0o444)
     await sync(draft)
     await mkdir(dirname(target), { recursive: true })
     await rename(draft, target)
-    // A run that died may have left folders that are not durable.
     await syncNames(dirname(target), gitDir)
   } catch (error) {
     const problem = hasErrno(error, 'ENOSPC', 'EDQUOT') ? 'no space left on device' : errorText(error)
@@ -47,20 +47,39 @@ export async function putLfsObject(
   }
 }
 
+/** Whether a content is there, and is what its name says. */
+async function isIntact(gitDir: string, object: LfsObject): Promise<boolean> {
+  return hasLfsObject(gitDir, object) && (await lfsDigest(gitDir, object)) === object.sha256
+}
+
+/** Makes contents durable that another program has put there; those that it keeps elsewhere are left to it. */
+export async function syncLfsObjects(gitDir: string, objects: readonly LfsObject[]): Promise<void> {
+  for (const object of objects) {
+    const file = lfsFile(gitDir, object)
+    try {
+      await sync(file)
+      await syncNames(dirname(file), gitDir)
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT', 'EACCES')) throw error
+    }
+  }
+}
+
 /** Makes the names in a folder durable, and in those above it up to `top`. */
 async function syncNames(folder: string, top: string): Promise<void> {
   await sync(folder)
   if (folder !== top) await syncNames(dirname(folder), top)
 }
 
-/** The SHA-256 of what is there under the name of a content; undefined where nothing is, or it cannot be read. */
+/** The SHA-256 of what is there under the name of a content; empty where the disk cannot read it, undefined where nothing is. */
 export async function lfsDigest(gitDir: string, object: LfsObject): Promise<string | undefined> {
   const hash = createHash('sha256')
   try {
     for await (const piece of createReadStream(lfsFile(gitDir, object), { highWaterMark: 2 ** 20 }))
       hash.update(piece as Buffer)
   } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'EIO', 'EISDIR', 'ENOTDIR')) return undefined
+    if (hasErrno(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return undefined
+    if (hasErrno(error, 'EIO')) return ''
     throw error
   }
   return hash.digest('hex')

@@ -12,7 +12,9 @@ import { join, resolve } from 'node:path'
 import { type LfsObject, lfsPointer } from '../assets/lfs.ts'
 import { errorText, RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
+import { gitDirIn, remoteDirectory } from './directory-remote.ts'
 import { needsGit } from './engine.ts'
+import { syncLfsObjects } from './lfs-objects.ts'
 import { remoteEnv } from './remote-env.ts'
 import type { RemoteOutput } from './remote-failure.ts'
 import { canHeal, RemoteGitError, remoteError } from './remote-git.ts'
@@ -46,6 +48,9 @@ export async function sendLfsObjects(
       await run('push', '--object-id', remoteName, ...ids)
     }
   })
+  // git-lfs does not sync what it copies to a directory.
+  const directory = remoteDirectory(remote.url)
+  if (directory !== undefined) await syncLfsObjects(gitDirIn(directory), objects)
 }
 
 /**

@@ -189,4 +189,16 @@ describe('verify names what nobody has', () => {
       stderr: expect.stringContaining('1 of 2 commits does not restore'),
     })
   })
+  test('and the list of the commits that need it, where it is a tree.', async () => {
+    const { repository } = await place(true)
+    git(repository, ['config', '--unset', 'rowback.remote'])
+    loosen(repository)
+    const tree = git(repository, ['rev-parse', 'main~1^{tree}'])
+    rmSync(join(repository, 'objects', tree.slice(0, 2), tree.slice(2)))
+    const { code, stderr } = await rowback(['verify', '--all', '--repo', repository])
+    expect({ code, stderr }).toEqual({
+      code: exitCodes.difference,
+      stderr: expect.stringContaining('1 of 2 commits does not restore'),
+    })
+  })
 })

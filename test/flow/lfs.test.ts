@@ -216,6 +216,36 @@ suite('files of a rule that says lfs', () => {
     expect(hasContent(objectFile(repository, big), big)).toBe(true)
   })
 
+  test('are kept again where they are lost or damaged, as long as the source has them.', async () => {
+    const at = await place()
+    const { repository, run } = at
+    expect(await run('backup')).toMatchObject({ code: 0, stderr: '' })
+    forget(at)
+    expect(await run('backup')).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(repository, big), big)).toBe(true)
+    expect(hasContent(objectFile(repository, huge), huge)).toBe(true)
+    damage(at, big)
+    expect(await run('backup', '--full')).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(repository, big), big)).toBe(true)
+  })
+
+  test('are all sent, whatever the name of one that went looks like.', async () => {
+    const { dir, source, repository, url, lfs, run } = await place()
+    writeFileSync(
+      join(dir, 'rowback.yaml'),
+      "source: data\nrepository: repo.git\nassets: { rules: [{ match: ['*'], store: lfs }] }\n",
+    )
+    expect(await run('backup')).toMatchObject({ code: 0 })
+    const attributes = git(repository, ['rev-parse', 'main:.gitattributes'])
+    const name = `x:1 1 a ${attributes} A`
+    writeFileSync(join(source, name), 'with a name like what git prints')
+    expect(await run('backup', '--remote', url)).toMatchObject({ code: 0, stderr: '' })
+    rmSync(join(source, name))
+    writeFileSync(join(source, 'y'), 'behind it')
+    expect(await run('backup', '--remote', url)).toMatchObject({ code: 0, stderr: '' })
+    expect(lfs.objects.has(sha256(Buffer.from('behind it')))).toBe(true)
+  })
+
   test('are not in Git LFS by a rule about sizes until they are over it, and the way there is a change.', async () => {
     const { dir, repository, run } = await place()
     const settings = (rule: string) =>

@@ -8,6 +8,7 @@ import { projectRoot } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { canTrace, type DiskCall, FragileDisk, traced } from '../support/disk-trace.ts'
 import { bareRepository, git } from '../support/git.ts'
+import { hasGitLfs } from '../support/lfs.ts'
 import { tempDir } from '../support/temp.ts'
 
 const program = [process.execPath, join(projectRoot, 'bin', 'rowback.js')]
@@ -67,7 +68,10 @@ describe('After a power cut', () => {
     if (!canTrace()) return context.skip('it needs strace')
     const { dir, source, repository, database } = place()
     const remote = bareRepository(join(dir, 'remote.git'))
-    await backup({ source, repository })
+    const rules = hasGitLfs() ? [{ match: ['large'], store: 'lfs' as const }] : []
+    const assets = { include: ['**'], exclude: [], rules }
+    writeFileSync(join(source, 'large'), 'one')
+    await backup({ source, repository, assets })
     for (const url of [remote, `file://${remote}`]) {
       const trace = traced([...program, 'push', '--repo', repository, '--remote', url], dir)
       const moved = lostAt(
@@ -80,9 +84,11 @@ describe('After a power cut', () => {
       expect(moved).toEqual([[]])
       const end = new FragileDisk()
       for (const call of trace) end.apply(call)
-      expect(['objects', 'refs'].flatMap((name) => end.lost(join(remote, name)))).toEqual([])
+      const lost = ['objects', 'refs', join('lfs', 'objects')].flatMap((name) => end.lost(join(remote, name)))
+      expect(lost).toEqual([])
       databaseFrom('INSERT INTO t VALUES (2)', database)
-      await backup({ source, repository })
+      writeFileSync(join(source, 'large'), 'two')
+      await backup({ source, repository, assets })
     }
     expect(git(remote, ['fsck', '--strict'])).toBe('')
   })
