@@ -17,3 +17,20 @@ export async function demandSignature(
   const { requireSignature } = await import('./git/signature.ts')
   return { signature: await requireSignature(store, oid, signers, task) }
 }
+
+/**
+ * `demandSignature`, and that every object is what its id says: a signature covers ids only, and git does not hash what it
+ * reads. Throws RowbackError('repository') that names damaged objects.
+ */
+export async function demandSignedObjects(
+  store: Store,
+  oid: string,
+  signers: Signers | undefined,
+  task: string,
+): Promise<{ signature: Signature } | undefined> {
+  const signature = await demandSignature(store, oid, signers, task)
+  if (signature === undefined) return undefined
+  const { expectSound } = await import('./sound.ts')
+  await expectSound(store)
+  return signature
+}

@@ -9,10 +9,11 @@ import { bytesText, fileAt, shownPath } from './assets/paths.ts'
 import { type Unreadable, unreadableAssets } from './assets/scan.ts'
 import type { BackupOptions } from './backup.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
-import { demandSignature } from './demand-signature.ts'
+import { demandSignature, demandSignedObjects } from './demand-signature.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
+import type { Signers } from './git/signature.ts'
 import type { Store } from './git/store.ts'
 import { dropJournal, endJournal, type Journal, readJournal, writeJournal } from './in-place/journal.ts'
 import { databaseFiles, type LiveSource, liveSource, type Present } from './in-place/live-source.ts'
@@ -59,10 +60,10 @@ export interface InPlaceResult extends RestoreResult {
  */
 export async function restoreInPlace(options: InPlaceOptions): Promise<InPlaceResult> {
   return withSource(options, async (run) => {
-    const ended = await endPending(run)
     const commit = await run.store.resolve(options.rev)
     const task = `restore ${options.rev} in place of ${run.live.path}: it was left untouched, as`
-    const signature = await demandSignature(run.store, commit, options.signers, task)
+    const signature = await demandSignedObjects(run.store, commit, options.signers, task)
+    const ended = await endPending(run, options.signers)
     return { ...(ended?.commit === commit ? ended : await replaceSource(run, commit)), ...signature }
   })
 }
@@ -112,13 +113,15 @@ async function withSource(options: UndoOptions, use: (run: Run) => Promise<Done>
 }
 
 /** Ends a restore that died: one that had changed nothing is forgotten, else the rest of it is done. */
-async function endPending(run: Run): Promise<Done | undefined> {
+async function endPending(run: Run, signers?: Signers): Promise<Done | undefined> {
   const journal = await readJournal(run.store)
   if (journal === undefined) return undefined
   if (!hasSteps(journal)) {
     await dropJournal(run.store, journal)
     return undefined
   }
+  const task = `restore in place of ${run.live.path}: rowback undo takes back the one that was cut short, as`
+  await demandSignature(run.store, journal.commit, signers, task)
   refuseOpen(run, journal.commit, await run.live.present())
   return replace(run, journal, [])
 }

@@ -7,7 +7,7 @@ import { isSafePath, shownPath } from './assets/paths.ts'
 import { type AssetPlan, planAssets } from './assets/plan.ts'
 import { refuseFoldedNames, restoreAssets } from './assets/restore.ts'
 import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
-import { demandSignature } from './demand-signature.ts'
+import { demandSignedObjects } from './demand-signature.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { EngineChoice } from './git/engine.ts'
@@ -144,7 +144,12 @@ async function withCommit(
   const store = await openStore(repository, { branch, engine })
   try {
     const oid = await store.resolve(rev)
-    const signature = await demandSignature(store, oid, signers, `restore ${rev}: nothing was written, as`)
+    const signature = await demandSignedObjects(
+      store,
+      oid,
+      signers,
+      `restore ${rev}: nothing was written, as`,
+    )
     const result = await run(store, await readCommitTree(store, oid), phases)
     phases.end()
     return { ...result, ...signature, timesMs: phases.timesMs }

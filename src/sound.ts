@@ -67,6 +67,17 @@ async function withStore<T>(
   }
 }
 
+/** Reads every object, and throws a `repository` error that names those which are not what their ids say. */
+export async function expectSound(store: Store): Promise<void> {
+  const damage = await damageOf(store)
+  if (damage === undefined) return
+  const paths = await pathsOf(store.gitDir, store.branch, damage.objects)
+  throw damageError(store.dir, damage, paths, {
+    remedy: 'and no signature covers them; nothing was written',
+    hint: 'rowback verify, which brings them back from a remote',
+  })
+}
+
 /** What is damaged. Without git that is looked for in all that refs reach, and thrown, as it cannot be healed. */
 async function damageOf(store: Store): Promise<Damage | undefined> {
   if (store.engine === 'native') return findDamage(store.gitDir)

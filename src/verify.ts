@@ -27,7 +27,7 @@ export interface VerifyOptions {
   /** Asked for damaged objects, and for contents of Git LFS, before those of the last push. */
   remotes?: readonly Remote[] | undefined
   rev: string
-  /** Whether every object of the repository is read as well; it is, where nothing that was proved before is left alone. */
+  /** Whether every object is read as well; it is where nothing that was proved is left alone, or a signature is demanded. */
   objects?: boolean | undefined
   /** Whether what was proved before, of the tree or of its parts, is left alone. */
   unlessProved?: boolean | undefined
@@ -62,7 +62,8 @@ export interface VerifyResult extends Proof {
 export async function verify(
   options: VerifyOptions,
 ): Promise<VerifyResult & { agreement: Agreement | undefined }> {
-  const { objects = !options.unlessProved } = options
+  // What was proved before may have been replaced by what nobody has signed.
+  const { objects = !options.unlessProved || options.signers !== undefined } = options
   if (!objects) return verifyRevision(options)
   const { besideSoundCheck } = await import('./sound.ts')
   const { value, healed } = await besideSoundCheck(options, () => verifyRevision(options))

@@ -32,7 +32,8 @@ export async function runVerify(context: Context, flags: VerifyFlags, revs: stri
       ...repositoryOf(context, flags),
       rev,
       unlessProved,
-      objects: !unlessProved && results.length === 0,
+      // Once for all of them.
+      objects: results.length === 0 ? undefined : false,
       extensions: extensionsOf(context, flags),
       remotes: knownRemotes(context),
       signers: demandedSigners(context, flags),

@@ -1,10 +1,11 @@
 /** Signed commits: what signs them, whose signatures count, and what is refused without one. */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
+import { deflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { exitCodes } from '../../src/errors.ts'
 import { gitEnv } from '../../src/git/env.ts'
@@ -259,6 +260,36 @@ describe('With an SSH key', () => {
       await expectRefused(found, why)
       git(repository, ['update-ref', 'refs/heads/main', good])
     }
+  })
+
+  test('a commit is refused below which an object was replaced.', async (context) => {
+    if (!canSign('ssh-keygen')) return context.skip('it needs ssh-keygen')
+    const { dir, repository, run } = sshPlace()
+    expect(await run('backup')).toMatchObject(done)
+    const folder = join(repository, 'objects', 'pack')
+    const packs = readdirSync(folder).filter((name) => name.endsWith('.pack'))
+    const inputs = packs.map((name) => readFileSync(join(folder, name)))
+    rmSync(folder, { recursive: true })
+    for (const input of inputs) execFileSync('git', ['-C', repository, 'unpack-objects', '-q'], { input })
+    const [path] = git(repository, ['ls-tree', '-r', '--name-only', 'main'])
+      .split('\n')
+      .filter((found) => /30-rows/.test(found))
+    const oid = git(repository, ['rev-parse', `main:${path}`])
+    const rows = git(repository, ['cat-file', 'blob', oid]).replace("'one'", "'two'")
+    const file = join(repository, 'objects', oid.slice(0, 2), oid.slice(2))
+    rmSync(file)
+    writeFileSync(file, deflateSync(`blob ${rows.length + 1}\0${rows}\n`))
+    for (const args of [
+      ['restore', 'latest', '--to', 'out'],
+      ['restore', 'latest', '--in-place'],
+      ['verify'],
+      ['verify', '--unless-proved'],
+    ])
+      expect(await run(args[0] as string, ...args.slice(1), '--signed')).toMatchObject({
+        code: exitCodes.repository,
+        stderr: expect.stringContaining(oid),
+      })
+    expect(existsSync(join(dir, 'out'))).toBe(false)
   })
 
   test('a commit is refused whose key does not count, whatever the repository says.', async (context) => {
