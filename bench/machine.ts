@@ -23,7 +23,7 @@ export function describeMachine(
     ['processors', `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}`],
     ['memory', `${Math.round(totalmem() / 2 ** 30)} GiB`],
     ['file system', fileSystem],
-    ['kernel', `${type()} ${release()}`],
+    ['kernel', `${type()} ${release().split('.').slice(0, 2).join('.')}`],
     ['Node.js', process.version.slice(1)],
     ['SQLite within Rowback', libraryVersion()],
     ...new Map(versions),
