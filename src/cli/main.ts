@@ -142,7 +142,11 @@ export function program(): Command {
     )
   verb(root, 'push', 'push what is not pushed yet')
     .option('--dry-run', 'only say what would be pushed, and what hosts refuse of it')
-    .option('--remote <url>', 'where to (default: the remotes of the last push); may be given again', listed)
+    .option(
+      '--remote <url>',
+      'where to (default: the remotes of the settings, else those of the last push); may be given again',
+      listed,
+    )
     .option(...retries)
     .option(...extension)
     .action(run(async (context, flags) => (await import('./push.ts')).runPush(context, flags)))
@@ -186,4 +190,4 @@ Exit codes:
   1  a fault of Rowback               13  verify found a difference, or no signature
   2  usage or settings                14  the dump holds what a dump may not hold
  10  source not, or not all, readable 15  the target is not empty, or has no room
- 11  repository damaged or locked    130  interrupted`
+ 11  repository unusable             130  interrupted`

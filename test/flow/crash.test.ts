@@ -6,7 +6,7 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -128,8 +128,9 @@ async function expectSound({ live }: Place, before: string | undefined, source: 
   const { dir, repository, remote } = live
   expect(contents(join(dir, 'data'))).toEqual(source)
   expect(git(remote, ['fsck', '--strict', '--no-dangling'])).toBe('')
+  if (existsSync(join(repository, 'HEAD')))
+    expect(git(repository, ['fsck', '--strict', '--no-dangling'])).toBe('')
   if (before === undefined) return
-  expect(git(repository, ['fsck', '--strict', '--no-dangling'])).toBe('')
   git(repository, ['merge-base', '--is-ancestor', before, 'main'])
   const target = join(dir, 'last-good')
   await restore({ repository, rev: before, target })
@@ -174,6 +175,7 @@ describe('A run that is killed', () => {
           stderr: '',
         })
         expect({ env, afterMs, ...outcome(live) }).toEqual({ env, afterMs, ...wanted })
+        expect(git(live.repository, ['fsck', '--strict', '--no-dangling'])).toBe('')
         expect(contents(join(live.dir, 'data'))).toEqual(source)
       }
     })

@@ -220,6 +220,24 @@ describe('A restore in place', () => {
     expect(readFileSync(join(source, 'closed', 'inner', 'file'), 'utf8')).toBe('inside')
   })
 
+  test('takes along what an application that died has left beside a database, and undo brings its rows back.', async () => {
+    const { dir, source, repository, database } = await place('wal')
+    const application = await openApplication(
+      database,
+      "PRAGMA wal_autocheckpoint=0; INSERT INTO note(text) VALUES ('only in the WAL');",
+    )
+    await application.kill()
+    expect(readdirSync(source)).toContain('app.db-wal')
+    writeFileSync(join(source, 'third.db-journal'), Buffer.alloc(512))
+
+    await restoreInPlace({ repository, ...target })
+    expect(readdirSync(source).filter((name) => /-wal|-shm|-journal/.test(name))).toEqual([])
+    await rowbackJson(['restore', 'latest', '--to', join(dir, 'out'), '--repo', repository])
+    expect(state(source)).toEqual(state(join(dir, 'out')))
+    await undo({ repository, assets })
+    expect(allFacts(database).join('\n')).toContain(Buffer.from('only in the WAL').toString('hex'))
+  })
+
   test('of a file source replaces that file, whatever lies beside it, and keeps its name.', async () => {
     const dir = tempDir()
     const source = databaseFrom(rows, join(dir, 'app.db'))
