@@ -1,6 +1,7 @@
 /** Results as Markdown. Pure. */
 
-import { number, size } from '../src/cli/output.ts'
+import { size } from '../src/cli/output.ts'
+import { number } from '../src/number.ts'
 import { type Contestant, type Work, works } from './contestants.ts'
 import { figure, type Outcome, outcomes, ratio, type SizeResult, type Spread } from './goals.ts'
 import type { Figures } from './measure.ts'

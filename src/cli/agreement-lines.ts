@@ -2,8 +2,9 @@
 
 import type { Agreement } from '../agreement.ts'
 import { shownPath } from '../assets/paths.ts'
+import { number } from '../number.ts'
 import { displayName } from '../summary.ts'
-import { number, type Output } from './output.ts'
+import type { Output } from './output.ts'
 
 /** So many lines of each kind; the document of --json has all. */
 const mostLines = 10

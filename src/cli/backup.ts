@@ -4,6 +4,7 @@ import { shownPath } from '../assets/paths.ts'
 import { exclusion } from '../assets/source-error.ts'
 import { type BackupOptions, type BackupResult, backup } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
+import { number } from '../number.ts'
 import { counted, tableLines } from '../summary.ts'
 import type { UpkeepResult } from '../upkeep.ts'
 import { printAgreement } from './agreement-lines.ts'
@@ -15,7 +16,7 @@ import {
   remotesOf,
   repositoryOf,
 } from './context.ts'
-import { number, type Output, seconds, shortId, size } from './output.ts'
+import { type Output, seconds, shortId, size } from './output.ts'
 import { printPush } from './push-line.ts'
 
 export interface BackupFlags extends ExtensionFlags, RemoteFlags {

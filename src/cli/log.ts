@@ -3,9 +3,10 @@
 import { holdsBytes, shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import { type LogEntry, log, show } from '../log.ts'
+import { number } from '../number.ts'
 import { counted, displayName } from '../summary.ts'
 import { type CommonFlags, type Context, repositoryOf } from './context.ts'
-import { number, shortId, size } from './output.ts'
+import { shortId, size } from './output.ts'
 
 export interface LogFlags extends CommonFlags {
   number?: string

@@ -2,6 +2,7 @@
 
 import { errorText, RowbackError } from '../errors.ts'
 import type { Signature } from '../git/signature.ts'
+import { number } from '../number.ts'
 import type { OnProgress, Progress } from '../progress.ts'
 
 export interface OutputOptions {
@@ -108,11 +109,6 @@ const commanding = /(?![\t\n])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u206
 /** Text that says nothing to a terminal: such characters are written as in JSON, where they mean the same. */
 function visible(text: string): string {
   return text.replace(commanding, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
-
-/** A count with separators for thousands. The first use of Intl takes longer than all else that a short verb prints. */
-export function number(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 /** Bytes in decimal units, as disks are sold. */

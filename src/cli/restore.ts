@@ -3,6 +3,7 @@
 import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import type { InPlaceResult, UndoOptions } from '../in-place.ts'
+import { number } from '../number.ts'
 import { type RestoreResult, restore, restoreFile } from '../restore.ts'
 import { counted } from '../summary.ts'
 import {
@@ -15,7 +16,7 @@ import {
   repositoryOf,
   type SignedFlags,
 } from './context.ts'
-import { number, type Output, seconds, shortId, signedBy } from './output.ts'
+import { type Output, seconds, shortId, signedBy } from './output.ts'
 
 export interface RestoreFlags extends ExtensionFlags, InPlaceFlags, SignedFlags {
   to?: string

@@ -2,6 +2,7 @@
 
 import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
+import { number } from '../number.ts'
 import { counted } from '../summary.ts'
 import { type VerifyResult, verify } from '../verify.ts'
 import { type VerifyAllResult, verifyAll } from '../verify-all.ts'
@@ -15,7 +16,7 @@ import {
   repositoryOf,
   type SignedFlags,
 } from './context.ts'
-import { number, seconds, shortId, signedBy } from './output.ts'
+import { seconds, shortId, signedBy } from './output.ts'
 
 export interface VerifyFlags extends ExtensionFlags, SignedFlags {
   all?: boolean

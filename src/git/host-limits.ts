@@ -4,6 +4,7 @@
  */
 
 import { pipeline } from 'node:stream/promises'
+import { number } from '../number.ts'
 import { ByteReader } from './byte-reader.ts'
 import { git, gitCause, startGit } from './run.ts'
 import type { Store } from './store.ts'
@@ -116,9 +117,9 @@ async function entriesOf(gitDir: string, tree: string): Promise<number> {
 
 /** What is over a limit, in words. */
 export function overLimitText({ kind, path, size }: OverLimit): string {
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MiB`
+  const megabytes = (bytes: number) => `${number(Math.ceil(bytes / 2 ** 20))} MiB`
   if (kind === 'directory')
-    return `directory ${JSON.stringify(path)} has ${size.toLocaleString('en')} entries, more than the ${hostLimits.entries.toLocaleString('en')} that hosts like GitHub advise`
+    return `directory ${JSON.stringify(path)} has ${number(size)} entries, more than the ${number(hostLimits.entries)} that hosts like GitHub advise`
   if (kind === 'push')
     return `${megabytes(size)} go at once, and hosts like GitHub refuse more than ${megabytes(hostLimits.pushBytes)}`
   return `file ${JSON.stringify(path)} has ${megabytes(size)}, and hosts like GitHub refuse more than ${megabytes(hostLimits.fileBytes)}`

@@ -63,7 +63,7 @@ async function expectReadable({ ssh }: Signers): Promise<void> {
   })
 }
 
-export const signatureHint = 'rowback verify --all --signed lists the commits without a signature that counts'
+const signatureHint = 'rowback verify --all --signed lists the commits without a signature that counts'
 
 interface Checked {
   /** A letter of git's. */
