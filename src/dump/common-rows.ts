@@ -1,20 +1,60 @@
 /** Leaves out the rows that two row files have in common: pure. */
 
-/** Longer files are not taken apart: a string of theirs would need too much memory. */
-const longestFile = 2 ** 26
+/** More is not taken apart: a string of it would need too much memory. */
+const longestRest = 2 ** 26
+
+const lineFeed = 0x0a
+const fileEnd = Buffer.from('\n;\n')
 
 /**
  * Two row files without the rows that both hold, which are the same rows whatever their key is; a file of which nothing
  * is left is empty. Files with other columns, and what is no row file, come back as they are.
  */
 export function withoutCommonRows(a: Buffer, b: Buffer): [a: Buffer, b: Buffer] {
-  const [left, right] = [takeApart(a), takeApart(b)]
-  if (!left || !right || left.header !== right.header) return [a, b]
+  const headerEnd = a.indexOf(lineFeed) + 1
+  const start = sharedStart(a, b)
+  if (headerEnd === 0 || start < headerEnd || !isEnded(a) || !isEnded(b)) return [a, b]
+  const header = a.subarray(0, headerEnd)
+  const end = sharedEnd(a, b, start)
+  const [left, right] = [a, b].map((file) =>
+    rowsOf(file.subarray(start, file.length - end), start === headerEnd),
+  )
+  if (!left || !right) return [a, b]
   const counts = new Map<string, number>()
-  for (const row of left.rows) counts.set(row, (counts.get(row) ?? 0) + 1)
-  const onlyRight = right.rows.filter((row) => !take(counts, row))
-  const onlyLeft = left.rows.filter((row) => take(counts, row))
-  return [putTogether(left.header, onlyLeft), putTogether(right.header, onlyRight)]
+  for (const row of left) counts.set(row, (counts.get(row) ?? 0) + 1)
+  const onlyRight = right.filter((row) => !take(counts, row))
+  const onlyLeft = left.filter((row) => take(counts, row))
+  return [putTogether(header, onlyLeft), putTogether(header, onlyRight)]
+}
+
+function isEnded(file: Buffer): boolean {
+  return file.subarray(-fileEnd.length).equals(fileEnd)
+}
+
+/** How many bytes of whole lines both begin with. */
+function sharedStart(a: Buffer, b: Buffer): number {
+  const length = longest(Math.min(a.length, b.length), (from, to) => a.compare(b, from, to, from, to) === 0)
+  return length === 0 ? 0 : a.lastIndexOf(lineFeed, length - 1) + 1
+}
+
+/** How many bytes of whole lines both end with, behind what they begin with: the line feed before it may count for both. */
+function sharedEnd(a: Buffer, b: Buffer, start: number): number {
+  const length = longest(
+    Math.min(a.length, b.length) - start + 1,
+    (from, to) => a.compare(b, b.length - to, b.length - from, a.length - to, a.length - from) === 0,
+  )
+  return a.length - a.indexOf(lineFeed, a.length - length) - 1
+}
+
+/** The largest number up to which all ranges are the same. */
+function longest(limit: number, isSame: (from: number, to: number) => boolean): number {
+  let [low, high] = [0, limit]
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (isSame(low, middle)) low = middle
+    else high = middle - 1
+  }
+  return low
 }
 
 /** Counts one less; false if there is none. */
@@ -24,22 +64,16 @@ function take(counts: Map<string, number>, row: string): boolean {
   return count > 0
 }
 
-interface RowLines {
-  header: string
-  /** From the opening parenthesis on; a character a byte. */
-  rows: string[]
+/** Rows from the opening parenthesis on, a character a byte; undefined if a line is none. */
+function rowsOf(lines: Buffer, isFirst: boolean): string[] | undefined {
+  if (lines.length > longestRest) return undefined
+  const rows = lines.toString('latin1').split('\n').slice(0, -1)
+  const isRow = (line: string, index: number): boolean =>
+    line.startsWith(isFirst && index === 0 ? ' (' : ',(')
+  return rows.every(isRow) ? rows.map((line) => line.slice(1)) : undefined
 }
 
-function takeApart(content: Buffer): RowLines | undefined {
-  if (content.length > longestFile) return undefined
-  const [header = '', ...lines] = content.toString('latin1').split('\n')
-  const end = lines.splice(-2)
-  if (end[0] !== ';' || end[1] !== '') return undefined
-  const isRow = (line: string, index: number): boolean => line.startsWith(index === 0 ? ' (' : ',(')
-  return lines.every(isRow) ? { header, rows: lines.map((line) => line.slice(1)) } : undefined
-}
-
-function putTogether(header: string, rows: readonly string[]): Buffer {
+function putTogether(header: Buffer, rows: readonly string[]): Buffer {
   if (rows.length === 0) return Buffer.alloc(0)
-  return Buffer.from(`${header}\n ${rows.join('\n,')}\n;\n`, 'latin1')
+  return Buffer.concat([header, Buffer.from(` ${rows.join('\n,')}`, 'latin1'), fileEnd])
 }
