@@ -21,11 +21,16 @@ const decompress = promisify(inflate)
 /** So much content may wait to be compressed and written: enough for all threads of Node's pool. */
 const aheadBytes = 2 ** 20
 
+/** The first blobs are kept so far as they are: a small change is compared with what it changes right after. */
+const keptBytes = 2 ** 24
+
 /** A pack that grows object by object. Calls must not overlap; they throw the system error of what cannot be written. */
 export class BlobPack {
   readonly #folder: string
   readonly #file: FileHandle
   readonly #entries = new Map<string, PackEntry>()
+  readonly #kept = new Map<string, Buffer>()
+  #room = keptBytes
   /** One a blob that is not in the file yet, oldest first, and how much they hold. */
   readonly #underWay: Promise<void>[] = []
   #ahead = 0
@@ -45,10 +50,13 @@ export class BlobPack {
     return pack
   }
 
-  /** Adds an object, and waits while much is under way. The content is released in the end. */
+  /** Adds an object, and waits while much is under way. The content is the pack's from now on. */
   async add(oid: string, content: Buffer, type: PackedType = 'blob'): Promise<void> {
     const size = content.length
-    const compressed = compress(content, compressionOf(content)).finally(() => release(content))
+    this.#room -= size
+    const isKept = this.#room >= 0
+    if (isKept) this.#kept.set(oid, content)
+    const compressed = compress(content, compressionOf(content)).finally(() => isKept || release(content))
     compressed.catch(() => {})
     this.#ahead += size
     this.#written = this.#written.then(async () => {
@@ -79,6 +87,8 @@ export class BlobPack {
 
   /** The object's content, or undefined if it was not added. */
   async read(oid: string): Promise<Buffer | undefined> {
+    const kept = this.#kept.get(oid)
+    if (kept) return kept
     await this.#written
     const entry = this.#entries.get(oid)
     if (!entry) return undefined
@@ -91,6 +101,7 @@ export class BlobPack {
   /** Completes pack and index, brings both to the disk and gives them their names. */
   async finish(): Promise<void> {
     await this.#written
+    this.#kept.clear()
     writeAt(this.#file, packHeader(this.#entries.size), 0)
     const checksum = await sha1(this.#file)
     this.#append(checksum)
