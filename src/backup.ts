@@ -141,9 +141,14 @@ async function commitAndPush(
 ): Promise<Pushed> {
   const unlock = await lockRepository(store.dir, { waitMs: options.lockTimeoutMs })
   try {
-    const source = await readWholeSource(store, options)
-    await claimSource(store, source)
-    const committed = await commitSource(store, source, options, phases)
+    await settleInPlace(store)
+    const [source, owner, parent] = await Promise.all([
+      readWholeSource(options),
+      store.config(sourceKey),
+      store.tip(),
+    ])
+    await claimSource(store, source, { owner, parent })
+    const committed = await commitSource(store, source, { ...options, parent }, phases)
     const plan = await prepareUpkeep(store, options.upkeep ?? 'auto')
     phases.begin('push')
     const [pushed] = await Promise.allSettled([push(store, options)])
@@ -158,22 +163,27 @@ async function commitAndPush(
   }
 }
 
-/** Reads the source with the lock, without which it may be about to be replaced. */
-async function readWholeSource(store: Store, options: BackupOptions): Promise<Source> {
+/** A restore in place may have begun to replace the source, and died. */
+async function settleInPlace(store: Store): Promise<void> {
+  if (!existsSync(join(store.gitDir, 'rowback', 'in-place.json'))) return
+  const { settleForBackup } = await import('./in-place/journal.ts')
+  await settleForBackup(store)
+}
+
+function readWholeSource(options: BackupOptions): Promise<Source> {
   const { repository, assets = { include: ['**'], exclude: [] } } = options
-  if (existsSync(join(store.gitDir, 'rowback', 'in-place.json'))) {
-    const { settleForBackup } = await import('./in-place/journal.ts')
-    await settleForBackup(store)
-  }
   return readSource(options.source, { ...assets, repository })
 }
 
 /** A repository holds the backups of one source; its own configuration says which. */
-async function claimSource(store: Store, source: Source): Promise<void> {
-  const owner = await store.config(sourceKey)
+async function claimSource(
+  store: Store,
+  source: Source,
+  { owner, parent }: { owner: string | undefined; parent: string | undefined },
+): Promise<void> {
   if (owner === source.path) return
   // The run that claimed a repository without a commit has died; what it wanted to back up does not matter.
-  if (owner === undefined || (await store.tip()) === undefined) return store.setConfig(sourceKey, source.path)
+  if (owner === undefined || parent === undefined) return store.setConfig(sourceKey, source.path)
   const quote = JSON.stringify
   throw new RowbackError(
     'usage',

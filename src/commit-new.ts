@@ -1,6 +1,6 @@
 /** Writes what a source holds as one commit, unless its tree is that of the last one. */
 
-import type { AgreementSide } from './agreement.ts'
+import type { Agreement, AgreementSide, KnownReferences } from './agreement.ts'
 import type { AssetEntry } from './assets/manifest.ts'
 import { placesBy } from './assets/rules.ts'
 import { unreadable } from './assets/source-error.ts'
@@ -20,13 +20,13 @@ import { databasePrint } from './sqlite/print.ts'
 import { openSnapshot } from './sqlite/snapshot.ts'
 import { sourceError } from './sqlite/source-error.ts'
 import { startDump } from './sqlite/start-dump.ts'
-import { otherAssets, type SeenDatabase, type State } from './state.ts'
+import { otherAssets, packed, type SeenDatabase, type State, unpacked } from './state.ts'
 import { commitMessage, type Summary, summarize, type VerifyPolicy } from './summary.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { isFailedProof, verifyCommit } from './verify.ts'
 import { type AssetFindings, writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
 
-interface CommitOptions extends BackupOptions {
+export interface CommitOptions extends BackupOptions {
   /** What the last backup saw. */
   known: State | undefined
   /** The last commit. */
@@ -64,7 +64,7 @@ export async function commitTree(
     const state = {
       ...seen,
       agreement,
-      references,
+      references: references && packed(references),
       totals: { rows: summary.rows, files: summary.files, entries: tree.entries.size, bytes: bytes.total },
     }
     const { warnings } = source
@@ -123,12 +123,13 @@ async function checkAgreement(
   { databases }: Source,
   { assetColumns = [], known }: CommitOptions,
   read: ReadBlob,
-): Promise<Pick<State, 'agreement' | 'references'>> {
-  if (assetColumns.length === 0) return { agreement: undefined, references: undefined }
+): Promise<{ agreement: Agreement | undefined; references?: KnownReferences }> {
+  if (assetColumns.length === 0) return { agreement: undefined }
   const { agreementOf } = await import('./agreement.ts')
   const paths = new Map(databases.map(({ name, path }) => [name, path]))
+  const before = known?.references && unpacked(known.references)
   const databasePath: AgreementSide['databasePath'] = ({ name }) => paths.get(name) ?? ''
-  return agreementOf({ ...after, databasePath }, assets, assetColumns, read, known?.references)
+  return agreementOf({ ...after, databasePath }, assets, assetColumns, read, before)
 }
 
 /** `schema` is about what is pushed: without a remote, a proof takes longer than all the rest and holds nothing back. */
@@ -250,11 +251,11 @@ async function dumpSource(
   try {
     phases.begin('dump')
     const dumpOptions = { excludeTables, fullText, extensions }
-    const dump = await startDump(snapshot, file, dumpOptions, { known: pages })
+    const dump = await startDump(snapshot, file, dumpOptions, { known: pages && unpacked(pages) })
     try {
       const named = { name, path: kind === 'directory' ? path : undefined }
       const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)
-      const seen = { print, pages: dump.facts && knownDatabase(dump.facts, chunks) }
+      const seen = { print, pages: dump.facts && packed(knownDatabase(dump.facts, chunks)) }
       return { entry, seen, isWhole: dump.isWhole }
     } finally {
       await dump.stop()

@@ -2,6 +2,7 @@
 
 import { unreadableAssets } from './assets/scan.ts'
 import type { BackupOptions, BackupResult } from './backup.ts'
+import type { CommitOptions } from './commit-new.ts'
 import { RowbackError } from './errors.ts'
 import { hasLfsObject } from './git/lfs-objects.ts'
 import type { Store } from './git/store.ts'
@@ -16,17 +17,17 @@ export type Committed = Omit<BackupResult, 'pushes' | 'upkeep' | 'timesMs'>
 export async function commitSource(
   store: Store,
   source: Source,
-  options: BackupOptions,
+  options: BackupOptions & Pick<CommitOptions, 'parent'>,
   phases: Phases,
 ): Promise<Committed> {
-  const parent = await store.tip()
+  const { parent } = options
   const key = stateKey(source, options)
   const known =
     parent === undefined || options.full ? undefined : await readState(store, { key, commit: parent })
   if (known && isUntouched(source, known) && hasContents(store, known)) return unchanged(source, known)
   // SQLite is loaded where there is something to read: that takes as long as to see that there is nothing.
   const { commitTree } = await import('./commit-new.ts')
-  const { committed, state } = await commitTree(store, source, { ...options, known, parent }, phases).catch(
+  const { committed, state } = await commitTree(store, source, { ...options, known }, phases).catch(
     async (error) => {
       if (mayBeOfState(error)) await dropState(store)
       throw error

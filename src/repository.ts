@@ -9,6 +9,7 @@ import { openStore, type StoreOptions } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { installHook } from './hook.ts'
+import { hasState } from './state.ts'
 
 /** The setting of a repository that names the source whose backups it holds. */
 export const sourceKey = 'rowback.source'
@@ -66,7 +67,8 @@ export async function openOrCreateStore(
 async function openOwnStore(dir: string, options: StoreOptions): Promise<Store> {
   const store = await openStore(dir, options)
   try {
-    if ((await store.config(sourceKey)) === undefined) await refuseForeign(store)
+    // What a backup remembers is only where there has been one.
+    if (!hasState(store) && (await store.config(sourceKey)) === undefined) await refuseForeign(store)
     return store
   } catch (error) {
     await store.close()

@@ -4,6 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
@@ -30,7 +31,7 @@ export interface State {
   others: string
   /** Undefined where no column was said to name assets. */
   agreement: Agreement | undefined
-  references: KnownReferences | undefined
+  references: Packed<KnownReferences> | undefined
   /** Of the whole commit: rows, assets that are files, files of the tree and their bytes. */
   totals: { rows: number; files: number; entries: number; bytes: number }
 }
@@ -40,7 +41,18 @@ export interface SeenDatabase {
   /** What `databasePrint` said of it before it was read; undefined where that was not sure. */
   print: string | undefined
   /** Undefined where its pages could not be read. */
-  pages: KnownDatabase | undefined
+  pages: Packed<KnownDatabase> | undefined
+}
+
+/** A large part of the state, in bytes of its own: to see that nothing was written must not take the time to read it. */
+export type Packed<T> = Uint8Array & { readonly packed?: T }
+
+export function packed<T>(value: T): Packed<T> {
+  return serialize(value)
+}
+
+export function unpacked<T>(bytes: Packed<T>): T {
+  return deserialize(bytes) as T
 }
 
 /** Everything but the source's content that a tree and what is said of it depend on. */
@@ -51,7 +63,7 @@ export function stateKey({ kind, path }: Source, options: StateOptions): string 
 }
 
 /** Of the layout of `State`. */
-const stateVersion = 2
+const stateVersion = 3
 
 type StateOptions = Pick<
   BackupOptions,
@@ -80,6 +92,11 @@ export function otherAssets(assets: readonly AssetFile[]): string {
 }
 
 const fileOf = ({ gitDir }: Store): string => join(gitDir, 'rowback', 'state')
+
+/** Whether there is a state, whatever it says. */
+export function hasState(store: Store): boolean {
+  return existsSync(fileOf(store))
+}
 
 /** The state of that key and commit, or undefined. */
 export async function readState(

@@ -27,19 +27,26 @@ export interface StoreOptions {
 export async function openStore(dir: string, { branch, engine }: StoreOptions = {}): Promise<Store> {
   if (branch !== undefined) checkBranch(branch)
   const gitDir = await gitDirectory(dir)
-  if ((await engineOf(engine)) === 'embedded') {
+  // While git is asked for its version, which takes as long: whether there is a git at all is said by that.
+  const format = engine === 'embedded' ? undefined : git(gitDir, ['rev-parse', '--show-object-format'])
+  format?.catch(() => {})
+  if ((await engineOf(engine)) === 'embedded' || format === undefined) {
     const { openEmbedded } = await import('./embedded/open.ts')
     return openEmbedded(dir, gitDir, branch ?? (await headBranch(gitDir)))
   }
-  const format = await git(gitDir, ['rev-parse', '--show-object-format'])
-  if (format.code !== 0) throw new RowbackError('repository', `open repository ${dir}: ${gitCause(format)}`)
-  const name = format.stdout.toString().trim()
-  if (name !== 'sha1')
-    throw new RowbackError(
-      'repository',
-      `open repository ${dir}: its object ids are ${name}, only sha1 is supported`,
-    )
+  refuseOtherFormat(dir, await format)
   return new NativeStore(dir, gitDir, branch ?? (await headBranch(gitDir)))
+}
+
+/** Throws unless git has said that object ids are SHA-1. */
+function refuseOtherFormat(dir: string, said: Awaited<ReturnType<typeof git>>): void {
+  if (said.code !== 0) throw new RowbackError('repository', `open repository ${dir}: ${gitCause(said)}`)
+  const name = said.stdout.toString().trim()
+  if (name === 'sha1') return
+  throw new RowbackError(
+    'repository',
+    `open repository ${dir}: its object ids are ${name}, only sha1 is supported`,
+  )
 }
 
 /** Throws RowbackError('usage') if git allows no branch of that name. */
