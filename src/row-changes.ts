@@ -2,6 +2,7 @@
  * Which rows differ between two trees: reads only the chunks that differ and matches their rows by key.
  */
 
+import { release } from './buffers.ts'
 import { withoutCommonRows } from './dump/common-rows.ts'
 import { literalsEnd } from './dump/literal-end.ts'
 import type { Manifest, ManifestTable, TableKey } from './dump/manifest.ts'
@@ -36,6 +37,7 @@ export interface TableChange {
   key: TableKey
 }
 
+/** Reads a blob; its content is the caller's. */
 export type ReadBlob = (oid: string) => Promise<Buffer>
 
 /** Yields the tables whose row files differ, by database and name. */
@@ -155,7 +157,7 @@ function readDiffering({ before, after }: Chunks, read: ReadBlob): { before: Rea
       pairs.delete(path)
       return found
     }
-    const pair = Promise.all([read(old), read(now)]).then(([a, b]) => withoutCommonRows(a, b))
+    const pair = Promise.all([read(old), read(now)]).then(onlyDifferent)
     pairs.set(path, pair)
     return pair
   }
@@ -166,6 +168,14 @@ function readDiffering({ before, after }: Chunks, read: ReadBlob): { before: Rea
       return old === undefined || now === undefined ? read(oid) : (await readPair(path, [old, now]))[side]
     }
   return { before: reader(0), after: reader(1) }
+}
+
+/** What differs of two row files, which are released. */
+function onlyDifferent([old, now]: [Buffer, Buffer]): [Buffer, Buffer] {
+  const [before, after] = withoutCommonRows(old, now)
+  if (before !== old) release(old)
+  if (after !== now) release(now)
+  return [before, after]
 }
 
 function oidsByPath(chunks: readonly TreeEntry[]): Map<string, string> {

@@ -1,7 +1,10 @@
 /** Leaves out the rows that two row files have in common: pure. */
 
-/** More is not taken apart: a string of it would need too much memory. */
-const longestRest = 2 ** 26
+/** Longer files are not taken apart: a string of theirs would need too much memory. */
+const longestFile = 2 ** 26
+
+/** After so many rows in a row that differ, the rest is not compared place by place any more. */
+const mostApart = 16
 
 const lineFeed = 0x0a
 const fileEnd = Buffer.from('\n;\n')
@@ -11,50 +14,84 @@ const fileEnd = Buffer.from('\n;\n')
  * is left is empty. Files with other columns, and what is no row file, come back as they are.
  */
 export function withoutCommonRows(a: Buffer, b: Buffer): [a: Buffer, b: Buffer] {
-  const headerEnd = a.indexOf(lineFeed) + 1
-  const start = sharedStart(a, b)
-  if (headerEnd === 0 || start < headerEnd || !isEnded(a) || !isEnded(b)) return [a, b]
-  const header = a.subarray(0, headerEnd)
-  const end = sharedEnd(a, b, start)
-  const [left, right] = [a, b].map((file) =>
-    rowsOf(file.subarray(start, file.length - end), start === headerEnd),
-  )
-  if (!left || !right) return [a, b]
-  const counts = new Map<string, number>()
-  for (const row of left) counts.set(row, (counts.get(row) ?? 0) + 1)
-  const onlyRight = right.filter((row) => !take(counts, row))
-  const onlyLeft = left.filter((row) => take(counts, row))
-  return [putTogether(header, onlyLeft), putTogether(header, onlyRight)]
+  const [left, right] = [linesOf(a), linesOf(b)]
+  if (!left || !right || !left.header.equals(right.header)) return [a, b]
+  const lines = differingLines(left.rows, right.rows)
+  if (!lines.flat().every((line) => /^[ ,]\(/.test(line))) return [a, b]
+  const rows = lines.map((those) => those.map((line) => line.slice(1))) as [string[], string[]]
+  const [onlyLeft, onlyRight] = withoutCommon(...rows)
+  return [putTogether(left.header, onlyLeft), putTogether(left.header, onlyRight)]
 }
 
-function isEnded(file: Buffer): boolean {
-  return file.subarray(-fileEnd.length).equals(fileEnd)
+interface RowLines {
+  /** With its line feed, as each line of a row. */
+  header: Buffer
+  rows: Buffer
+}
+
+function linesOf(file: Buffer): RowLines | undefined {
+  const start = file.indexOf(lineFeed) + 1
+  if (start === 0 || file.length > longestFile || !file.subarray(-fileEnd.length).equals(fileEnd))
+    return undefined
+  return { header: file.subarray(0, start), rows: file.subarray(start, 1 - fileEnd.length) }
+}
+
+/** Lines that differ, or that only one side has, in texts that are mostly the same from place to place. */
+function differingLines(a: Buffer, b: Buffer): [a: string[], b: string[]] {
+  const lines: [string[], string[]] = [[], []]
+  let [left, right] = [a, b]
+  for (let apart = 0; apart < mostApart; ) {
+    const same = sharedLines(left, right)
+    left = left.subarray(same)
+    right = right.subarray(same)
+    if (left.length === 0 || right.length === 0) break
+    apart = same > 0 ? 1 : apart + 1
+    const [behindLeft, behindRight] = [left, right].map((text) =>
+      text.subarray(text.indexOf(lineFeed) + 1),
+    ) as [Buffer, Buffer]
+    const isAdded = sharedLines(left, behindRight) > 0
+    const isRemoved = !isAdded && sharedLines(behindLeft, right) > 0
+    if (!isAdded) {
+      lines[0].push(...textLines(left, left.length - behindLeft.length))
+      left = behindLeft
+    }
+    if (!isRemoved) {
+      lines[1].push(...textLines(right, right.length - behindRight.length))
+      right = behindRight
+    }
+  }
+  return [lines[0].concat(textLines(left)), lines[1].concat(textLines(right))]
 }
 
 /** How many bytes of whole lines both begin with. */
-function sharedStart(a: Buffer, b: Buffer): number {
-  const length = longest(Math.min(a.length, b.length), (from, to) => a.compare(b, from, to, from, to) === 0)
-  return length === 0 ? 0 : a.lastIndexOf(lineFeed, length - 1) + 1
-}
-
-/** How many bytes of whole lines both end with, behind what they begin with: the line feed before it may count for both. */
-function sharedEnd(a: Buffer, b: Buffer, start: number): number {
-  const length = longest(
-    Math.min(a.length, b.length) - start + 1,
-    (from, to) => a.compare(b, b.length - to, b.length - from, a.length - to, a.length - from) === 0,
-  )
-  return a.length - a.indexOf(lineFeed, a.length - length) - 1
-}
-
-/** The largest number up to which all ranges are the same. */
-function longest(limit: number, isSame: (from: number, to: number) => boolean): number {
-  let [low, high] = [0, limit]
+function sharedLines(a: Buffer, b: Buffer): number {
+  const limit = Math.min(a.length, b.length)
+  const isSame = (from: number, to: number): boolean => a.compare(b, from, to, from, to) === 0
+  let [low, step] = [0, 256]
+  while (low + step <= limit && isSame(low, low + step)) {
+    low += step
+    step *= 2
+  }
+  let high = Math.min(limit, low + step)
   while (low < high) {
     const middle = (low + high + 1) >> 1
     if (isSame(low, middle)) low = middle
     else high = middle - 1
   }
-  return low
+  return low === 0 ? 0 : a.lastIndexOf(lineFeed, low - 1) + 1
+}
+
+/** Lines without their line feeds, a character a byte. */
+function textLines(bytes: Buffer, length = bytes.length): string[] {
+  return bytes.toString('latin1', 0, length).split('\n').slice(0, -1)
+}
+
+/** What each list has more often than the other, as often as it has. */
+function withoutCommon(a: readonly string[], b: readonly string[]): [a: string[], b: string[]] {
+  const counts = new Map<string, number>()
+  for (const row of a) counts.set(row, (counts.get(row) ?? 0) + 1)
+  const onlyB = b.filter((row) => !take(counts, row))
+  return [a.filter((row) => take(counts, row)), onlyB]
 }
 
 /** Counts one less; false if there is none. */
@@ -62,15 +99,6 @@ function take(counts: Map<string, number>, row: string): boolean {
   const count = counts.get(row) ?? 0
   if (count > 0) counts.set(row, count - 1)
   return count > 0
-}
-
-/** Rows from the opening parenthesis on, a character a byte; undefined if a line is none. */
-function rowsOf(lines: Buffer, isFirst: boolean): string[] | undefined {
-  if (lines.length > longestRest) return undefined
-  const rows = lines.toString('latin1').split('\n').slice(0, -1)
-  const isRow = (line: string, index: number): boolean =>
-    line.startsWith(isFirst && index === 0 ? ' (' : ',(')
-  return rows.every(isRow) ? rows.map((line) => line.slice(1)) : undefined
 }
 
 function putTogether(header: Buffer, rows: readonly string[]): Buffer {

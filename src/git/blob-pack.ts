@@ -22,7 +22,7 @@ const decompress = promisify(inflate)
 const aheadBytes = 2 ** 20
 
 /** The first blobs are kept so far as they are: a small change is compared with what it changes right after. */
-const keptBytes = 2 ** 24
+const keptBytes = 2 ** 23
 
 /** A pack that grows object by object. Calls must not overlap; they throw the system error of what cannot be written. */
 export class BlobPack {
@@ -85,11 +85,11 @@ export class BlobPack {
     return false
   }
 
-  /** The object's content, or undefined if it was not added. */
+  /** The object's content, which is the caller's; undefined if it was not added. */
   async read(oid: string): Promise<Buffer | undefined> {
-    const kept = this.#kept.get(oid)
-    if (kept) return kept
     await this.#written
+    const kept = this.#kept.get(oid)
+    if (kept && this.#kept.delete(oid)) return kept
     const entry = this.#entries.get(oid)
     if (!entry) return undefined
     const compressed = Buffer.alloc(entry.end - entry.content)
