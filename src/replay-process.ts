@@ -53,7 +53,7 @@ interface Child {
 }
 
 function startChild(): Child {
-  const file = join(packageRoot, 'dist', 'src', 'replay-child.js')
+  const file = join(packageRoot, 'dist', 'program', 'replay-child.js')
   const child = fork(file, {
     // What an extension prints is not what this program says.
     stdio: ['ignore', 2, 2, 'ipc'],

@@ -22,7 +22,7 @@ export class ReplayThread {
   private wake = (): void => {}
 
   constructor() {
-    this.worker = new Worker(join(packageRoot, 'dist', 'src', 'sqlite', 'replay-worker.js'))
+    this.worker = new Worker(join(packageRoot, 'dist', 'program', 'replay-worker.js'))
     this.worker.on('message', (answer: Answer) => {
       if (answer.kind === 'ran') this.waiting -= answer.bytes
       else if (answer.kind === 'failed') this.failure = revivedError(answer.error)

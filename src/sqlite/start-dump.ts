@@ -148,7 +148,7 @@ class DumpThread {
   private wake = (): void => {}
 
   constructor(order: Omit<DumpOrder, 'used'>) {
-    const file = join(packageRoot, 'dist', 'src', 'sqlite', 'dump-worker.js')
+    const file = join(packageRoot, 'dist', 'program', 'dump-worker.js')
     const workerData = { ...order, used: this.used } satisfies DumpOrder
     const worker = new Worker(file, { workerData, resourceLimits: { maxYoungGenerationSizeMb } })
     worker.on('message', (message: DumpMessage) => {
