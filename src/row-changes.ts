@@ -46,10 +46,11 @@ export function* tableChanges(
   after: TreeSide,
   read: ReadBlob,
 ): Generator<TableChange> {
-  const [oldChunks, newChunks] = [chunksByTable(before?.entries), chunksByTable(after.entries)]
+  const oldChunks = chunksByTable(before?.entries, after.entries)
+  const newChunks = chunksByTable(after.entries, before?.entries)
   for (const { database, table, old, now } of tablePairs(before?.manifest, after.manifest)) {
     const folder = `databases/${database}/30-rows/${pathPart(table)}`
-    const chunks = differing(oldChunks.get(folder) ?? [], newChunks.get(folder) ?? [])
+    const chunks = { before: oldChunks.get(folder) ?? [], after: newChunks.get(folder) ?? [] }
     if (chunks.before.length + chunks.after.length === 0) continue
     const key = commonKey(old, now)
     yield {
@@ -91,37 +92,31 @@ function tablePairs(before: Manifest | undefined, after: Manifest): TablePair[] 
   return [...pairs.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, found]) => found)
 }
 
-/** The row files of a tree by the folder of their table. */
-function chunksByTable(entries: ReadonlyMap<string, TreeEntry> | undefined): Map<string, TreeEntry[]> {
+/**
+ * The row files of a tree that another tree has not, by the folder of their table, in replay order, which for integer
+ * keys is key order.
+ */
+function chunksByTable(
+  entries: ReadonlyMap<string, TreeEntry> | undefined,
+  others: ReadonlyMap<string, TreeEntry> | undefined,
+): Map<string, TreeEntry[]> {
   const tables = new Map<string, TreeEntry[]>()
   for (const entry of entries?.values() ?? []) {
+    if (others?.get(entry.path)?.oid === entry.oid) continue
     const folder = /^databases\/[^/]+\/30-rows\/[^/]+/.exec(entry.path)?.[0]
     if (folder === undefined) continue
     const chunks = tables.get(folder)
     if (chunks) chunks.push(entry)
     else tables.set(folder, [entry])
   }
+  for (const chunks of tables.values())
+    chunks.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
   return tables
 }
 
 interface Chunks {
   before: TreeEntry[]
   after: TreeEntry[]
-}
-
-function differing(before: TreeEntry[], after: TreeEntry[]): Chunks {
-  const oids = (entries: TreeEntry[]): Set<string> =>
-    new Set(entries.map(({ path, oid }) => `${path} ${oid}`))
-  const [old, now] = [oids(before), oids(after)]
-  return {
-    before: byPath(before.filter(({ path, oid }) => !now.has(`${path} ${oid}`))),
-    after: byPath(after.filter(({ path, oid }) => !old.has(`${path} ${oid}`))),
-  }
-}
-
-/** In replay order, which for integer keys is key order. */
-function byPath(entries: TreeEntry[]): TreeEntry[] {
-  return entries.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
 }
 
 /** A row of a chunk, with its text still in bytes. */

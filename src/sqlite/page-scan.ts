@@ -23,7 +23,7 @@ export interface PageScan {
 export async function scanPages(pages: Pages): Promise<PageScan> {
   const { default: xxhash } = await import('xxhash-wasm')
   const { h64Raw } = await xxhash()
-  const { count, pageSize, usable } = pages
+  const { count, usable } = pages
   const scan: PageScan = {
     digests: new BigUint64Array(count + 1),
     types: new Uint8Array(count + 1),
@@ -31,10 +31,9 @@ export async function scanPages(pages: Pages): Promise<PageScan> {
     next: new Uint32Array(count + 1),
     overflow: [],
   }
-  for (const { first, bytes } of pages.blocks()) {
-    for (let at = 0; at < bytes.length; at += pageSize) {
-      const page = first + at / pageSize
-      const content = bytes.subarray(at, at + pageSize)
+  for (const { first, pages: block } of pages.blocks()) {
+    for (const [index, content] of block.entries()) {
+      const page = first + index
       scan.digests[page] = h64Raw(content)
       scan.next[page] = content.readUInt32BE(0)
       const start = headerStart(page)
