@@ -28,8 +28,9 @@ export interface DumpOrder {
  */
 export const stopped = 2 ** 31 - 1
 
-/** What a thread posts: files, the table that they belong to, and how it ended. */
+/** What a thread posts: that its view of the database is fixed, files, the table that they belong to, and how it ended. */
 export type DumpMessage =
+  | { kind: 'begun' }
   | { kind: 'file'; file: DumpFile | KeptFile }
   | { kind: 'table'; table: DumpedTable }
   | { kind: 'done' }

@@ -19,6 +19,8 @@ function run({ path, file, encoding, extensions, works, isChecked, taken, used }
     // Each page is read once; SQLite's own cache would hold 16 MB of them.
     db.pragma('cache_size=-2000')
     db.exec('BEGIN')
+    db.prepare('SELECT count(*) FROM sqlite_schema').get()
+    post({ kind: 'begun' })
     for (let index = take(taken); index <= works.length; index = take(taken)) {
       if (Atomics.load(used, 0) === stopped) return
       if (index === 0) {

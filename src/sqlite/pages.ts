@@ -84,6 +84,7 @@ export class LiveFiles {
   readonly #file: number
   readonly #wal: number
   readonly #index: number
+  #seen: Buffer | undefined
 
   private constructor(path: string, [file, wal, index]: readonly [number, number, number]) {
     this.#path = path
@@ -116,11 +117,17 @@ export class LiveFiles {
       const after = this.#header()
       if (!before || !after || !before.bytes.equals(after.bytes)) continue
       if (!this.#isSame()) return undefined
+      this.#seen = after.bytes
       // All of it is in the database file, and the next writer may begin the WAL anew.
       if (after.backfilled >= after.frames) return new Pages(this.#file, count)
       return new Pages(this.#file, count, { file: this.#wal, frames: this.#frames(after) })
     }
     return undefined
+  }
+
+  /** Whether nobody has committed since the transaction that `pagesSeen` began: each commit is counted there. */
+  isSeen(): boolean {
+    return this.#seen !== undefined && this.#header()?.bytes.equals(this.#seen) === true && this.#isSame()
   }
 
   /** To be called once the connection is closed: before, it would end the locks that SQLite holds in this process. */

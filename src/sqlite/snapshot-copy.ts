@@ -12,7 +12,7 @@ import { refuseCutShort } from './cut-short.ts'
 import { makeLegible } from './make-legible.ts'
 import { type Pages, pagesOfCopy } from './pages.ts'
 import { openReadOnly } from './read-transaction.ts'
-import type { Snapshot, SnapshotOptions } from './snapshot.ts'
+import type { SharedFile, Snapshot, SnapshotOptions } from './snapshot.ts'
 import { sourceError, sqliteCode } from './source-error.ts'
 import { statOrNone, unreadable } from './source-file.ts'
 import { refuseTornJournal } from './torn-journal.ts'
@@ -160,7 +160,7 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
   const opened = db
   return {
     db: opened,
-    shared: async () => copy,
+    shared: () => privateFile(copy),
     pages: originals.length > 0 ? undefined : pages,
     originals,
     close: async () => {
@@ -170,6 +170,11 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
       await rm(join(copy, '..'), { recursive: true, force: true }).catch(() => {})
     },
   }
+}
+
+/** A file that nobody changes, for `Snapshot.shared`. */
+export async function* privateFile(path: string): AsyncGenerator<SharedFile> {
+  yield { path, isSame: () => true }
 }
 
 function copyError(path: string, error: unknown): unknown {

@@ -10,15 +10,29 @@ import { mayHideRowids } from './hidden-rowids.ts'
 import { hasLegibleSchema } from './make-legible.ts'
 import { LiveFiles, type Pages } from './pages.ts'
 import { beginAgain, openReadOnly } from './read-transaction.ts'
-import { copyLive, copyRolledBack, copySeen, copyUnlocked, type PrivateCopy } from './snapshot-copy.ts'
+import {
+  copyLive,
+  copyRolledBack,
+  copySeen,
+  copyUnlocked,
+  type PrivateCopy,
+  privateFile,
+} from './snapshot-copy.ts'
 import { sqliteCode } from './source-error.ts'
 import { cutShort, isInUse, readHeader, resolveFile, statOrNone } from './source-file.ts'
+
+/** A file for other connections. */
+export interface SharedFile {
+  path: string
+  /** Whether a connection that began to read it at some time before this call sees the snapshot. */
+  isSame(): boolean
+}
 
 /** A consistent view; the connection is read by the dump and closed by `close`, which removes what it needed. */
 export interface Snapshot {
   db: Database.Database
-  /** A private file of it for other connections; undefined where there is no room for one. */
-  shared(): Promise<string | undefined>
+  /** The files where other connections may see it, too, the cheapest first; none where there is no room for a copy. */
+  shared(): AsyncGenerator<SharedFile>
   /** Its pages, where they can be read beside `db`. */
   pages: Pages | undefined
   /** What was rewritten in a private copy, as its schema is not legible in the source. */
@@ -71,9 +85,10 @@ async function openInPlace(path: string, options: SnapshotOptions): Promise<Snap
     let copy: PrivateCopy | undefined
     return {
       db,
-      shared: async () => {
+      async *shared() {
+        if (files?.isSeen()) yield { path, isSame: () => files.isSeen() }
         copy ??= await copySeen(path, db, options).catch(() => undefined)
-        return copy?.path
+        if (copy) yield* privateFile(copy.path)
       },
       pages,
       originals: [],

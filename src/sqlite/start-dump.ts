@@ -11,7 +11,7 @@ import { checkDuplicates, checkIntegrity } from './integrity.ts'
 import { type KnownDatabase, type PageFacts, readPageFacts, redefinedTables, tableWorks } from './known.ts'
 import { revivedError } from './plain-error.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { SharedFile, Snapshot } from './snapshot.ts'
 
 /** A dump that is under way. */
 export interface RunningDump {
@@ -28,7 +28,7 @@ export interface RunningDump {
 /** Rendering so many rows takes as long as starting a thread. */
 const threadRows = 50_000
 
-/** Rendering this part of all rows takes as long as copying all pages for threads: 0.6 of 2.6 s, at 300 MB. */
+/** Rendering this part of all rows takes as long as the copy that threads may need: 0.6 of 2.6 s, at 300 MB. */
 const threadPart = 0.25
 
 /** So do the rows of so many bytes. */
@@ -47,8 +47,8 @@ export interface DoneBefore {
 
 /**
  * Starts a dump, of what is not known only, and, where nothing is known, a check of the pages, whose error names
- * `file`. Threads read a private file: of a live source they would see a later state, rows that the schema and the
- * sequences of `db` do not know.
+ * `file`. Threads read a file where they see the same: of a live source they may see a later state, rows that the
+ * schema and the sequences of `db` do not know.
  */
 export async function startDump(
   { db, shared, originals, pages }: Omit<Snapshot, 'close'>,
@@ -68,29 +68,38 @@ export async function startDump(
   // Rowids without a name are read by a connection that can write.
   const canThread = mayThread && works.every(({ source }) => source.hiddenRowid === undefined)
   const isLong = isWhole || isMuch(works, facts)
-  const path = canThread && isLong ? await shared() : undefined
+  const { encoding } = planned.plan.settings
+  const { extensions } = options
+  const order = { file, encoding, extensions, works, isChecked: isChecked || !isWhole }
+  const threads = canThread && isLong ? await startThreads(shared(), order) : undefined
   if (!isWhole && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
-  else if (!isCheckedFirst && path === undefined) checkIntegrity(db, file)
-  if (path === undefined)
-    return { files: dumpPlanned(db, planned, works), isWhole, facts, stop: async () => {} }
-  const order = {
-    path,
-    file,
-    encoding: planned.plan.settings.encoding,
-    extensions: options.extensions,
-    works,
-    isChecked: isChecked || !isWhole,
-    taken: new Int32Array(new SharedArrayBuffer(4)),
-  }
-  const threads = Array.from({ length: 2 }, () => new DumpThread(order))
+  else if (!isCheckedFirst && !threads) checkIntegrity(db, file)
+  if (!threads) return { files: dumpPlanned(db, planned, works), isWhole, facts, stop: async () => {} }
   return {
     files: receive(threads, (tables) => dumpScripts(db, planned, tables)),
     isWhole,
     facts,
-    stop: async () => {
-      await Promise.all(threads.map((thread) => thread.stop()))
-    },
+    stop: () => stopThreads(threads),
   }
+}
+
+/** Threads that see the snapshot; undefined where no file lets them. */
+async function startThreads(
+  files: AsyncGenerator<SharedFile>,
+  order: Omit<DumpOrder, 'path' | 'taken' | 'used'>,
+): Promise<DumpThread[] | undefined> {
+  for await (const { path, isSame } of files) {
+    const taken = new Int32Array(new SharedArrayBuffer(4))
+    const threads = Array.from({ length: 2 }, () => new DumpThread({ ...order, path, taken }))
+    const begun = await Promise.all(threads.map((thread) => thread.hasBegun()))
+    if (begun.every(Boolean) && isSame()) return threads
+    await stopThreads(threads)
+  }
+  return undefined
+}
+
+async function stopThreads(threads: readonly DumpThread[]): Promise<void> {
+  await Promise.all(threads.map((thread) => thread.stop()))
 }
 
 function databaseBytes(db: Database): number {
@@ -171,6 +180,15 @@ class DumpThread {
       await new Promise<void>((resolve) => {
         this.wake = resolve
       })
+    }
+  }
+
+  /** Waits for its first message: whether it has opened the database, and what it sees of it is fixed. */
+  async hasBegun(): Promise<boolean> {
+    try {
+      return (await this.next()).message.kind === 'begun'
+    } catch {
+      return false
     }
   }
 
