@@ -25,6 +25,28 @@ const longestManifest = 2 ** 24
 export async function readCommitTree(store: Store, oid: string): Promise<CommitTree> {
   const commit = await store.readCommit(oid)
   const entries = await store.listTree(oid)
+  return { commit, entries, manifest: await readManifest(store, oid, entries) }
+}
+
+/** Two commits, each with its manifest and those files that the other has not. Throws as `readCommitTree`. */
+export async function readDifference(
+  store: Store,
+  from: string,
+  to: string,
+): Promise<Record<'before' | 'after', Omit<CommitTree, 'commit'>>> {
+  const { before, after } = await store.diffTrees(from, to)
+  const differs = before.has('manifest.json') || after.has('manifest.json')
+  const shared = differs ? undefined : await store.listTree(from, 'manifest.json')
+  const old = await readManifest(store, from, shared ?? before)
+  const now = await readManifest(store, to, shared ?? after)
+  return { before: { entries: before, manifest: old }, after: { entries: after, manifest: now } }
+}
+
+async function readManifest(
+  store: Store,
+  oid: string,
+  entries: ReadonlyMap<string, TreeEntry>,
+): Promise<Manifest> {
   const file = entries.get('manifest.json')
   if (!file) {
     throw new RowbackError(
@@ -38,11 +60,14 @@ export async function readCommitTree(store: Store, oid: string): Promise<CommitT
   const odd = [...entries.values()].find(({ mode }) => mode !== '100644')
   if (odd) throw new RowbackError('dump', `read ${shownPath(odd.path)}: its mode is ${odd.mode}, not 100644`)
   const text = (await store.readBlob(file.oid, longestManifest)).toString('utf8')
-  return { commit, entries, manifest: parseManifest(text, oid.slice(0, 12)) }
+  return parseManifest(text, oid.slice(0, 12))
 }
 
 /** The entries of the asset manifest, by path. */
-export async function readAssetEntries(store: Store, { entries }: CommitTree): Promise<AssetEntry[]> {
+export async function readAssetEntries(
+  store: Store,
+  { entries }: { entries: ReadonlyMap<string, TreeEntry> },
+): Promise<AssetEntry[]> {
   const assets: AssetEntry[] = []
   for (const { path, oid } of entries.values()) {
     if (!path.startsWith('assets-manifest/')) continue

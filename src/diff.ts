@@ -2,13 +2,13 @@
 
 import { assetBlobs, assetChanges } from './asset-changes.ts'
 import { storedPath } from './assets/paths.ts'
-import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
+import { readAssetEntries, readDifference } from './commit-tree.ts'
 import type { TableKey } from './dump/manifest.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Store } from './git/store.ts'
-import { type TreeEntry, treeChanges } from './git/tree.ts'
-import { type RowChange, tableChanges } from './row-changes.ts'
+import type { TreeEntry } from './git/tree.ts'
+import { type RowChange, type TreeSide, tableChanges } from './row-changes.ts'
 
 export interface DiffOptions {
   repository: string
@@ -38,7 +38,8 @@ export async function* diff({
 }: DiffOptions): AsyncGenerator<DiffItem> {
   const store = await openStore(repository, { branch, engine })
   try {
-    const [before, after] = await readBoth(store, from, to)
+    const [older, newer] = await resolveBoth(store, from, to)
+    const { before, after } = await readDifference(store, older, newer)
     await prefetchChanges(store, before, after)
     yield* scriptItems(store, before, after)
     yield* rowItems(store, before, after)
@@ -48,33 +49,30 @@ export async function* diff({
   }
 }
 
-/** Reads two commits at once. Neither is being read any more when this throws. */
-async function readBoth(store: Store, from: string, to: string): Promise<[CommitTree, CommitTree]> {
-  const read = async (rev: string) => readCommitTree(store, await store.resolve(rev))
-  const [before, after] = await Promise.allSettled([read(from), read(to)])
-  if (before.status === 'rejected') throw before.reason
-  if (after.status === 'rejected') throw after.reason
-  return [before.value, after.value]
+/** Resolves two revisions at once. Neither is being looked for any more when this throws. */
+async function resolveBoth(store: Store, from: string, to: string): Promise<[string, string]> {
+  const [older, newer] = await Promise.allSettled([store.resolve(from), store.resolve(to)])
+  if (older.status === 'rejected') throw older.reason
+  if (newer.status === 'rejected') throw newer.reason
+  return [older.value, newer.value]
 }
 
 /** What will be read; assets are compared by their ids alone. */
-async function prefetchChanges(store: Store, before: CommitTree, after: CommitTree): Promise<void> {
-  const { added, changed, removed } = treeChanges(before.entries, after.entries)
-  const old = changed.flatMap(({ path }) => before.entries.get(path) ?? [])
-  const read = [...added, ...changed, ...removed, ...old].filter(({ path }) => path.startsWith('databases/'))
+async function prefetchChanges(store: Store, before: TreeSide, after: TreeSide): Promise<void> {
+  const entries = [...before.entries.values(), ...after.entries.values()]
+  const read = entries.filter(({ path }) => path.startsWith('databases/'))
   await store.prefetch(read.map(({ oid }) => oid))
 }
 
 const script = /^databases\/([^/]+)\/[^/]+$/
 
-async function* scriptItems(store: Store, before: CommitTree, after: CommitTree): AsyncGenerator<DiffItem> {
+async function* scriptItems(store: Store, before: TreeSide, after: TreeSide): AsyncGenerator<DiffItem> {
   const paths = [...new Set([...before.entries.keys(), ...after.entries.keys()])].filter((path) =>
     script.test(path),
   )
   for (const path of paths.sort()) {
-    const [old, now] = [before.entries.get(path), after.entries.get(path)]
-    if (old?.oid === now?.oid) continue
-    const [a, b] = [await textOf(store, old), await textOf(store, now)]
+    const a = await textOf(store, before.entries.get(path))
+    const b = await textOf(store, after.entries.get(path))
     yield { type: 'script', database: script.exec(path)?.[1] ?? '', path, patch: await patchOf(path, a, b) }
   }
 }
@@ -94,7 +92,7 @@ async function textOf(store: Store, entry: TreeEntry | undefined): Promise<strin
   return entry ? (await store.readBlob(entry.oid)).toString('utf8') : ''
 }
 
-async function* rowItems(store: Store, before: CommitTree, after: CommitTree): AsyncGenerator<DiffItem> {
+async function* rowItems(store: Store, before: TreeSide, after: TreeSide): AsyncGenerator<DiffItem> {
   for (const { database, table, whole, key, changes } of tableChanges(before, after, (oid) =>
     store.readBlob(oid),
   )) {
@@ -108,7 +106,7 @@ async function* rowItems(store: Store, before: CommitTree, after: CommitTree): A
   }
 }
 
-async function* assetItems(store: Store, before: CommitTree, after: CommitTree): AsyncGenerator<DiffItem> {
+async function* assetItems(store: Store, before: TreeSide, after: TreeSide): AsyncGenerator<DiffItem> {
   const changes = assetChanges(before.entries, after.entries)
   const items = (['added', 'changed', 'removed'] as const).flatMap((kind) =>
     changes[kind].map((path) => ({ type: 'asset' as const, path, kind })),
@@ -120,11 +118,11 @@ async function* assetItems(store: Store, before: CommitTree, after: CommitTree):
 /** Files of which only the manifest line is kept; what a rule begins or ceases to keep shows as content that comes or goes. */
 async function listedItems(
   store: Store,
-  before: CommitTree,
-  after: CommitTree,
+  before: TreeSide,
+  after: TreeSide,
 ): Promise<Extract<DiffItem, { type: 'asset' }>[]> {
-  const old = await listedFiles(store, before, after)
-  const now = await listedFiles(store, after, before)
+  const old = await listedFiles(store, before)
+  const now = await listedFiles(store, after)
   const kept = [assetBlobs(before.entries), assetBlobs(after.entries)]
   const items = [...new Set([...old.keys(), ...now.keys()])].flatMap((path) => {
     const stored = storedPath(path)
@@ -135,11 +133,10 @@ async function listedItems(
   return items.map((item) => ({ type: 'asset' as const, ...item }))
 }
 
-/** The SHA-256 of each such file by path, from the chunks of the manifest that the other commit does not have. */
-async function listedFiles(store: Store, tree: CommitTree, other: CommitTree): Promise<Map<string, string>> {
+/** The SHA-256 of each such file by path. */
+async function listedFiles(store: Store, side: TreeSide): Promise<Map<string, string>> {
   const files = new Map<string, string>()
-  const entries = new Map([...tree.entries].filter(([path, { oid }]) => other.entries.get(path)?.oid !== oid))
-  for (const entry of await readAssetEntries(store, { ...tree, entries }))
+  for (const entry of await readAssetEntries(store, side))
     if (entry.kind === 'listed') files.set(entry.path, entry.sha256)
   return files
 }

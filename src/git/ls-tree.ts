@@ -39,14 +39,23 @@ export function treeEntries(treeish: string, listed: Buffer): Map<string, TreeEn
     const mode = line.slice(0, 6)
     const tab = line.indexOf('\t')
     const path = line.slice(tab + 1)
-    if (!modes.includes(mode))
-      throw unfit(treeish, path, `its mode is ${mode}, no file's and no symbolic link's`)
+    const entry = checkedEntry(treeish, { path, mode, oid: line.slice(tab - 40, tab) })
     const bytes = Buffer.from(path)
     if (bytes.compare(last) <= 0) throw unfit(treeish, path, 'it is there twice, or not in its place')
     last = bytes
-    entries.set(path, { path, mode: mode as TreeEntry['mode'], oid: line.slice(tab - 40, tab) })
+    entries.set(path, entry)
   }
   return entries
+}
+
+/** An entry with any mode; throws where a dump never holds one. */
+export function checkedEntry(
+  treeish: string,
+  { path, mode, oid }: Record<keyof TreeEntry, string>,
+): TreeEntry {
+  if (!modes.includes(mode))
+    throw unfit(treeish, path, `its mode is ${mode}, no file's and no symbolic link's`)
+  return { path, mode: mode as TreeEntry['mode'], oid }
 }
 
 function badPath(listed: Buffer): string {

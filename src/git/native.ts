@@ -8,11 +8,12 @@ import { branchTip, deleteRef, listRefs, moveBranch, resolveRevision, setRef } f
 import { ByteReader } from './byte-reader.ts'
 import { CatFile } from './cat-file.ts'
 import { type Commit, parseCommit } from './commit.ts'
+import { diffTrees } from './diff-tree.ts'
 import { sync } from './durable.ts'
 import { importCommit } from './fast-import.ts'
 import { listTree } from './ls-tree.ts'
 import { type GitEnd, git, gitCause, startGit } from './run.ts'
-import type { NewCommit, Store, Writer } from './store.ts'
+import type { NewCommit, Store, TreeDifference, Writer } from './store.ts'
 import type { TreeEntry } from './tree.ts'
 import { PackWriter } from './writer.ts'
 
@@ -68,6 +69,10 @@ export class NativeStore implements Store {
 
   listTree(treeish: string, under?: string): Promise<Map<string, TreeEntry>> {
     return listTree(this.gitDir, treeish, under)
+  }
+
+  diffTrees(from: string, to: string): Promise<TreeDifference> {
+    return diffTrees(this.gitDir, from, to)
   }
 
   prefetch(oids: readonly string[]): Promise<void> {

@@ -9,6 +9,12 @@ import type { TreeEntry } from './tree.ts'
  * A git repository that is open, and the one branch of it that holds backups. Object ids are 40 hexadecimal digits.
  * Every method throws RowbackError('repository') when the repository cannot be read or written.
  */
+/** What one tree has, and another has not or differently: each by path. */
+export interface TreeDifference {
+  before: Map<string, TreeEntry>
+  after: Map<string, TreeEntry>
+}
+
 export interface Store {
   readonly engine: Engine
   /** The repository as the user named it, for messages. */
@@ -38,6 +44,8 @@ export interface Store {
    * there twice or in no order, or take more than 256 MiB.
    */
   listTree(treeish: string, under?: string): Promise<Map<string, TreeEntry>>
+  /** The files of two commits that are not the same in both. Throws as `listTree` does. */
+  diffTrees(from: string, to: string): Promise<TreeDifference>
   /**
    * Fetches those of the objects that a partial clone lacks, at once; does nothing in a repository that is complete.
    * Throws RowbackError('remote') if the remote does not give them. `blobSizes` does the same.

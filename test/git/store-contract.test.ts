@@ -137,6 +137,35 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     expect(await under('none')).toEqual([])
   })
 
+  test('diffTrees gives what two commits do not share, at every depth', async () => {
+    const store = await testStore({ engine })
+    const first = await commitFiles(store, {
+      'a/b/1': 'x',
+      'a/c': 'same',
+      gone: '',
+      'is-file': '',
+      'z/1': '',
+    })
+    const parent = first
+    const second = await commitFiles(
+      store,
+      { 'a/b/1': 'y', 'a/new': '', 'is-file/1': '', 'é/ü': '' },
+      { parent, remove: ['gone', 'is-file'] },
+    )
+    const { before, after } = await store.diffTrees(first, second)
+    expect([...before.keys()].sort()).toEqual(['a/b/1', 'gone', 'is-file'])
+    expect([...after.keys()].sort()).toEqual(['a/b/1', 'a/new', 'is-file/1', 'é/ü'])
+    for (const [commit, entries] of [
+      [first, before],
+      [second, after],
+    ] as const) {
+      const tree = await store.listTree(commit)
+      for (const [path, entry] of entries) expect(entry).toEqual(tree.get(path))
+    }
+    expect(await store.diffTrees(first, first)).toEqual({ before: new Map(), after: new Map() })
+    await expect(store.diffTrees(first, missing)).rejects.toMatchObject({ code: 'repository' })
+  })
+
   test('listTree refuses submodules and paths that are not UTF-8', async () => {
     const store = await testStore({ engine })
     const first = await commitFiles(store, { a: '' })

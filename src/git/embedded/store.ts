@@ -5,7 +5,7 @@ import * as isomorphic from 'isomorphic-git'
 import { errorText, RowbackError } from '../../errors.ts'
 import { branchMoved } from '../branch-moved.ts'
 import { type Commit, parseCommit, subjectOf } from '../commit.ts'
-import type { NewCommit, Store, Writer } from '../store.ts'
+import type { NewCommit, Store, TreeDifference, Writer } from '../store.ts'
 import type { TreeEntry } from '../tree.ts'
 import { PackWriter } from '../writer.ts'
 import { durableFiles, readOnlyFiles } from './files.ts'
@@ -13,7 +13,7 @@ import { importCommit } from './import-commit.ts'
 import { EmbeddedObjects, goneRepository } from './objects.ts'
 import { isLogged, listRefs, moveRef, RefMoved, readRef, removeRef } from './refs.ts'
 import { resolveRevision } from './revision.ts'
-import { listTree } from './trees.ts'
+import { diffTrees, listTree } from './trees.ts'
 import { commitsFrom, longestCommit } from './walk.ts'
 
 export class EmbeddedStore implements Store {
@@ -68,6 +68,10 @@ export class EmbeddedStore implements Store {
   async listTree(treeish: string, under?: string): Promise<Map<string, TreeEntry>> {
     const oid = /^[0-9a-f]{40}$/.test(treeish) ? treeish : await this.resolve(treeish)
     return listTree(this.objects, oid, under)
+  }
+
+  diffTrees(from: string, to: string): Promise<TreeDifference> {
+    return diffTrees(this.objects, from, to)
   }
 
   /** A partial clone is not opened by this engine. */

@@ -1,7 +1,9 @@
 /** Trees as git stores them, read without git. */
 
 import { RowbackError } from '../../errors.ts'
+import { noMode, treeDifference } from '../diff-tree.ts'
 import { longestList, treeEntries, unfit } from '../ls-tree.ts'
+import type { TreeDifference } from '../store.ts'
 import type { TreeEntry } from '../tree.ts'
 import type { EmbeddedObjects } from './objects.ts'
 import { taggedBy } from './revision.ts'
@@ -75,6 +77,38 @@ export async function listTree(
   }
   await visit(root, Buffer.alloc(0))
   return treeEntries(oid, Buffer.concat(lines))
+}
+
+/** The files that two commits do not share; see `Store.diffTrees`. */
+export async function diffTrees(objects: EmbeddedObjects, from: string, to: string): Promise<TreeDifference> {
+  const what = `${from}..${to}`
+  const lines: Buffer[] = []
+  let bytes = 0
+  const read = async (tree: string | undefined): Promise<Map<string, StoredEntry>> => {
+    const entries = tree === undefined ? [] : parseTree(tree, await objects.read(tree, 'tree'))
+    return new Map(entries.map((entry) => [`${isTree(entry)} ${entry.name.toString('latin1')}`, entry]))
+  }
+  const visit = async (old: string | undefined, now: string | undefined, folder: Buffer): Promise<void> => {
+    const [before, after] = [await read(old), await read(now)]
+    for (const key of new Set([...before.keys(), ...after.keys()])) {
+      const [a, b] = [before.get(key), after.get(key)]
+      if (a?.oid === b?.oid && a?.mode === b?.mode) continue
+      const path = Buffer.concat([folder, (a ?? (b as StoredEntry)).name])
+      if (path.length > longestPath)
+        throw unfit(what, path.toString('latin1', 0, 200), 'its path is too long')
+      if (key.startsWith('true')) await visit(a?.oid, b?.oid, Buffer.concat([path, slash]))
+      else {
+        const modes = `:${a?.mode ?? noMode} ${b?.mode ?? noMode}`
+        const line = Buffer.concat([Buffer.from(`${modes} ${a?.oid ?? ''} ${b?.oid ?? ''} M\0`), path, nul])
+        bytes += line.length
+        if (bytes > longestList)
+          throw new RowbackError('dump', `compare trees ${what}: more files differ than a dump can have`)
+        lines.push(line)
+      }
+    }
+  }
+  await visit(await rootOf(objects, from), await rootOf(objects, to), Buffer.alloc(0))
+  return treeDifference(what, Buffer.concat(lines))
 }
 
 const slash = Buffer.from('/')
