@@ -6,6 +6,7 @@ import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree
 import type { TableKey } from './dump/manifest.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
+import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { type TreeEntry, treeChanges } from './git/tree.ts'
 import { type RowChange, tableChanges } from './row-changes.ts'
@@ -15,6 +16,8 @@ export interface DiffOptions {
   branch?: string | undefined
   /** What reads and writes the repository; the git binary without it, where there is a usable one. */
   engine?: EngineChoice | undefined
+  /** Those whose password variables let a partial clone fetch what it lacks. */
+  remotes?: readonly Remote[] | undefined
   /** The older side; any git revision. */
   from: string
   /** The newer side; the latest commit without it. */
@@ -33,10 +36,11 @@ export async function* diff({
   repository,
   branch,
   engine,
+  remotes,
   from,
   to = 'latest',
 }: DiffOptions): AsyncGenerator<DiffItem> {
-  const store = await openStore(repository, { branch, engine })
+  const store = await openStore(repository, { branch, engine, remotes })
   try {
     const [before, after] = await readBoth(store, from, to)
     await prefetchChanges(store, before, after)

@@ -25,7 +25,7 @@ export {
   type UndoOptions,
   undo,
 } from './in-place.ts'
-export { type LogEntry, type LogOptions, log, type ShowResult, show } from './log.ts'
+export { type LogEntry, type LogOptions, log, type ShowOptions, type ShowResult, show } from './log.ts'
 export type { OnProgress, Progress } from './progress.ts'
 export { type PushOptions, type PushResult, push } from './push.ts'
 export { type RestoreOptions, type RestoreResult, restore, restoreFile } from './restore.ts'

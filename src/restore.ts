@@ -30,7 +30,7 @@ export interface RestoreOptions {
   rev: string
   /** Whose signature the commit must have; it needs none without it. */
   signers?: Signers | undefined
-  /** Asked, before those of the last push, for contents of Git LFS that are not here. */
+  /** Asked, before those of the last push, for contents of Git LFS that are not here. A partial clone is let in by theirs. */
   remotes?: readonly Remote[] | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
   extensions?: readonly string[] | undefined
@@ -136,12 +136,13 @@ export function count(counts: Counts, phases: Phases): OnReplay {
 }
 
 async function withCommit(
-  { repository, branch, engine, rev, signers, onProgress }: RestoreOptions,
+  options: RestoreOptions,
   run: (store: Store, tree: CommitTree, phases: Phases) => Promise<Omit<RestoreResult, 'timesMs'>>,
 ): Promise<RestoreResult> {
+  const { repository, rev, signers, onProgress } = options
   const phases = new Phases(onProgress)
   phases.begin('read')
-  const store = await openStore(repository, { branch, engine })
+  const store = await openStore(repository, options)
   try {
     const oid = await store.resolve(rev)
     const signature = await demandSignedObjects(

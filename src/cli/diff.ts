@@ -4,7 +4,7 @@ import { type DiffItem, diff } from '../diff.ts'
 import { identifier } from '../dump/literal.ts'
 import { RowbackError } from '../errors.ts'
 import { displayName, phrase } from '../summary.ts'
-import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
 import type { Output } from './output.ts'
 
 export interface DiffFlags extends CommonFlags {
@@ -15,7 +15,7 @@ export interface DiffFlags extends CommonFlags {
 type Row = Extract<DiffItem, { type: 'row' }>
 
 export async function runDiff(context: Context, flags: DiffFlags, from: string, to?: string): Promise<void> {
-  const items = diff({ ...repositoryOf(context, flags), from, to })
+  const items = diff({ ...repositoryOf(context, flags), remotes: knownRemotes(context), from, to })
   const { output } = context
   if (output.json) await printJson(output, items)
   else if (flags.stat) await printStat(output, items)
