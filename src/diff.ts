@@ -18,6 +18,10 @@ export interface DiffOptions {
   engine?: EngineChoice | undefined
   /** Those whose password variables let a partial clone fetch what it lacks. */
   remotes?: readonly Remote[] | undefined
+  /** The only table whose rows are compared, of the database `file`; nothing else is read then. */
+  table?: string | undefined
+  /** The path of its database in the source; not needed where only one has such a table. */
+  file?: string | undefined
   /** The older side; any git revision. */
   from: string
   /** The newer side; the latest commit without it. */
@@ -39,10 +43,12 @@ export async function* diff({
   remotes,
   from,
   to = 'latest',
+  table,
+  file,
 }: DiffOptions): AsyncGenerator<DiffItem> {
   const store = await openStore(repository, { branch, engine, remotes })
   try {
-    const [before, after] = await readBoth(store, from, to)
+    const [before, after] = await comparedTrees(await readBoth(store, from, to), { from, to, table, file })
     await prefetchChanges(store, before, after)
     yield* scriptItems(store, before, after)
     yield* rowItems(store, before, after)
@@ -59,6 +65,18 @@ async function readBoth(store: Store, from: string, to: string): Promise<[Commit
   if (before.status === 'rejected') throw before.reason
   if (after.status === 'rejected') throw after.reason
   return [before.value, after.value]
+}
+
+/** Both trees, or what they have of one table. */
+async function comparedTrees(
+  trees: [CommitTree, CommitTree],
+  { from, to, table, file }: Pick<DiffOptions, 'from' | 'to' | 'table' | 'file'>,
+): Promise<[CommitTree, CommitTree]> {
+  if (table === undefined) return trees
+  const { databaseOfTable, withTableOnly } = await import('./find-table.ts')
+  const database = databaseOfTable(trees, { table, file }, `diff ${from} ${to}`)
+  const [before, after] = trees
+  return [withTableOnly(before, database, table), withTableOnly(after, database, table)]
 }
 
 /** What will be read; assets are compared by their ids alone. */

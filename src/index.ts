@@ -29,6 +29,7 @@ export { type LogEntry, type LogOptions, log, type ShowOptions, type ShowResult,
 export type { OnProgress, Progress } from './progress.ts'
 export { type PushOptions, type PushResult, push } from './push.ts'
 export { type RestoreOptions, type RestoreResult, restore, restoreFile } from './restore.ts'
+export { type RestoreTableOptions, restoreTable } from './restore-table.ts'
 export type { RowChange } from './row-changes.ts'
 export type { AssetSummary, Summary, TableSummary } from './summary.ts'
 export type { UpkeepResult } from './upkeep.ts'

@@ -21,6 +21,8 @@ export interface ReplayJob {
   target: string
   /** Absolute paths of SQLite extensions. */
   extensions: readonly string[]
+  /** The one table to be made, with its row files among `files`; all without it. */
+  table?: string | undefined
   /** What a proof wants to know beyond the replay: the file is checked, and dumped again as this says. */
   proof?: ManifestDatabase | undefined
 }
