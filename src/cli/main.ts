@@ -147,6 +147,10 @@ export function program(): Command {
       run(async (context, flags, revs) => (await import('./verify.ts')).runVerify(context, flags, revs)),
     )
   verb(root, 'push', 'push what is not pushed yet')
+    .option(
+      '--contents',
+      'ask the remote for every content in Git LFS of the branch, and send what it has lost',
+    )
     .option('--dry-run', 'only say what would be pushed, and what hosts refuse of it')
     .option(
       '--remote <url>',
