@@ -107,7 +107,7 @@ async function cloneInto(
   await fetchAll(made, remote, options)
   await setLastRemotes(made, [remote.url])
   await made.close()
-  const store = await openStore(draft, options)
+  const store = await openStore(draft, { ...options, remotes: [remote] })
   try {
     const commit = await store.tip()
     if (commit === undefined) throw await noBranch(store, remote)

@@ -28,18 +28,21 @@ export async function readCommitTree(store: Store, oid: string): Promise<CommitT
   return { commit, entries, manifest: await readManifest(store, oid, entries) }
 }
 
-/** Two commits, each with its manifest and those files that the other has not. Throws as `readCommitTree`. */
+/** Two commits, each with those files only that the other has not. Throws as `readCommitTree`. */
 export async function readDifference(
   store: Store,
   from: string,
   to: string,
-): Promise<Record<'before' | 'after', Omit<CommitTree, 'commit'>>> {
+): Promise<[before: CommitTree, after: CommitTree]> {
   const { before, after } = await store.diffTrees(from, to)
   const differs = before.has('manifest.json') || after.has('manifest.json')
   const shared = differs ? undefined : await store.listTree(from, 'manifest.json')
-  const old = await readManifest(store, from, shared ?? before)
-  const now = await readManifest(store, to, shared ?? after)
-  return { before: { entries: before, manifest: old }, after: { entries: after, manifest: now } }
+  const read = async (oid: string, entries: CommitTree['entries']): Promise<CommitTree> => ({
+    commit: await store.readCommit(oid),
+    entries,
+    manifest: await readManifest(store, oid, shared ?? entries),
+  })
+  return [await read(from, before), await read(to, after)]
 }
 
 async function readManifest(

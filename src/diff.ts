@@ -2,10 +2,11 @@
 
 import { assetBlobs, assetChanges } from './asset-changes.ts'
 import { storedPath } from './assets/paths.ts'
-import { readAssetEntries, readDifference } from './commit-tree.ts'
+import { type CommitTree, readAssetEntries, readDifference } from './commit-tree.ts'
 import type { TableKey } from './dump/manifest.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
+import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
 import { type RowChange, type TreeSide, tableChanges } from './row-changes.ts'
@@ -15,6 +16,12 @@ export interface DiffOptions {
   branch?: string | undefined
   /** What reads and writes the repository; the git binary without it, where there is a usable one. */
   engine?: EngineChoice | undefined
+  /** Those whose password variables let a partial clone fetch what it lacks. */
+  remotes?: readonly Remote[] | undefined
+  /** The only table whose rows are compared, of the database `file`; nothing else is read then. */
+  table?: string | undefined
+  /** The path of its database in the source; not needed where only one has such a table. */
+  file?: string | undefined
   /** The older side; any git revision. */
   from: string
   /** The newer side; the latest commit without it. */
@@ -33,13 +40,16 @@ export async function* diff({
   repository,
   branch,
   engine,
+  remotes,
   from,
   to = 'latest',
+  table,
+  file,
 }: DiffOptions): AsyncGenerator<DiffItem> {
-  const store = await openStore(repository, { branch, engine })
+  const store = await openStore(repository, { branch, engine, remotes })
   try {
-    const [older, newer] = await resolveBoth(store, from, to)
-    const { before, after } = await readDifference(store, older, newer)
+    const trees = await readDifference(store, ...(await resolveBoth(store, from, to)))
+    const [before, after] = await comparedTrees(trees, { from, to, table, file })
     await prefetchChanges(store, before, after)
     yield* scriptItems(store, before, after)
     yield* rowItems(store, before, after)
@@ -55,6 +65,18 @@ async function resolveBoth(store: Store, from: string, to: string): Promise<[str
   if (older.status === 'rejected') throw older.reason
   if (newer.status === 'rejected') throw newer.reason
   return [older.value, newer.value]
+}
+
+/** Both trees, or what they have of one table. */
+async function comparedTrees(
+  trees: [CommitTree, CommitTree],
+  { from, to, table, file }: Pick<DiffOptions, 'from' | 'to' | 'table' | 'file'>,
+): Promise<[CommitTree, CommitTree]> {
+  if (table === undefined) return trees
+  const { databaseOfTable, withTableOnly } = await import('./find-table.ts')
+  const database = databaseOfTable(trees, { table, file }, `diff ${from} ${to}`)
+  const [before, after] = trees
+  return [withTableOnly(before, database, table), withTableOnly(after, database, table)]
 }
 
 /** What will be read; assets are compared by their ids alone. */

@@ -93,10 +93,10 @@ interface Run {
 type Done = Omit<InPlaceResult, 'timesMs'>
 
 async function withSource(options: UndoOptions, use: (run: Run) => Promise<Done>): Promise<InPlaceResult> {
-  const { repository, branch, engine, assets = { include: ['**'], exclude: [] }, onProgress } = options
+  const { repository, assets = { include: ['**'], exclude: [] }, onProgress } = options
   const phases = new Phases(onProgress)
   phases.begin('read')
-  const store = await openStore(repository, { branch, engine })
+  const store = await openStore(repository, options)
   try {
     const unlock = await lockRepository(store.dir, { waitMs: options.lockTimeoutMs })
     try {

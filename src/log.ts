@@ -5,6 +5,7 @@ import type { ManifestTable } from './dump/manifest.ts'
 import type { Commit, SignatureFormat } from './git/commit.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
+import type { Remote } from './git/remote-url.ts'
 
 export interface LogEntry {
   commit: string
@@ -71,20 +72,16 @@ export interface ShowResult extends LogEntry {
   files: { path: string; kind: string; size: number }[]
 }
 
-/** One commit in full. Throws RowbackError where there is no such backup. */
-export async function show({
-  repository,
-  branch,
-  engine,
-  rev,
-}: {
-  repository: string
-  branch?: string | undefined
-  /** What reads and writes the repository; the git binary without it, where there is a usable one. */
-  engine?: EngineChoice | undefined
+export interface ShowOptions extends Omit<LogOptions, 'limit'> {
+  /** Those whose password variables let a partial clone fetch what it lacks. */
+  remotes?: readonly Remote[] | undefined
+  /** Any git revision, or `latest`. */
   rev: string
-}): Promise<ShowResult> {
-  const store = await openStore(repository, { branch, engine })
+}
+
+/** One commit in full. Throws RowbackError where there is no such backup. */
+export async function show({ repository, rev, ...options }: ShowOptions): Promise<ShowResult> {
+  const store = await openStore(repository, options)
   try {
     const tree = await readCommitTree(store, await store.resolve(rev))
     const assets = await readAssetEntries(store, tree)

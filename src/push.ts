@@ -31,6 +31,8 @@ export interface PushOptions extends Retries {
   extensions?: readonly string[] | undefined
   /** What is larger is sent in parts of at most this size, which the remote has no trace of afterwards; 1 GiB without it. */
   partBytes?: number | undefined
+  /** Whether the remote is asked for every content in Git LFS of the branch, and sent those that it has lost; else for new ones. */
+  contents?: boolean | undefined
   /** Only says what would be pushed, and what a host may refuse of it; nothing is verified or sent. */
   dryRun?: boolean | undefined
   onProgress?: OnProgress | undefined
@@ -45,7 +47,7 @@ export interface PushResult {
   verified: number
   /** In how many parts they went. */
   parts: number
-  /** How many contents in Git LFS the commits need: those that the remote did not have were sent before. */
+  /** How many contents in Git LFS the commits, or with `contents` the branch, need: those that the remote did not have were sent. */
   lfs: number
   /** What is over the limits that hosts have; looked up before the first push to a server, and by a dry run. */
   warnings: string[]
@@ -72,7 +74,7 @@ const defaultRetries = 4
 
 type StorePushOptions = Pick<
   PushOptions,
-  'extensions' | 'partBytes' | 'dryRun' | 'onProgress' | keyof Retries
+  'extensions' | 'partBytes' | 'contents' | 'dryRun' | 'onProgress' | keyof Retries
 >
 
 /** `push` for an open repository. */
@@ -137,7 +139,7 @@ async function pushTo(store: Store, remote: Remote, options: StorePushOptions): 
   const known = await readState(store, remote, access)
   const commits = await commitsSince(store, known.tip)
   await refuseForeign(store, remote, known.tip)
-  const contents = await newContents(store, commits, known.tip)
+  const contents = options.contents ? await allContents(store) : await newContents(store, commits, known.tip)
   const result = {
     remote: redactUrl(url),
     commits: commits.length,
@@ -197,6 +199,12 @@ async function newContents(
   if (tip === undefined) return []
   const { lfsFilesSince } = await import('./git/lfs-history.ts')
   return lfsFilesSince(store, tip, known)
+}
+
+/** The contents in Git LFS of the whole branch. */
+async function allContents(store: Store): Promise<LfsFile[]> {
+  const { lfsFilesSince } = await import('./git/lfs-history.ts')
+  return lfsFilesSince(store, (await store.tip()) as string)
 }
 
 /** Sends contents to Git LFS: no commit may arrive without them. */

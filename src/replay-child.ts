@@ -15,8 +15,9 @@ function say(news: ReplayNews): void {
 async function openObjects({
   gitDir,
   engine,
+  remotes,
 }: ReplayJob): Promise<Pick<CatFile, 'sizes' | 'read' | 'close'>> {
-  if (engine === 'native') return new CatFile(gitDir)
+  if (engine === 'native') return new CatFile(gitDir, remotes)
   const { EmbeddedObjects } = await import('./git/embedded/objects.ts')
   return new EmbeddedObjects(gitDir)
 }

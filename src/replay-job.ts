@@ -3,6 +3,7 @@
 import type { CommitTree } from './commit-tree.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import type { Engine } from './git/engine.ts'
+import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
 import type { PlainError } from './sqlite/plain-error.ts'
@@ -12,19 +13,23 @@ export interface ReplayJob {
   /** The git directory of the repository. */
   gitDir: string
   engine: Engine
+  /** As `Store.remotes`. */
+  remotes: readonly Remote[]
   /** The files of the dump; their paths are relative to the database's folder. */
   files: Pick<TreeEntry, 'path' | 'oid'>[]
   /** The new file. */
   target: string
   /** Absolute paths of SQLite extensions. */
   extensions: readonly string[]
+  /** The one table to be made, with its row files among `files`; all without it. */
+  table?: string | undefined
   /** What a proof wants to know beyond the replay: the file is checked, and dumped again as this says. */
   proof?: ManifestDatabase | undefined
 }
 
 /** The job of replaying a database of a commit into the new file `target`. */
 export function replayJob(
-  { gitDir, engine }: Store,
+  { gitDir, engine, remotes }: Store,
   { entries }: CommitTree,
   { name }: ManifestDatabase,
   target: string,
@@ -34,7 +39,7 @@ export function replayJob(
   const files = [...entries.values()]
     .filter(({ path }) => path.startsWith(folder))
     .map(({ path, oid }) => ({ path: path.slice(folder.length), oid }))
-  return { gitDir, engine, files, target, extensions }
+  return { gitDir, engine, remotes, files, target, extensions }
 }
 
 /** A file that was dumped again. */

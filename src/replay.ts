@@ -16,10 +16,10 @@ export async function replayDatabase(
   job: ReplayJob,
   { onPhase, onRows }: OnReplay,
 ): Promise<ReplayProof | undefined> {
-  const { files, target, extensions, proof: database } = job
+  const { files, target, extensions, table, proof: database } = job
   const thread = new ReplayThread()
   onPhase('replay')
-  await replayDump(thread, readAhead(store, files), target, extensions, onRows)
+  await replayDump(thread, readAhead(store, files), target, extensions, onRows, table)
   if (database) onPhase('check')
   const foreignKeyViolations = database && (await check(thread, job))
   await thread.end()

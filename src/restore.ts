@@ -1,7 +1,7 @@
 /** The restore flow: store → replay → rename. The target appears complete or not at all. */
 
 import { link, mkdir, rename } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { AssetEntry, FileEntry } from './assets/manifest.ts'
 import { isSafePath, shownPath } from './assets/paths.ts'
 import { type AssetPlan, planAssets } from './assets/plan.ts'
@@ -30,7 +30,7 @@ export interface RestoreOptions {
   rev: string
   /** Whose signature the commit must have; it needs none without it. */
   signers?: Signers | undefined
-  /** Asked, before those of the last push, for contents of Git LFS that are not here. */
+  /** Asked, before those of the last push, for contents of Git LFS that are not here. A partial clone is let in by theirs. */
   remotes?: readonly Remote[] | undefined
   /** Absolute paths of SQLite extensions that the databases need; never those of somebody else. */
   extensions?: readonly string[] | undefined
@@ -41,6 +41,8 @@ export interface RestoreResult {
   commit: string
   /** What was made: a directory, or one file. */
   target: string
+  /** The one table that was made, where only that was asked for. */
+  table?: string
   databases: number
   rows: number
   files: number
@@ -106,21 +108,36 @@ export async function restoreFile(
     const asset = database ? undefined : await findAsset(store, tree, options)
     if (asset) await checkContents(store, tree, [asset])
     await fetchLfsContents(store, asset ? [asset] : [], { ...options, left: 'nothing was written' })
-    await replacing(output, options.rev, async (draft) => {
-      const file = join(draft, 'file')
-      await mkdir(draft, { mode: 0o700 })
+    await makingFile(output, options.rev, async (file) => {
       phases.begin(database ? 'replay' : 'assets')
       if (database)
         await withReplayProcess((process) =>
           process.run(replayJob(store, tree, database, file, options.extensions), count(counts, phases)),
         )
       else if (asset)
-        await restoreAssets(draft, [{ ...asset, path: 'file' }], copier(store, tree, asset.path))
-      // A link, unlike a rename, replaces nothing that has appeared meanwhile.
-      await link(file, output)
+        await restoreAssets(
+          dirname(file),
+          [{ ...asset, path: basename(file) }],
+          copier(store, tree, asset.path),
+        )
     })
     counts[database ? 'databases' : 'files'] = 1
     return { commit: tree.commit.oid, target: output, ...counts, withoutContent: [] }
+  })
+}
+
+/** Has one file made in a draft; it appears as `output`, complete or not at all. */
+export async function makingFile(
+  output: string,
+  rev: string,
+  make: (file: string) => Promise<void>,
+): Promise<void> {
+  await replacing(output, rev, async (draft) => {
+    const file = join(draft, 'file')
+    await mkdir(draft, { mode: 0o700 })
+    await make(file)
+    // A link, unlike a rename, replaces nothing that has appeared meanwhile.
+    await link(file, output)
   })
 }
 
@@ -135,13 +152,15 @@ export function count(counts: Counts, phases: Phases): OnReplay {
   return { onPhase: () => {}, onRows }
 }
 
-async function withCommit(
-  { repository, branch, engine, rev, signers, onProgress }: RestoreOptions,
+/** Runs a restore of the commit that `rev` names, once its signature is found to be what is demanded. */
+export async function withCommit(
+  options: RestoreOptions,
   run: (store: Store, tree: CommitTree, phases: Phases) => Promise<Omit<RestoreResult, 'timesMs'>>,
 ): Promise<RestoreResult> {
+  const { repository, rev, signers, onProgress } = options
   const phases = new Phases(onProgress)
   phases.begin('read')
-  const store = await openStore(repository, { branch, engine })
+  const store = await openStore(repository, options)
   try {
     const oid = await store.resolve(rev)
     const signature = await demandSignedObjects(

@@ -52,14 +52,14 @@ export interface VerifyAllResult {
  * itself cannot be read, and where objects that no such commit needs are damaged.
  */
 export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllResult> {
-  const { repository, branch, engine, rev = 'latest', extensions, remotes, signers, onProgress } = options
+  const { repository, rev = 'latest', extensions, remotes, signers, onProgress } = options
   const { healRepository } = await import('./sound.ts')
   const sound = await healRepository(options).catch((error: unknown) => {
     if (isDamage(error)) return error
     throw error
   })
   const [damage, healed] = sound instanceof RowbackError ? [sound] : [undefined, sound]
-  const store = await openStore(repository, { branch, engine })
+  const store = await openStore(repository, options)
   try {
     const phases = new Phases(onProgress)
     phases.begin('read')

@@ -73,8 +73,8 @@ export async function verify(
 async function verifyRevision(
   options: VerifyOptions,
 ): Promise<VerifyResult & { agreement: Agreement | undefined }> {
-  const { repository, branch, engine, rev, assetColumns = [] } = options
-  const store = await openStore(repository, { branch, engine })
+  const { repository, rev, assetColumns = [] } = options
+  const store = await openStore(repository, options)
   try {
     const oid = await store.resolve(rev)
     const signature = await demandSignature(store, oid, options.signers, `verify ${rev}:`)

@@ -74,6 +74,7 @@ describe('the public API', () => {
       'restore',
       'restoreFile',
       'restoreInPlace',
+      'restoreTable',
       'show',
       'undo',
       'verify',

@@ -4,18 +4,32 @@ import { type DiffItem, diff } from '../diff.ts'
 import { identifier } from '../dump/literal.ts'
 import { RowbackError } from '../errors.ts'
 import { displayName, phrase } from '../summary.ts'
-import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
 import type { Output } from './output.ts'
 
 export interface DiffFlags extends CommonFlags {
   stat?: boolean
   sql?: boolean
+  table?: string
+  file?: string
 }
 
 type Row = Extract<DiffItem, { type: 'row' }>
 
 export async function runDiff(context: Context, flags: DiffFlags, from: string, to?: string): Promise<void> {
-  const items = diff({ ...repositoryOf(context, flags), from, to })
+  const { table, file } = flags
+  if (file !== undefined && table === undefined)
+    throw new RowbackError('usage', `diff --file ${file}: it is about --table NAME`, {
+      hint: `rowback diff ${from} --file ${file} --table NAME`,
+    })
+  const items = diff({
+    ...repositoryOf(context, flags),
+    remotes: knownRemotes(context),
+    from,
+    to,
+    table,
+    file,
+  })
   const { output } = context
   if (output.json) await printJson(output, items)
   else if (flags.stat) await printStat(output, items)

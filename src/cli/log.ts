@@ -5,7 +5,7 @@ import { RowbackError } from '../errors.ts'
 import { type LogEntry, log, show } from '../log.ts'
 import { number } from '../number.ts'
 import { counted, displayName } from '../summary.ts'
-import { type CommonFlags, type Context, repositoryOf } from './context.ts'
+import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
 import { shortId, size } from './output.ts'
 
 export interface LogFlags extends CommonFlags {
@@ -53,7 +53,7 @@ function shownName(path: string): string {
 
 export async function runShow(context: Context, flags: CommonFlags, rev: string): Promise<void> {
   const { output } = context
-  const result = await show({ ...repositoryOf(context, flags), rev })
+  const result = await show({ ...repositoryOf(context, flags), remotes: knownRemotes(context), rev })
   output.line(`commit ${result.commit}`)
   output.line(`tree   ${result.tree}`)
   output.line(`author ${result.author}, ${localTime(result.time)}`)

@@ -111,12 +111,18 @@ export function program(): Command {
   )
   verb(root, 'diff <a> [b]', 'show what changed between two commits, row by row (b: the latest)')
     .option('--stat', 'only how many rows of each table')
+    .option('--table <name>', 'only the rows of this table')
+    .option('--file <path>', 'the database of --table, where several have such a table')
     .addOption(new Option('--sql', 'as SQL that makes a into b').conflicts(['stat', 'json']))
     .action(run(async (context, flags, a, b) => (await import('./diff.ts')).runDiff(context, flags, a, b)))
-  verb(root, 'restore <rev>', 'bring back the whole source, or one file of it')
+  verb(root, 'restore <rev>', 'bring back the whole source, or one file or table of it')
     .option('--to <dir>', 'a directory that is missing or empty')
     .option('--file <path>', 'one database or asset')
-    .option('--output <file>', 'where --file goes; it must not exist')
+    .option(
+      '--table <name>',
+      'one table, in a database of its own; --file names its database where several have such a table',
+    )
+    .option('--output <file>', 'where --file or --table goes; it must not exist')
     .option('--in-place', 'over the live source; what it holds is committed first, and undo brings it back')
     .option(...force)
     .option(...signed)
@@ -141,6 +147,10 @@ export function program(): Command {
       run(async (context, flags, revs) => (await import('./verify.ts')).runVerify(context, flags, revs)),
     )
   verb(root, 'push', 'push what is not pushed yet')
+    .option(
+      '--contents',
+      'ask the remote for every content in Git LFS of the branch, and send what it has lost',
+    )
     .option('--dry-run', 'only say what would be pushed, and what hosts refuse of it')
     .option(
       '--remote <url>',

@@ -10,7 +10,12 @@ export function printPush(
 ): void {
   const large = lfs === 0 ? '' : `, ${counted(lfs, 'file')} by Git LFS`
   for (const warning of warnings) output.warn(`${remote}: ${warning}`)
-  if (commits === 0) output.line(`${remote} is up to date`)
+  // Contents of commits that it has are asked for only with --contents.
+  const all =
+    lfs === 0 || bytes !== undefined
+      ? ''
+      : `, and has ${lfs === 1 ? 'the file' : `all ${lfs} files`} of Git LFS`
+  if (commits === 0) output.line(`${remote} is up to date${all}`)
   else if (bytes !== undefined)
     output.line(
       `would push ${counted(commits, 'commit')} to ${remote}${large}, all of the branch is ${size(bytes)}`,

@@ -12,6 +12,7 @@ import {
 import { printPush } from './push-line.ts'
 
 export interface PushFlags extends ExtensionFlags, RemoteFlags {
+  contents?: boolean
   dryRun?: boolean
 }
 
@@ -20,6 +21,7 @@ export async function runPush(context: Context, flags: PushFlags): Promise<void>
   const pushes = await push({
     ...repositoryOf(context, flags),
     ...remotesOf(context, flags),
+    contents: flags.contents,
     dryRun: flags.dryRun,
     extensions: extensionsOf(context, flags),
     onProgress: output.progress(),

@@ -4,8 +4,8 @@ import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import type { InPlaceResult, UndoOptions } from '../in-place.ts'
 import { number } from '../number.ts'
-import { type RestoreResult, restore, restoreFile } from '../restore.ts'
-import { counted } from '../summary.ts'
+import { type RestoreOptions, type RestoreResult, restore, restoreFile } from '../restore.ts'
+import { counted, displayName } from '../summary.ts'
 import {
   type CommonFlags,
   type Context,
@@ -21,6 +21,7 @@ import { type Output, seconds, shortId, signedBy } from './output.ts'
 export interface RestoreFlags extends ExtensionFlags, InPlaceFlags, SignedFlags {
   to?: string
   file?: string
+  table?: string
   output?: string
   inPlace?: boolean
 }
@@ -42,15 +43,16 @@ function printWithoutContent(output: Output, assets: RestoreResult['withoutConte
 }
 
 export async function runRestore(context: Context, flags: RestoreFlags, rev: string): Promise<void> {
-  const { to, file, output: target, inPlace, force } = flags
-  const isWhole = to !== undefined && file === undefined && target === undefined
-  const isOne = to === undefined && file !== undefined && target !== undefined
-  const isInPlace = to === undefined && file === undefined && target === undefined && inPlace === true
+  const { to, file, table, output: target, inPlace, force } = flags
+  const named = file ?? table
+  const isWhole = to !== undefined && named === undefined && target === undefined
+  const isOne = to === undefined && named !== undefined && target !== undefined
+  const isInPlace = to === undefined && named === undefined && target === undefined && inPlace === true
   const isClear = isInPlace || ((isWhole || isOne) && !inPlace && !force)
   if (!isClear) {
     throw new RowbackError(
       'usage',
-      `restore ${rev}: it needs --to DIR, --file PATH and --output FILE, or --in-place`,
+      `restore ${rev}: it needs --to DIR, --file PATH or --table NAME and --output FILE, or --in-place`,
       { hint: `rowback restore ${rev} --to DIR` },
     )
   }
@@ -69,9 +71,19 @@ export async function runRestore(context: Context, flags: RestoreFlags, rev: str
   }
   const result = isWhole
     ? await restore({ ...options, target: to })
-    : await restoreFile({ ...options, file: file as string, output: target as string })
+    : await restoreOne(options, { file, table, output: target as string })
   context.output.line(restoredLine(result, `to ${result.target}`))
   printEnd(context, result)
+}
+
+/** A table, else a file. */
+async function restoreOne(
+  options: RestoreOptions,
+  { file, table, output }: { file: string | undefined; table: string | undefined; output: string },
+): Promise<RestoreResult> {
+  if (table === undefined) return restoreFile({ ...options, file: file as string, output })
+  const { restoreTable } = await import('../restore-table.ts')
+  return restoreTable({ ...options, file, table, output })
 }
 
 export async function runUndo(context: Context, flags: ExtensionFlags & InPlaceFlags): Promise<void> {
@@ -102,11 +114,10 @@ function printInPlace(context: Context, result: InPlaceResult): void {
 }
 
 function restoredLine(result: RestoreResult, where: string): string {
-  const parts = [
-    counted(result.databases, 'database'),
-    `${number(result.rows)} rows`,
-    counted(result.files, 'asset'),
-  ]
+  const { table } = result
+  const what = table === undefined ? counted(result.databases, 'database') : `table ${displayName(table)}`
+  const parts = [what, `${number(result.rows)} rows`]
+  if (table === undefined) parts.push(counted(result.files, 'asset'))
   return `restored ${shortId(result.commit)} ${where}: ${parts.join(', ')}, in ${seconds(result.timesMs)}`
 }
 

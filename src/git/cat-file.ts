@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { ByteReader } from './byte-reader.ts'
 import { copyObject, type ObjectType, readObject } from './objects.ts'
+import type { Remote } from './remote-url.ts'
 import { GitClosed, type GitProcess, git, gitCause, mapsLittle, startGit } from './run.ts'
 
 interface Batch {
@@ -17,13 +18,16 @@ interface Batch {
 /** Git starts with the first request, and again if a damaged object has ended it. */
 export class CatFile {
   readonly #gitDir: string
+  readonly #remotes: readonly Remote[]
   #batch: Batch | undefined
   /** Of a partial clone: where missing objects come from, and those that were seen to be here. */
-  #promisor: Promise<string | undefined> | undefined
+  #promisor: Promise<Remote | undefined> | undefined
   readonly #present = new Set<string>()
 
-  constructor(gitDir: string) {
+  /** `remotes` are those whose password variables are known. */
+  constructor(gitDir: string, remotes: readonly Remote[]) {
     this.#gitDir = gitDir
+    this.#remotes = remotes
   }
 
   /**
@@ -52,7 +56,7 @@ export class CatFile {
 
   /** Fetches what a partial clone lacks of those objects; see `Store.prefetch`. */
   async prefetch(oids: readonly string[]): Promise<void> {
-    this.#promisor ??= readPromisor(this.#gitDir)
+    this.#promisor ??= readPromisor(this.#gitDir, this.#remotes)
     const promisor = await this.#promisor
     if (promisor === undefined) return
     const unseen = oids.filter((oid) => !this.#present.has(oid))
@@ -121,11 +125,13 @@ export class CatFile {
 }
 
 /** Most repositories are complete, and git is not started to learn that. */
-async function readPromisor(gitDir: string): Promise<string | undefined> {
+async function readPromisor(gitDir: string, remotes: readonly Remote[]): Promise<Remote | undefined> {
   const settings = await readFile(join(gitDir, 'config'), 'utf8').catch(() => '')
   if (!/^\s*promisor\b/im.test(settings)) return undefined
   const { promisorOf } = await import('./partial-clone.ts')
-  return promisorOf(gitDir)
+  const promisor = await promisorOf(gitDir)
+  if (promisor === undefined) return undefined
+  return remotes.find(({ url }) => url === promisor) ?? { url: promisor }
 }
 
 /** Anything else would be another question to git, or the path of another file. */

@@ -12,6 +12,7 @@ import { diffTrees } from './diff-tree.ts'
 import { sync } from './durable.ts'
 import { importCommit } from './fast-import.ts'
 import { listTree } from './ls-tree.ts'
+import type { Remote } from './remote-url.ts'
 import { type GitEnd, git, gitCause, startGit } from './run.ts'
 import type { NewCommit, Store, TreeDifference, Writer } from './store.ts'
 import type { TreeEntry } from './tree.ts'
@@ -25,14 +26,16 @@ export class NativeStore implements Store {
   readonly dir: string
   readonly gitDir: string
   readonly branch: string
+  readonly remotes: readonly Remote[]
   readonly #objects: CatFile
 
   /** Use `openStore` or `createStore`, which check what they are given. */
-  constructor(dir: string, gitDir: string, branch: string) {
+  constructor(dir: string, gitDir: string, branch: string, remotes: readonly Remote[] = []) {
     this.dir = dir
     this.gitDir = gitDir
     this.branch = branch
-    this.#objects = new CatFile(gitDir)
+    this.remotes = remotes
+    this.#objects = new CatFile(gitDir, remotes)
   }
 
   tip(): Promise<string | undefined> {

@@ -7,6 +7,7 @@ import { gitDirectory } from './directory.ts'
 import { type EngineChoice, engineOf } from './engine.ts'
 import { NativeStore } from './native.ts'
 import { isBranchName } from './ref-name.ts'
+import type { Remote } from './remote-url.ts'
 import { git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
 
@@ -17,6 +18,8 @@ export interface StoreOptions {
   branch?: string | undefined
   /** What reads and writes the repository; the git binary without it, where there is a usable one. */
   engine?: EngineChoice | undefined
+  /** A partial clone fetches what it lacks with the password variable of the one that it is a clone of. */
+  remotes?: readonly Remote[] | undefined
 }
 
 /**
@@ -24,7 +27,7 @@ export interface StoreOptions {
  * Throws RowbackError('repository') if there is no repository that the engine can read, RowbackError('usage') for a bad
  * branch.
  */
-export async function openStore(dir: string, { branch, engine }: StoreOptions = {}): Promise<Store> {
+export async function openStore(dir: string, { branch, engine, remotes }: StoreOptions = {}): Promise<Store> {
   if (branch !== undefined) checkBranch(branch)
   const gitDir = await gitDirectory(dir)
   // While git is asked for its version, which takes as long: whether there is a git at all is said by that.
@@ -35,7 +38,7 @@ export async function openStore(dir: string, { branch, engine }: StoreOptions = 
     return openEmbedded(dir, gitDir, branch ?? (await headBranch(gitDir)))
   }
   refuseOtherFormat(dir, await format)
-  return new NativeStore(dir, gitDir, branch ?? (await headBranch(gitDir)))
+  return new NativeStore(dir, gitDir, branch ?? (await headBranch(gitDir)), remotes)
 }
 
 /** Throws unless git has said that object ids are SHA-1. */

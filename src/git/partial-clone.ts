@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { gitEnv } from './env.ts'
 import { remoteEnv } from './remote-env.ts'
 import { RemoteGitError, remoteError } from './remote-git.ts'
-import { checkRemoteUrl, redactUrl } from './remote-url.ts'
+import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { git } from './run.ts'
 
 /** The remote that a partial clone's missing objects come from; undefined for any other repository. */
@@ -20,11 +20,13 @@ export async function promisorOf(gitDir: string): Promise<string | undefined> {
 }
 
 /**
- * Fetches those of the objects that are not here. Throws RowbackError('remote') if the remote does not give them.
+ * Fetches those of the objects that are not here. Throws RowbackError('remote') if the remote does not give them,
+ * RowbackError('usage') if its password variable is not set.
  */
-export async function fetchMissing(gitDir: string, url: string, oids: readonly string[]): Promise<void> {
+export async function fetchMissing(gitDir: string, remote: Remote, oids: readonly string[]): Promise<void> {
   const missing = await missingObjects(gitDir, oids)
   if (missing.length === 0) return
+  const { url } = remote
   checkRemoteUrl(url)
   const settings = ['-c', 'fetch.negotiationAlgorithm=noop', '-c', `core.hooksPath=${join(gitDir, 'hooks')}`]
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
@@ -32,14 +34,14 @@ export async function fetchMissing(gitDir: string, url: string, oids: readonly s
     gitDir,
     [...settings, 'fetch', ...only, '--filter=blob:none', '--stdin', '--', url],
     {
-      env: await remoteEnv(gitDir, { url }),
+      env: await remoteEnv(gitDir, remote),
       input: missing.map((oid) => `${oid}\n`).join(''),
     },
   )
   if (fetched.code === 0) return
   const output = { code: fetched.code, stdout: '', stderr: fetched.stderr }
-  const what = `fetch ${missing.length} files from ${redactUrl(url)}`
-  throw remoteError(what, { url }, new RemoteGitError(output), 'this partial clone does not have them yet')
+  const what = `fetch ${missing.length} ${missing.length === 1 ? 'file' : 'files'} from ${redactUrl(url)}`
+  throw remoteError(what, remote, new RemoteGitError(output), 'this partial clone does not have them yet')
 }
 
 /**

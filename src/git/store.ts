@@ -2,6 +2,7 @@
 
 import type { Commit, Identity } from './commit.ts'
 import type { Engine } from './engine.ts'
+import type { Remote } from './remote-url.ts'
 import type { SigningKey } from './sign.ts'
 import type { TreeEntry } from './tree.ts'
 
@@ -23,6 +24,8 @@ export interface Store {
   readonly gitDir: string
   /** Name of the branch without `refs/heads/`. */
   readonly branch: string
+  /** Those whose password variables let a partial clone fetch what it lacks. */
+  readonly remotes: readonly Remote[]
 
   /** The commit that the branch points at; undefined if there is no such branch yet. A broken branch throws. */
   tip(): Promise<string | undefined>
@@ -48,7 +51,8 @@ export interface Store {
   diffTrees(from: string, to: string): Promise<TreeDifference>
   /**
    * Fetches those of the objects that a partial clone lacks, at once; does nothing in a repository that is complete.
-   * Throws RowbackError('remote') if the remote does not give them. `blobSizes` does the same.
+   * Throws RowbackError('remote') if the remote does not give them, RowbackError('usage') if its password variable is not
+   * set. What reads blobs does the same.
    */
   prefetch(oids: readonly string[]): Promise<void>
   /** Sizes of blobs in bytes. Throws RowbackError('repository') if one is missing or is no blob. */

@@ -4,6 +4,7 @@
  */
 
 import { pathPart } from '../dump/names.ts'
+import type { OneTable } from '../dump/one-table.ts'
 import { checkRows, parseRowHeader, rowPath } from '../dump/rows.ts'
 import { checkScript, definedName, dumpText, type ScriptFile, scriptFiles } from '../dump/script.ts'
 import { refusal } from './replay-target.ts'
@@ -18,7 +19,8 @@ export interface ReplayFile {
 /**
  * Replays files, given in path order, into the new file `target` and makes it durable; `extensions` are loaded first.
  * `onRows` is told of the rows of each row file as it is handed over. Throws a `dump` error for what a dump may not
- * hold or SQLite refuses, a `target` error for a disk without room; the caller removes `target` then.
+ * hold or SQLite refuses, a `target` error for a disk without room; the caller removes `target` then. With `table` only that
+ * one is made; all scripts and the row files of that table are to be given.
  */
 export async function replayDump(
   thread: ReplayThread,
@@ -26,10 +28,11 @@ export async function replayDump(
   target: string,
   extensions: readonly string[] = [],
   onRows: (rows: number, bytes: number) => void = () => {},
+  table?: string,
 ): Promise<void> {
   await thread.send({ kind: 'open', target, extensions })
   try {
-    await sendFiles(thread, files, onRows)
+    await sendFiles(thread, files, onRows, await onlyTable(table))
   } catch (error) {
     // What SQLite says of a file before is the first finding.
     await thread.ask({ kind: 'settle' })
@@ -38,10 +41,18 @@ export async function replayDump(
   await thread.ask({ kind: 'finish' })
 }
 
+/** Loaded where only one table is asked for. */
+async function onlyTable(table: string | undefined): Promise<OneTable | undefined> {
+  if (table === undefined) return undefined
+  const { OneTable } = await import('../dump/one-table.ts')
+  return new OneTable(table)
+}
+
 async function sendFiles(
   thread: ReplayThread,
   files: AsyncIterable<ReplayFile>,
   onRows: (rows: number, bytes: number) => void,
+  only: OneTable | undefined,
 ): Promise<void> {
   // The tables that 20-tables.sql defines; those that a module makes behind its own are not among them.
   const declared = new Set<string>()
@@ -51,7 +62,8 @@ async function sendFiles(
     if (path <= last) throw refusal(path, 'it does not come in the order of a dump')
     last = path
     if (isScript(path)) {
-      for (const sql of checkScript(path, dumpText(content, path), path)) {
+      const all = checkScript(path, dumpText(content, path), path)
+      for (const sql of only?.statements(path, all) ?? all) {
         if (path === '20-tables.sql') declared.add(definedName(sql) ?? '')
         await thread.send({ kind: 'statement', path, sql })
       }

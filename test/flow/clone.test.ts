@@ -1,14 +1,15 @@
 /** A new machine that goes on from a remote, with all of it or with what it needs. */
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { contents, type Ended, type RunOptions } from '../support/cli.ts'
 import { copiedPlace } from '../support/copied-place.ts'
-import { databaseFrom, facts } from '../support/database.ts'
+import { databaseFrom, facts, tableFacts } from '../support/database.ts'
 import { bareRepository, foreignRepository, git } from '../support/git.ts'
-import { httpServer, network } from '../support/git-servers.ts'
+import { type HttpOptions, httpServer, network } from '../support/git-servers.ts'
 import { rowback } from '../support/in-process.ts'
 
 interface Place {
@@ -55,8 +56,8 @@ function userOf(dir: string): RunOptions {
 }
 
 /** Serves the remote to those who know the password, as the user of the folder does; returns its address. */
-async function serve(dir: string): Promise<string> {
-  const port = await httpServer(join(dir, 'server'), { login: { user: 'git', password } })
+async function serve(dir: string, options: HttpOptions = {}): Promise<string> {
+  const port = await httpServer(join(dir, 'server'), { login: { user: 'git', password }, ...options })
   writeFileSync(join(dir, '.git-credentials'), `http://git:${password}@127.0.0.1%3a${port}\n`)
   writeFileSync(join(dir, '.gitconfig'), '[credential]\n\thelper = store\n')
   return `http://127.0.0.1:${port}/app.git`
@@ -200,6 +201,43 @@ describe('a partial clone', () => {
     expect(await rowback('verify', '--all', '--repo', 'new.git')).toMatchObject({ code: 0, stderr: '' })
   })
 
+  test('fetches what a restore and a diff of one table read: the scripts, and its chunks alone.', async () => {
+    const { dir, remote, url, rowback } = await place()
+    const more = 'INSERT INTO tag VALUES (3); INSERT INTO note(text) VALUES (1)'
+    execFileSync('sqlite3', [join(dir, 'data', 'one.db'), more])
+    await rowback('backup', 'data', '--repo', 'repo.git', '--remote', url)
+    const clone = join(dir, 'new.git')
+    const chunk = (table: string) => `databases/one.db/30-rows/${table}/+first/+first.sql`
+    const read = (paths: readonly string[], ...revs: string[]) =>
+      new Set(revs.flatMap((rev) => paths.map((path) => blobOf(remote, rev, path))))
+
+    await rowback('clone', url, 'new.git', '--partial')
+    const one = [
+      'restore',
+      'latest',
+      '--file',
+      'one.db',
+      '--table',
+      'tag',
+      '--output',
+      'tag.db',
+      '--repo',
+      'new.git',
+    ]
+    expect(await rowback(...one)).toMatchObject({ code: 0, stderr: '' })
+    expect(tableFacts(join(dir, 'tag.db'), 'tag')).toEqual(tableFacts(join(dir, 'data', 'one.db'), 'tag'))
+    const scripts = ['10-open', '20-tables', '40-schema', '90-close'].map(
+      (name) => `databases/one.db/${name}.sql`,
+    )
+    expect(new Set(blobs(clone))).toEqual(read(['manifest.json', ...scripts, chunk('tag')], 'main'))
+
+    rmSync(clone, { recursive: true })
+    await rowback('clone', url, 'new.git', '--partial')
+    const diff = await rowback('diff', 'latest~1', '--table', 'note', '--file', 'one.db', '--repo', 'new.git')
+    expect(diff).toMatchObject({ code: 0, stderr: '', stdout: 'table one.db note\n+ 2, 1\n' })
+    expect(new Set(blobs(clone))).toEqual(read(['manifest.json', chunk('note')], 'main', 'main~1'))
+  })
+
   test('that the server makes a whole one of says so.', async () => {
     const { dir, remote, url, rowback } = await place()
     git(remote, ['config', 'uploadpack.allowFilter', 'false'])
@@ -225,8 +263,118 @@ describe('a partial clone', () => {
     const failed = await rowback('restore', 'latest~2', '--to', 'out', '--repo', 'new.git')
     expect(failed).toMatchObject({ code: 12, stdout: '' })
     expect(failed.stderr).toMatch(
-      /^rowback: fetch \d+ files from http:.*: authentication failed \(.*\); this partial clone does not have them yet\n/,
+      /^rowback: fetch \d+ files? from http:.*: authentication failed \(.*\); this partial clone does not have them yet\n/,
     )
     expect(existsSync(join(dir, 'out'))).toBe(false)
   })
+
+  describe('whose remote has a password variable', () => {
+    /** A server that notes the arguments of all programs while it is asked, and what a user types who has no helper. */
+    async function lockedPlace() {
+      const dir = await madePlace()
+      const server = { isGone: false, seen: '' }
+      const refuse = (request: IncomingMessage): undefined => {
+        server.seen += argumentLists()
+        if (server.isGone) request.socket.resetAndDestroy()
+      }
+      const url = await serve(dir, { refuse })
+      writeFileSync(
+        join(dir, '.git-credentials'),
+        url.replace('//', '//git:wrong@').replace('/app.git', '\n'),
+      )
+      writeFileSync(join(dir, 'x.yaml'), `remotes: [{ url: "${url}", password-variable: HOME_TOKEN }]\n`)
+      const withToken = (token: string | undefined, ...args: string[]) => {
+        const user = userOf(dir)
+        const env = { ...user.env, ...(token === undefined ? {} : { HOME_TOKEN: token }) }
+        return rowback([...args, '--config', 'x.yaml'], { ...user, env })
+      }
+      expect(await withToken(password, 'clone', url, 'new.git', '--partial')).toMatchObject({
+        code: 0,
+        stderr: '',
+      })
+      return { dir, url, server, withToken }
+    }
+
+    const steps = [
+      ['show', 'latest'],
+      ['diff', 'latest~1'],
+      ['restore', 'latest', '--file', 'two.db', '--output', 'two.db'],
+      ['restore', 'latest~1', '--to', 'out'],
+      ['verify', 'latest~1', 'latest'],
+      ['verify', '--all'],
+    ]
+
+    test('fetches by it in each step, and the password is in no argument, file or message.', async () => {
+      const { dir, url, server, withToken } = await lockedPlace()
+      const clone = join(dir, 'new.git')
+      for (const step of steps) {
+        execFileSync('cp', ['-a', clone, `${clone}.before`])
+        server.seen = ''
+        const done = await withToken(password, ...step, '--repo', 'new.git', '--verbose')
+        expect(done, step.join(' ')).toMatchObject({ code: 0 })
+        expect(server.seen, step.join(' ')).toContain('fetch')
+        expect(done.stdout + done.stderr + server.seen).not.toContain(password)
+        rmSync(clone, { recursive: true })
+        execFileSync('mv', [`${clone}.before`, clone])
+      }
+      execFileSync('sqlite3', [join(dir, 'data', 'two.db'), 'INSERT INTO note(text) VALUES (1)'])
+      server.seen = ''
+      const backup = await withToken(password, 'backup', 'data', '--repo', 'new.git', '--verbose')
+      expect(backup).toMatchObject({ code: 0, stdout: expect.stringContaining('1 row added') })
+      expect(backup.stdout + backup.stderr + server.seen).not.toContain(password)
+      expect(git(join(dir, 'server', 'app.git'), ['rev-parse', 'main'])).toBe(
+        git(clone, ['rev-parse', 'main']),
+      )
+      expect(readFileSync(join(clone, 'config'), 'utf8')).toContain(url)
+      const holders = spawnSync('grep', ['-rlF', password, dir], { encoding: 'utf8' })
+      expect(holders).toMatchObject({ status: 1, stdout: '' })
+    })
+
+    test.each(steps.map((step) => [step.join(' '), step] as const))(
+      'ends %s by one clear error where the variable is missing or wrong, or the server is gone.',
+      async (_, step) => {
+        const { dir, url, server, withToken } = await lockedPlace()
+        const args = [...step, '--repo', 'new.git']
+        const missing = await withToken(undefined, ...args)
+        expect(missing).toMatchObject({ code: 2, stdout: '' })
+        const told = missing.stderr.replace('database "one.db": ', '')
+        expect(told).toBe(
+          `rowback: use remote ${url}: the environment variable HOME_TOKEN is not set\nrowback: try: set HOME_TOKEN to the password or token of the remote\n`,
+        )
+        const failures = [
+          ['n0t the one', 'authentication failed'],
+          [password, 'it is unreachable'],
+        ]
+        for (const [token, cause] of failures) {
+          server.isGone = token === password
+          const failed = await withToken(token, ...args)
+          expect(failed).toMatchObject({ code: 12, stdout: '' })
+          expect(failed.stderr).toMatch(
+            new RegExp(
+              `^rowback: (?:database "one.db": )?fetch \\d+ files? from http:.*: ${cause} \\(.*\\); this partial clone does not have them yet\n.*\n$`,
+            ),
+          )
+          expect(failed.stderr).not.toContain(token)
+        }
+        expect(readdirSync(dir).filter((name) => /^(out|two)/.test(name))).toEqual([])
+      },
+    )
+  })
 })
+
+/** The arguments of every program that runs now. */
+function argumentLists(): string {
+  const read = (pid: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+    } catch {
+      return ''
+    }
+  }
+  return existsSync('/proc/self')
+    ? readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map(read)
+        .join('\n')
+    : 'fetch'
+}

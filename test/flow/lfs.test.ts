@@ -405,6 +405,46 @@ suite('a remote', () => {
     expect(lfs.objects.size).toBe(2)
   })
 
+  test('is asked for all contents by push --contents, and gets what it has lost of older commits.', async () => {
+    const at = await pushed()
+    const { dir, source, url, lfs, run } = at
+    rmSync(join(source, 'big.bin'))
+    expect(await run('backup', '--remote', url)).toMatchObject({ code: 0, stderr: '' })
+    lfs.objects.delete(sha256(big))
+    const plain = await run('push', '--remote', url)
+    expect(plain).toMatchObject({ code: 0, stdout: `${url} is up to date\n` })
+    expect(lfs.objects.has(sha256(big))).toBe(false)
+
+    lfs.log.length = 0
+    const all = await run('push', '--remote', url, '--contents')
+    expect(all).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: `${url} is up to date, and has all 2 files of Git LFS\n`,
+    })
+    expect(lfs.log).toEqual(['batch upload 2', 'put', 'verify'])
+    expect(lfs.objects.get(sha256(big))?.equals(big)).toBe(true)
+
+    // What is not here comes from there; what neither has is named.
+    rmSync(objectFile(at.repository, big))
+    expect(await run('push', '--remote', url, '--contents')).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(at.repository, big), big)).toBe(true)
+    rmSync(objectFile(at.repository, big))
+    lfs.objects.delete(sha256(big))
+    const lost = await run('push', '--remote', url, '--contents')
+    expect(lost).toMatchObject({ code: 12, stdout: '' })
+    expect(lost.stderr).toContain(
+      `push to ${url}: contents in Git LFS are not here: big.bin; fetch from the Git LFS of ${url}: it does not`,
+    )
+
+    const disk = bareRepository(join(dir, 'disk.git'))
+    writeFileSync(join(source, 'big.bin'), big)
+    expect(await run('backup', '--remote', disk)).toMatchObject({ code: 0, stderr: '' })
+    rmSync(objectFile(disk, big))
+    expect(await run('push', '--remote', disk, '--contents')).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(disk, big), big)).toBe(true)
+  })
+
   test('gets its password from the variable of the settings, which is in no argument, file or message.', async () => {
     const at = await place()
     const { dir, repository, url, lfs, env } = at

@@ -1,7 +1,7 @@
 /** Backups to real servers on loopback: let in, cut off, slow, full, refusing, and several at once. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { push } from '../../src/push.ts'
@@ -52,6 +52,37 @@ function expectArrived({ repository }: Machine, remote: string, branch = 'main')
   expect(git(remote, ['rev-parse', branch])).toBe(git(repository, ['rev-parse', branch]))
   expect(git(remote, ['fsck', '--strict', '--connectivity-only'])).not.toMatch(/missing|broken/)
   expect(git(remote, ['for-each-ref', 'refs/rowback'])).toBe('')
+}
+
+/**
+ * A folder of git's programs whose receive-pack, the other side of a push to a directory, gets what is sent at that speed;
+ * when that is over, the file `report` says what came.
+ */
+function slowReceiver(dir: string, bytesPerSecond: number): { execPath: string; report: string } {
+  const [execPath, report, pump] = ['exec-path', 'report.json', 'pump.mjs'].map((name) =>
+    join(dir, name),
+  ) as [string, string, string]
+  const real = execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim()
+  mkdirSync(execPath)
+  for (const name of readdirSync(real)) symlinkSync(join(real, name), join(execPath, name))
+  rmSync(join(execPath, 'git'))
+  writeFileSync(
+    pump,
+    `import { writeFileSync, writeSync } from 'node:fs'
+     import { setTimeout } from 'node:timers/promises'
+     let bytes = 0
+     const begun = performance.now()
+     for await (const chunk of process.stdin) {
+       await setTimeout(chunk.length / ${bytesPerSecond} * 1000)
+       bytes += chunk.length
+       for (let at = 0; at < chunk.length; ) at += writeSync(1, chunk, at)
+     }
+     writeFileSync(${JSON.stringify(report)}, JSON.stringify({ bytes, ms: performance.now() - begun }))`,
+  )
+  const slowly = `${process.execPath} ${pump} | ${join(real, 'git')} "$@"`
+  const script = `#!/bin/sh\ncase " $* " in\n*' receive-pack '*) ${slowly} ;;\n*) exec ${join(real, 'git')} "$@" ;;\nesac\n`
+  writeFileSync(join(execPath, 'git'), script, { mode: 0o755 })
+  return { execPath, report }
 }
 
 /** A server of each kind with one empty repository, and the way to it through a network. */
@@ -183,6 +214,29 @@ describe('to a bare directory a backup', () => {
     expect(await found.backup('--remote', remote, '--retries', '1')).toMatchObject({ code: 0, stderr: '' })
     expect(readFileSync(count, 'utf8')).toBe('x\n')
     expectArrived(found, remote)
+  })
+
+  test('waits for one that is slow, and says when it has arrived.', async () => {
+    const found = machine(300_000)
+    const remote = bareRepository(join(found.dir, 'remote.git'))
+    const slow = slowReceiver(found.dir, 300_000)
+    found.env.GIT_EXEC_PATH = slow.execPath
+    mkdirSync(join(remote, 'hooks'))
+    const slept = join(found.dir, 'slept')
+    writeFileSync(join(remote, 'hooks', 'pre-receive'), `#!/bin/sh\nsleep 1; echo x >> ${slept}\n`, {
+      mode: 0o755,
+    })
+    const done = await found.backup('--remote', remote, '--retries', '0')
+    expect(done).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining(`pushed 1 commit to ${remote}`),
+    })
+    expectArrived(found, remote)
+    expect(readFileSync(slept, 'utf8')).toBe('x\n')
+    const { bytes, ms } = JSON.parse(readFileSync(slow.report, 'utf8'))
+    expect(bytes).toBeGreaterThan(300_000)
+    expect(ms).toBeGreaterThan(900)
   })
 
   test('says that the disk is full.', async (context) => {

@@ -11,7 +11,16 @@ import type { DumpFile } from '../../src/sqlite/dump-rows.ts'
 import { checkIntegrity } from '../../src/sqlite/integrity.ts'
 import { planDump, rowSources } from '../../src/sqlite/plan-dump.ts'
 import { renderer } from '../../src/sqlite/render.ts'
-import { dumpFile, dumpOpen, facts, replayed, replayedByStock } from '../support/database.ts'
+import {
+  definedTables,
+  dumpFile,
+  dumpOpen,
+  facts,
+  otherObjects,
+  replayed,
+  replayedByStock,
+  tableFacts,
+} from '../support/database.ts'
 import { tempDir } from '../support/temp.ts'
 
 const runs = Number(process.env.PROPERTY_RUNS ?? 60)
@@ -481,6 +490,23 @@ describe('any database', () => {
         expect(facts(replayedByStock(files))).toEqual(wanted)
       }),
       { numRuns: runs },
+    )
+  })
+
+  it('gives each of its tables back alone as it is among the others', async () => {
+    await fc.assert(
+      fc.asyncProperty(database, async (spec) => {
+        const source = build(spec, forward)
+        fc.pre(isSound(source))
+        const files = dumpFile(source)
+        const whole = await replayed(files)
+        for (const table of definedTables(files)) {
+          const alone = await replayed(files, table)
+          expect(tableFacts(alone, table)).toEqual(tableFacts(whole, table))
+          expect(otherObjects(alone, table)).toEqual([])
+        }
+      }),
+      { numRuns: Math.ceil(runs / 4) },
     )
   })
 

@@ -8,11 +8,14 @@ import { restore } from '../../src/restore.ts'
 import {
   allFacts,
   databaseFrom,
+  definedTables,
   dumpFile,
   facts,
   openApplication,
+  otherObjects,
   replayed,
   replayedByStock,
+  tableFacts,
 } from '../support/database.ts'
 import { exactHazards, hazards } from '../support/hazards.ts'
 import { tempDir } from '../support/temp.ts'
@@ -29,6 +32,21 @@ describe('a dump brings back every bit', () => {
     it(`of ${name}, by stock sqlite3`, () => {
       const source = databaseFrom(sql)
       expect(facts(replayedByStock(dumpFile(source)))).toEqual(facts(source))
+    })
+  }
+})
+
+describe('a table that is replayed alone is as it is among the others', () => {
+  for (const [name, sql] of Object.entries({ ...hazards, ...exactHazards })) {
+    it(`with ${name}`, async () => {
+      const files = dumpFile(databaseFrom(sql))
+      const whole = await replayed(files)
+      // Of 500 tables that are all alike these are enough.
+      for (const table of definedTables(files).slice(0, 6)) {
+        const alone = await replayed(files, table)
+        expect(tableFacts(alone, table)).toEqual(tableFacts(whole, table))
+        expect(otherObjects(alone, table)).toEqual([])
+      }
     })
   }
 })

@@ -6,7 +6,10 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
-import type { Original } from '../../src/dump/legible.ts'
+import { legible, type Original } from '../../src/dump/legible.ts'
+import { pathPart } from '../../src/dump/names.ts'
+import { definedName } from '../../src/dump/script.ts'
+import { statements } from '../../src/dump/tokens.ts'
 import { dumpDatabase } from '../../src/sqlite/dump.ts'
 import type { DumpFile } from '../../src/sqlite/dump-rows.ts'
 import { makeLegible } from '../../src/sqlite/make-legible.ts'
@@ -95,15 +98,27 @@ export function dumpText(file: string, options: Partial<DumpOptions> = {}): stri
     .join('')
 }
 
-/** Replays a dump with our replay and returns the new file. */
-export async function replayed(files: DumpFile[]): Promise<string> {
+/** The tables that the scripts of a dump define, each of which can be replayed alone. */
+export function definedTables(files: DumpFile[]): string[] {
+  const text = String(files.find(({ path }) => path === '20-tables.sql')?.content)
+  const dropped = /^DROP TABLE "encoding"/m.test(text) ? ['encoding'] : []
+  return statements(text)
+    .map(({ sql }) => definedName(sql.trimStart()))
+    .filter((name) => name !== undefined)
+    .filter((name) => !dropped.includes(name))
+}
+
+/** Replays a dump with our replay, all of it or only one table, and returns the new file. */
+export async function replayed(files: DumpFile[], table?: string): Promise<string> {
   const target = join(tempDir(), 'replayed.db')
+  const rows = table === undefined ? '30-rows/' : `30-rows/${pathPart(table)}/`
   const copies = async function* () {
-    for (const { path, content } of files) yield { path, content: Buffer.from(content) }
+    for (const { path, content } of files)
+      if (!path.startsWith('30-rows/') || path.startsWith(rows)) yield { path, content: Buffer.from(content) }
   }
   const thread = new ReplayThread()
   try {
-    await replayDump(thread, copies(), target)
+    await replayDump(thread, copies(), target, [], () => {}, table)
   } finally {
     await thread.end()
   }
@@ -133,14 +148,7 @@ function factsWhere(
 ): string[] {
   const { db, originals } = openLegible(file)
   try {
-    const lines = [
-      'encoding',
-      'page_size',
-      'auto_vacuum',
-      'user_version',
-      'application_id',
-      'journal_mode',
-    ].map((name) => `${name} ${db.pragma(name, { simple: true })}`)
+    const lines = headerFacts(db)
     lines.push(...originals.map((original) => JSON.stringify(original)))
     const objects = db
       .prepare('SELECT tbl_name, type, hex(name), hex(tbl_name), hex(sql) FROM sqlite_schema ORDER BY 2, 3')
@@ -159,6 +167,117 @@ function factsWhere(
   } finally {
     db.close()
   }
+}
+
+/**
+ * What a database holds of one table, under the legible name that the dump has for it: the settings of the header, definition,
+ * indexes, rows and place in `sqlite_sequence`; and what `PRAGMA integrity_check` says of it.
+ */
+export function tableFacts(file: string, table: string): string[] {
+  const { db } = openLegible(file)
+  try {
+    // Where nothing else is illegible, a character of the plane that stands for bytes is legible, too.
+    const isNamed = (name: string) => name === table || legible(Buffer.from(name)) === table
+    const name = [...tableNames(db), ...virtualNames(db)].find(isNamed) as string
+    const virtual = virtualNames(db).includes(name)
+    const objects = schemaBytes(file).filter(
+      ({ tableName }) => legible(tableName) === legible(Buffer.from(table)),
+    )
+    return [
+      ...headerFacts(db),
+      ...objects.map((object) => JSON.stringify(object)),
+      ...(virtual ? virtualFacts(db, name) : rowFacts(db, name)),
+      ...sequenceFacts(
+        db,
+        objects.filter(({ type }) => type === 'table').map((object) => object.name),
+      ),
+      ...checkFacts(db, name),
+    ]
+  } finally {
+    db.close()
+  }
+}
+
+interface ObjectBytes {
+  type: string
+  name: Buffer
+  tableName: Buffer
+  sql: Buffer
+}
+
+/** The tables and indexes as they are stored; texts in UTF-8. */
+function schemaBytes(file: string): ObjectBytes[] {
+  const db = new Database(file, { readonly: true })
+  const text = (column: string) =>
+    db.pragma('encoding', { simple: true }) === 'UTF-8' ? `CAST(${column} AS BLOB)` : column
+  try {
+    const rows = db
+      .prepare(
+        `SELECT type, ${text('name')}, ${text('tbl_name')}, ${text("coalesce(sql,'')")} FROM sqlite_schema WHERE type IN ('table','index') ORDER BY 1, 2`,
+      )
+      .raw()
+      .all() as [string, string | Buffer, string | Buffer, string | Buffer][]
+    return rows.map(([type, ...texts]) => {
+      const [name, tableName, sql] = texts.map((one) => Buffer.from(one as Buffer)) as [
+        Buffer,
+        Buffer,
+        Buffer,
+      ]
+      return { type, name, tableName, sql }
+    })
+  } finally {
+    db.close()
+  }
+}
+
+/** The tables of a database but those that belong to it, to `table` or to a module. */
+export function otherObjects(file: string, table: string): unknown[] {
+  const { db } = openLegible(file)
+  try {
+    const shadows = `SELECT name FROM pragma_table_list WHERE type='shadow'`
+    const objects = db
+      .prepare(
+        `SELECT tbl_name, type, name FROM sqlite_schema WHERE tbl_name NOT IN (${shadows}) AND name<>'sqlite_sequence'`,
+      )
+      .raw()
+      .all() as string[][]
+    return objects.filter(([name = '']) => name !== table && legible(Buffer.from(name)) !== table)
+  } finally {
+    db.close()
+  }
+}
+
+function sequenceFacts(db: Database.Database, names: Buffer[]): string[] {
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name='sqlite_sequence'").get() === undefined) return []
+  const rows = db
+    .prepare(
+      "SELECT CAST(CAST(name AS TEXT)||'' AS BLOB), quote(seq), typeof(name) FROM sqlite_sequence ORDER BY rowid",
+    )
+    .raw()
+    .all() as [Buffer | null, string, string][]
+  const inUtf8 = (name: Buffer) =>
+    db.pragma('encoding', { simple: true }) === 'UTF-8' ? name : utf16(db, name)
+  return rows
+    .filter(([name]) => name !== null && names.some((one) => inUtf8(one).equals(name)))
+    .map(([, seq, type]) => `sequence ${type} ${seq}`)
+}
+
+function utf16(db: Database.Database, name: Buffer): Buffer {
+  return db.prepare('SELECT CAST(? AS BLOB)').pluck().get(name.toString()) as Buffer
+}
+
+function checkFacts(db: Database.Database, table: string): string[] {
+  try {
+    const found = db.pragma(`integrity_check(${JSON.stringify(table)})`) as { integrity_check: string }[]
+    return found.map(({ integrity_check: text }) => text)
+  } catch (error) {
+    return [String(error)]
+  }
+}
+
+function headerFacts(db: Database.Database): string[] {
+  const names = ['encoding', 'page_size', 'auto_vacuum', 'user_version', 'application_id', 'journal_mode']
+  return names.map((name) => `${name} ${db.pragma(name, { simple: true })}`)
 }
 
 function virtualNames(db: Database.Database): string[] {

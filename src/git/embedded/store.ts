@@ -21,6 +21,7 @@ export class EmbeddedStore implements Store {
   readonly dir: string
   readonly gitDir: string
   readonly branch: string
+  readonly remotes = []
   readonly objects: EmbeddedObjects
 
   /** Use `openStore` or `createStore`, which check what they are given. */
