@@ -25,13 +25,69 @@ const COLUMNS: readonly (readonly [title: string, metric: keyof Figures, show: (
     ['pushed', 'pushedBytes', bytes],
   ]
 
+/** What `npm run large` writes, up to the next section. */
+const LARGE = '## Large\n'
+
 /** From here on a file of results is written by hand, and kept. */
 const BY_HAND = '## Limits\n'
 
-/** The whole file; what stands under "Limits" in `previous`, the file until now, stays. */
+/** The whole file; what stands under "Large" and "Limits" in `previous`, the file until now, stays. */
 export function resultsFile(report: Report, previous = ''): string {
-  const byHand = previous.includes(BY_HAND) ? `\n${previous.slice(previous.indexOf(BY_HAND))}` : ''
-  return `${reportText(report)}${byHand}`
+  const kept = previous.includes(LARGE) ? LARGE : BY_HAND
+  const rest = previous.includes(kept) ? `\n${previous.slice(previous.indexOf(kept))}` : ''
+  return `${reportText(report)}${rest}`
+}
+
+/** What one work of `npm run large` took. */
+export interface LargeWork {
+  name: string
+  figures: Figures
+}
+
+/** What was tried of one kind of large, and what was found beside the figures. */
+export interface LargeResult {
+  title: string
+  works: readonly LargeWork[]
+  found: readonly string[]
+}
+
+export interface LargeReport extends Pick<Report, 'date' | 'machine'> {
+  /** What the sizes in the titles were multiplied by. */
+  scale: number
+  results: readonly LargeResult[]
+}
+
+/** The section of `npm run large`, with its heading. */
+export function largeSection({ date, machine, scale, results }: LargeReport): string {
+  const columns = COLUMNS.slice(0, 4)
+  const rows = results.flatMap(({ title, works }) =>
+    works.map(({ name, figures }, place) => [
+      place === 0 ? title : '',
+      name,
+      ...columns.map(([, metric, show]) => (figures[metric] === undefined ? '' : show(figures[metric]))),
+    ]),
+  )
+  const found = results.flatMap(({ title, found }) => found.map((sentence) => `- ${title}: ${sentence}\n`))
+  return `${LARGE}
+Written by \`npm run large\` on ${date}, one run${scale === 1 ? '' : `, all sizes times ${scale}`}. The columns are those above. What was restored was
+compared with the source: files byte by byte, tables value by value.
+
+${machine.map(([name, value]) => `${name}: ${value}`).join('; ')}.
+
+${table(['large', 'work', ...columns.map(([title]) => title)], rows)}
+${found.join('')}`
+}
+
+/** The file of results with that section in the place of the one before, or before what is written by hand. */
+export function withLargeSection(previous: string, section: string): string {
+  const start = previous.indexOf(LARGE)
+  if (start >= 0) {
+    const next = previous.indexOf('\n## ', start)
+    return `${previous.slice(0, start)}${section}${next < 0 ? '' : previous.slice(next)}`
+  }
+  const byHand = previous.indexOf(BY_HAND)
+  if (byHand < 0) return previous === '' ? section : `${previous}\n${section}`
+  return `${previous.slice(0, byHand)}${section}\n${previous.slice(byHand)}`
 }
 
 /** All sections: how it was measured, the goals, and a table for each size. */

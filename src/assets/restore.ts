@@ -4,9 +4,11 @@
  */
 
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, fchmodSync, fstatSync, fsync, futimesSync, readSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, mkdtemp, open, rmdir, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import type { AssetEntry, FileEntry } from './manifest.ts'
 import { fileAt, shownPath, textBytes } from './paths.ts'
@@ -17,8 +19,8 @@ export type CopyContent = (entry: FileEntry, handle: FileHandle) => Promise<void
 
 /**
  * Restores assets below `root`, a directory that others cannot write to; directories that are there already are
- * used. `copy` is called for one file at a time, in the order of `entries`, and what it wrote is checked against
- * size and sha256. Modes are exact but for setuid, setgid and sticky, which no manifest holds; times of files are
+ * used. `copy` is called in the order of `entries`, for several small files at a time, and what it wrote is checked
+ * against size and sha256. Modes are exact but for setuid, setgid and sticky, which no manifest holds; times of files are
  * cut to microseconds, of directories and symlinks not kept; all is fsynced.
  *
  * Throws a `dump` error for entries that `planAssets` refuses and for a content that is not the entry's, a `target`
@@ -45,6 +47,9 @@ function* batches<T>(items: readonly T[]): Generator<T[]> {
   for (let start = 0; start < items.length; start += batchFiles) yield items.slice(start, start + batchFiles)
 }
 
+/** Files of one batch up to this size are copied at the same time, larger ones one after the other. */
+const smallBytes = 2 ** 16
+
 /** Settles all, then throws the first error: nothing may still be at work when the caller cleans up. */
 async function all(work: Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
@@ -68,31 +73,46 @@ async function restoreFiles(root: string, entries: readonly FileEntry[], copy: C
       await attempt(entry.path, async () => {
         const handle = await open(fileAt(root, entry.path), 'wx+', 0o600)
         written.push({ entry, handle })
-        await copy(entry, handle)
       })
     }
+    const copies: Promise<void>[] = []
+    for (const { entry, handle } of written) {
+      copies.push(attempt(entry.path, () => copy(entry, handle)))
+      if (entry.size > smallBytes) await all(copies)
+    }
+    await all(copies)
     await all(written.map(({ entry, handle }) => attempt(entry.path, () => finishFile(entry, handle))))
   } finally {
     await all(written.map(({ handle }) => handle.close()))
   }
 }
 
-/** Checks the content of a file, then sets its mode and time, then makes it durable. */
-async function finishFile(entry: FileEntry, handle: FileHandle): Promise<void> {
-  const { size } = await handle.stat()
+/**
+ * Checks the content of a file, then sets its mode and time, then makes it durable. Synchronous but for that, as in
+ * scan-folder.ts: of 100,000 files the promises took two thirds of a restore.
+ */
+async function finishFile(entry: FileEntry, { fd }: FileHandle): Promise<void> {
+  const { size } = fstatSync(fd)
   if (size !== entry.size)
     throw contentError(entry, `it has ${size} bytes where the manifest says ${entry.size}`)
-  if ((await sha256(handle)) !== entry.sha256)
-    throw contentError(entry, 'its sha256 is not that of the manifest')
-  await handle.chmod(entry.mode & 0o777)
-  await handle.utimes(new Date(), fileTime(entry.mtimeNs))
-  await handle.sync()
+  if ((await sha256(fd)) !== entry.sha256) throw contentError(entry, 'its sha256 is not that of the manifest')
+  fchmodSync(fd, entry.mode & 0o777)
+  futimesSync(fd, new Date(), fileTime(entry.mtimeNs))
+  await sync(fd)
 }
 
-async function sha256(handle: FileHandle): Promise<string> {
+const sync = promisify(fsync)
+
+const piece = Buffer.allocUnsafeSlow(2 ** 18)
+
+async function sha256(fd: number): Promise<string> {
   const hash = createHash('sha256')
-  for await (const piece of handle.createReadStream({ start: 0, autoClose: false }))
-    hash.update(piece as Buffer)
+  for (let at = 0, read = piece.length; read > 0; at += read) {
+    read = readSync(fd, piece, 0, piece.length, at)
+    hash.update(piece.subarray(0, read))
+    // A large file leaves others their turn.
+    if (read === piece.length) await setImmediate()
+  }
   return hash.digest('hex')
 }
 

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { crc32, createDeflate, deflate, inflate } from 'node:zlib'
+import { crc32, createDeflate, deflate, deflateSync, inflate } from 'node:zlib'
 import { release } from '../buffers.ts'
 import { compression, compressionOf } from './compression.ts'
 import { objectHeader, type PackEntry, type PackedType, packHeader, packIndex } from './pack-format.ts'
@@ -23,6 +23,12 @@ const aheadBytes = 2 ** 20
 
 /** The first blobs are kept so far as they are: a small change is compared with what it changes right after. */
 const keptBytes = 2 ** 23
+
+/**
+ * Up to this size, handing content to a thread takes longer than to compress it: of 100,000 files of 5 kB that was 220 µs of
+ * processor time each, and 90 µs without.
+ */
+const smallBytes = 2 ** 14
 
 /** A pack that grows object by object. Calls must not overlap; they throw the system error of what cannot be written. */
 export class BlobPack {
@@ -56,7 +62,7 @@ export class BlobPack {
     this.#room -= size
     const isKept = this.#room >= 0
     if (isKept) this.#kept.set(oid, content)
-    const compressed = compress(content, compressionOf(content)).finally(() => isKept || release(content))
+    const compressed = deflated(content).finally(() => isKept || release(content))
     compressed.catch(() => {})
     this.#ahead += size
     this.#written = this.#written.then(async () => {
@@ -143,6 +149,11 @@ export class BlobPack {
     writeAt(this.#file, bytes, this.#end)
     this.#end += bytes.length
   }
+}
+
+async function deflated(content: Buffer): Promise<Buffer> {
+  const options = compressionOf(content)
+  return content.length <= smallBytes ? deflateSync(content, options) : compress(content, options)
 }
 
 /** Synchronous: a promise would wait behind the blobs that Node's pool is compressing. */

@@ -1,5 +1,6 @@
 /** Fetches all that a remote has into a new repository. */
 
+import { remoteDirectory } from './directory-remote.ts'
 import { needsGit } from './engine.ts'
 import { canHeal, remoteError, remoteGit } from './remote-git.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
@@ -20,13 +21,20 @@ export async function fetchAll(
   const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
   const filter = partial ? ['--filter=blob:none'] : []
+  const sender = remoteDirectory(remote.url) === undefined ? [] : [plainUpload]
   try {
     await store.setConfig('fetch.fsckObjects', 'true')
     const git = await remoteGit(store.gitDir, remote)
     await withRetries(retries, canHeal, () =>
-      git.raw(['fetch', ...only, ...filter, '--', remote.url, ...refs]),
+      git.raw(['fetch', ...only, ...filter, ...sender, '--', remote.url, ...refs]),
     )
   } catch (error) {
     throw remoteError(what, remote, error, 'nothing was made')
   }
 }
+
+/**
+ * An option of git-fetch(1). The git that sends from a directory is started by us: it need not look for deltas between the
+ * packs of a push in parts, which took minutes and 3 GB of memory for 2.4 GB.
+ */
+const plainUpload = '--upload-pack=git -c pack.window=0 upload-pack'

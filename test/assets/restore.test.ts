@@ -164,18 +164,23 @@ describe('restoreAssets', () => {
     expect(readFileSync(join(target, 'a/b'), 'utf8')).toBe('a/b')
   })
 
-  it('copies one file at a time, in the order of the entries', async () => {
+  it('copies in the order of the entries, large files one at a time', async () => {
     const target = testDirectory()
-    const entries = Array.from({ length: 50 }, (_, index) => fileEntry(`${99 - index}`, `${99 - index}`))
+    const large = 'large'.repeat(20_000)
+    const contents = Array.from({ length: 50 }, (_, index) => (index % 5 === 0 ? large : `${99 - index}`))
+    const entries = contents.map((content, index) => fileEntry(`${99 - index}`, content))
     const order: string[] = []
-    let running = 0
-    await restoreAssets(target, entries, async (entry, handle) => {
-      expect(++running).toBe(1)
-      order.push(entry.path)
-      await handle.writeFile(entry.path)
-      running -= 1
+    let [running, most] = [0, 0]
+    await restoreAssets(target, entries, async ({ path, size }, handle) => {
+      order.push(path)
+      running += size
+      most = Math.max(most, running)
+      await handle.writeFile(contents[99 - Number(path)] as string)
+      running -= size
     })
     expect(order).toEqual(entries.map(({ path }) => path))
+    expect(most).toBeGreaterThan(large.length)
+    expect(most).toBeLessThan(1.1 * large.length)
   })
 
   it.each([

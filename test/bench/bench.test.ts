@@ -1,9 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { works } from '../../bench/contestants.ts'
 import { outcomes, type SizeResult } from '../../bench/goals.ts'
+import { entriesByFolder, largeCases } from '../../bench/large-cases.ts'
+import { compareDatabases, createLongRow } from '../../bench/large-data.ts'
 import { measure } from '../../bench/measure.ts'
+import { reportText, resultsFile, withLargeSection } from '../../bench/report.ts'
 import { type Sample, sentBytes } from '../../bench/scenarios.ts'
 import { program, projectRoot } from '../support/cli.ts'
 import { tempDir } from '../support/temp.ts'
@@ -45,6 +49,62 @@ describe('npm run load', () => {
     const { code, stderr } = await run('load.js', '--backups', 'many')
     expect(code).toBe(1)
     expect(stderr).toContain('npm run load [-- OPTIONS]')
+  })
+})
+
+describe('npm run large', () => {
+  it('tries each case, and puts what it found between other sections', async () => {
+    const dir = tempDir()
+    const results = join(dir, 'RESULTS.md')
+    writeFileSync(results, 'figures\n\n## Large\n\nold\n\n## Limits\n\nThe disk is the limit.\n')
+    const args = ['--scale', '0.0005', '--dir', dir, '--output', results]
+    const { code, stdout, stderr } = await run('large.js', ...args)
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+    for (const { title } of largeCases) expect(stdout).toContain(`\n| ${title} | first backup |`)
+    expect(stdout).toMatch(/The fullest of \d+ directories has \d entries/)
+    expect(stdout).toContain('The push went in 1 parts, and left 1 packs.')
+    expect(readFileSync(results, 'utf8')).toBe(`figures\n\n${stdout}\n## Limits\n\nThe disk is the limit.\n`)
+  })
+
+  it('refuses names and numbers that are none, and says how it is used', async () => {
+    for (const wrong of [
+      ['--only', 'everything'],
+      ['--scale', '2'],
+    ]) {
+      const { code, stderr } = await run('large.js', ...wrong)
+      expect(code).toBe(1)
+      expect(stderr).toContain('npm run large [-- OPTIONS]')
+    }
+  })
+
+  it('tells a value that came back different', () => {
+    const [one, other] = ['one.db', 'other.db'].map((name) => join(tempDir(), name)) as [string, string]
+    for (const file of [one, other]) createLongRow(file, 'text', 1000)
+    compareDatabases(one, other)
+    const db = new Database(other)
+    db.exec('UPDATE document SET content=CAST(content AS BLOB) WHERE id=2')
+    db.close()
+    expect(() => compareDatabases(one, other)).toThrow('table document came back different: 3,3,2')
+  })
+
+  it('counts folders among the entries of the folder that they are in', () => {
+    const paths = ['a', 'a/b', 'a/b/c', 'a/b/d', 'e']
+    expect(Object.fromEntries(entriesByFolder(paths))).toEqual({ '': 2, a: 1, 'a/b': 2 })
+  })
+})
+
+describe('resultsFile', () => {
+  const report = { date: '', machine: [], contestants: [], notes: [], results: [] }
+
+  it('keeps what npm run large has written, and what is written by hand', () => {
+    const kept = '## Large\n\nlarge\n\n## Limits\n\nby hand\n'
+    expect(resultsFile(report, `old figures\n\n${kept}`)).toBe(`${reportText(report)}\n${kept}`)
+  })
+
+  it('gets the first large section before what is written by hand, or at its end', () => {
+    const byHand = '## Limits\n\nby hand\n'
+    expect(withLargeSection(`figures\n\n${byHand}`, '## Large\n')).toBe(`figures\n\n## Large\n\n${byHand}`)
+    expect(withLargeSection('figures\n', '## Large\n')).toBe('figures\n\n## Large\n')
   })
 })
 

@@ -1,6 +1,7 @@
 /** A new machine that goes on from a remote, with all of it or with what it needs. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -159,6 +160,28 @@ describe('a clone', () => {
     expect(foreign.stderr).toContain("is no backup of Rowback's")
     expect(readdirSync(dir).filter((name) => name.startsWith('new.git'))).toEqual([])
   })
+})
+
+test('a clone from a directory takes files as they were sent, and looks for no likeness between them', async () => {
+  const { dir, rowback } = await place()
+  const remote = bareRepository(join(dir, 'disk.git'))
+  const content = randomBytes(100_000)
+  for (const byte of [1, 2]) {
+    content[50_000] = byte
+    writeFileSync(join(dir, 'data', 'a.bin'), content)
+    await rowback('backup', 'data', '--repo', 'repo.git', '--upkeep', 'never')
+    const receive = '--receive-pack=git -c receive.unpackLimit=1 receive-pack'
+    git(join(dir, 'repo.git'), ['-c', 'pack.window=0', 'push', '--no-verify', receive, remote, 'main'])
+  }
+  expect(await rowback('clone', remote, 'new.git')).toMatchObject({ code: 0, stderr: '' })
+  const sizes = git(join(dir, 'new.git'), [
+    'cat-file',
+    '--batch-all-objects',
+    '--batch-check=%(objectsize) %(objectsize:disk)',
+  ])
+  const onDisk = [...sizes.matchAll(/^100000 (\d+)$/gm)].map(([, bytes]) => Number(bytes))
+  expect(onDisk).toHaveLength(2)
+  expect(Math.min(...onDisk)).toBeGreaterThan(99_000)
 })
 
 describe('a partial clone', () => {
