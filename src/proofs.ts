@@ -9,7 +9,7 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FileEntry } from './assets/manifest.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
-import { hasErrno } from './errors.ts'
+import { errorText, hasErrno, RowbackError } from './errors.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
 
@@ -54,7 +54,7 @@ export class Proofs {
     const file = join(gitDir, 'rowback', 'proved')
     const text = await readFile(file, 'utf8').catch((error: unknown) => {
       if (hasErrno(error, 'ENOENT')) return ''
-      throw error
+      throw new RowbackError('repository', `read ${file}: ${errorText(error)}`, { cause: error })
     })
     return new Proofs(file, new Set(text.split('\n')), trusted)
   }

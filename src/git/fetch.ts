@@ -27,6 +27,6 @@ export async function fetchAll(
       git.raw(['fetch', ...only, ...filter, '--', remote.url, ...refs]),
     )
   } catch (error) {
-    throw remoteError(what, remote, error, 'nothing was made')
+    throw remoteError(what, remote, error, 'nothing was made', store.gitDir)
   }
 }
