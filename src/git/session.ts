@@ -5,7 +5,7 @@
 
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { sync } from './durable.ts'
+import { syncDirectory } from '../durable.ts'
 import { makeWorkDir, removeWorkDir, type WorkDirs } from './work-dir.ts'
 
 /** What git is to do in it, and why. */
@@ -65,5 +65,5 @@ export async function publishObjects(session: string, gitDir: string): Promise<v
   files.sort((a, b) => Number(a.endsWith('.idx')) - Number(b.endsWith('.idx')))
   for (const file of files) await rename(join(from, file), join(to, file))
   // The ref that will name them may reach the disk before these names do, and outlive a power cut without them.
-  for (const folder of [to, dirname(to), gitDir]) await sync(folder)
+  for (const folder of [to, dirname(to), gitDir]) await syncDirectory(folder)
 }
