@@ -77,19 +77,27 @@ export async function copyRolledBack(path: string, options: SnapshotOptions): Pr
   }
 }
 
-/** A copy of the pages made while a shared lock keeps every writer from committing. */
+/**
+ * A copy of the pages made while a shared lock keeps every writer from committing. All else comes before that lock or after
+ * it: a writer that waits for nothing fails meanwhile.
+ */
 async function copyLocked(path: string, options: SnapshotOptions): Promise<Snapshot> {
-  const db = await openReadOnly(path, options)
+  const folder = await privateFolder(path, options)
+  const copy = join(folder, basename(path))
   try {
-    const copy = join(await privateFolder(path, options), basename(path))
-    // The lock of this process ends when any of its descriptors of the file is closed, so the copy comes last.
-    await copyFile(path, copy, constants.COPYFILE_FICLONE)
-    return openCopy(path, copy, options)
+    const db = await openReadOnly(path, options)
+    try {
+      // The lock of this process ends when any of its descriptors of the file is closed, so nothing is read after that.
+      await copyFile(path, copy, constants.COPYFILE_FICLONE)
+    } finally {
+      db.close()
+    }
   } catch (error) {
+    // Where that cannot be done, it goes with the folder that it is in.
+    await rm(folder, { recursive: true, force: true }).catch(() => {})
     throw copyError(path, error)
-  } finally {
-    db.close()
   }
+  return openCopy(path, copy, options)
 }
 
 const copyTries = 5
