@@ -75,7 +75,9 @@ async function makeOrRemove(
     await mkdir(dirname(target), { recursive: true })
     await make(draft)
   } catch (error) {
-    const left = isDone(remove) ? nothingLeft : `${draft} is left, and goes with the next restore to there`
+    const left = isDone(remove)
+      ? nothingLeft
+      : `${draft} may be left, and goes with the next restore to there`
     if (error instanceof RowbackError && error.code !== 'target') throw error
     throw targetError(target, error, { rev, left })
   }

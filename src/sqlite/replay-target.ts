@@ -4,7 +4,7 @@ import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { identifier } from '../dump/literal.ts'
 import { rowHeader } from '../dump/rows.ts'
-import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { diskErrnos, errorText, hasErrno, RowbackError } from '../errors.ts'
 import { diskFault } from './disk-fault.ts'
 import { loadExtensions } from './extensions.ts'
 
@@ -33,9 +33,11 @@ export class ReplayTarget {
   /** Makes the file; `extensions` are loaded first. */
   constructor(file: string, extensions: readonly string[]) {
     try {
+      // SQLite does not say why it cannot make a file.
+      closeSync(openSync(file, 'w'))
       this.db = openTarget(file)
     } catch (error) {
-      const fault = diskFault(error)
+      const fault = diskFault(error) ?? (hasErrno(error, ...diskErrnos) ? errorText(error) : undefined)
       if (fault === undefined) throw error
       throw new RowbackError('target', `make ${file}: ${fault}`, { cause: error })
     }
