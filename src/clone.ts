@@ -8,6 +8,7 @@ import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree
 import { draftBeside } from './drafts.ts'
 import { syncDirectory } from './durable.ts'
 import { diskErrnos, errorText, hasErrno, RowbackError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { fetchAll } from './git/fetch.ts'
@@ -63,7 +64,8 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
   const forget = onInterrupt(discard)
   try {
     phases.begin('fetch')
-    await mkdir(draft, { recursive: true, mode: 0o700 })
+    await makeFolders(dirname(target))
+    await mkdir(draft, { mode: 0o700 })
     const cloned = await cloneInto(draft, remote, options)
     if (options.hook ?? true) await installHook(draft)
     await rename(draft, target)

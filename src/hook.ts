@@ -1,8 +1,9 @@
 /** The pre-push hook that `backup` installs into a repository it makes: nothing leaves that does not restore. */
 
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 import { packageRoot } from './package.ts'
 
 /** The line of the hook that says which programs to run; installing fills it in. */
@@ -20,7 +21,7 @@ export async function installHook(gitDir: string): Promise<void> {
   const program = [process.execPath, join(packageRoot, 'bin', 'rowback.js')].map(shellQuoted).join(' ')
   const file = hookFile(gitDir)
   try {
-    await mkdir(join(gitDir, 'hooks'), { recursive: true })
+    await makeFolders(join(gitDir, 'hooks'))
     await writeFile(
       file,
       template.replace(programLine, () => `rowback_program=${shellQuoted(program)}`),

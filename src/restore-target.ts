@@ -1,12 +1,12 @@
 /** Where a restore writes to: a draft beside the target, which takes its place in the end or leaves nothing behind. */
 
 import { existsSync, rmSync } from 'node:fs'
-import { mkdir, readdir, rmdir } from 'node:fs/promises'
+import { readdir, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { draftBeside } from './drafts.ts'
 import { syncDirectory } from './durable.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
-import { missingParents, removeEmptyFolders } from './folders.ts'
+import { makeFolders, missingParents, removeEmptyFolders } from './folders.ts'
 import { onInterrupt } from './interrupt.ts'
 import { writeFault } from './sqlite/disk-fault.ts'
 
@@ -72,7 +72,7 @@ async function makeOrRemove(
   make: (draft: string) => Promise<void>,
 ): Promise<void> {
   try {
-    await mkdir(dirname(target), { recursive: true })
+    await makeFolders(dirname(target))
     await make(draft)
   } catch (error) {
     const left = isDone(remove)

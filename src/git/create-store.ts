@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { draftBeside } from '../drafts.ts'
 import { syncDirectory, syncFile } from '../durable.ts'
 import { diskErrnos, errorText, hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { type Engine, engineOf } from './engine.ts'
 import { NativeStore } from './native.ts'
@@ -53,7 +54,7 @@ async function entriesOf(dir: string): Promise<string[] | undefined> {
 }
 
 async function initializeBeside(target: string, branch: string, engine: Engine): Promise<void> {
-  await mkdir(dirname(target), { recursive: true })
+  await makeFolders(dirname(target))
   const draft = draftBeside(target, 'new')
   const forget = onInterrupt(() => rmSync(draft, { recursive: true, force: true }))
   await mkdir(draft, { mode: 0o700 })
@@ -76,7 +77,7 @@ async function initialize(gitDir: string, branch: string, engine: Engine): Promi
     const { initializeEmbedded } = await import('./embedded/open.ts')
     await initializeEmbedded(gitDir, branch)
   }
-  await mkdir(join(gitDir, 'info'), { recursive: true })
+  await makeFolders(join(gitDir, 'info'))
   await writeFile(join(gitDir, 'info', 'attributes'), attributes)
   // Git does not sync what it makes, and without one of these the repository is none after a power cut.
   const files = ['HEAD', 'config', join('info', 'attributes')]

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import type { LfsObject } from '../assets/lfs.ts'
 import { syncDirectory, syncFile } from '../durable.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 
 function lfsFile(gitDir: string, { sha256 }: Pick<LfsObject, 'sha256'>): string {
   return join(gitDir, 'lfs', 'objects', sha256.slice(0, 2), sha256.slice(2, 4), sha256)
@@ -36,7 +37,7 @@ export async function putLfsObject(
     if (typeof content !== 'string') await writeFile(draft, content, { mode: 0o600 })
     await chmod(draft, 0o444)
     await syncFile(draft)
-    await mkdir(dirname(target), { recursive: true })
+    await makeFolders(dirname(target))
     await rename(draft, target)
     await syncNames(dirname(target), gitDir)
   } catch (error) {

@@ -4,10 +4,11 @@
  * often they are begun. For the holder of the repository's lock.
  */
 
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncDirectory } from '../durable.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import type { Store } from '../git/store.ts'
 import type { RestoreResult } from '../restore.ts'
 import type { Steps } from './steps.ts'
@@ -46,7 +47,7 @@ export async function readJournal(store: Pick<Store, 'gitDir'>): Promise<Journal
 /** Replaces the journal, durably and in one step. */
 export async function writeJournal(store: Store, journal: Journal): Promise<void> {
   const draft = draftOf(store)
-  await mkdir(folderOf(store), { recursive: true, mode: 0o700 })
+  await makeFolders(folderOf(store), 0o700)
   const handle = await open(draft, 'w', 0o600)
   try {
     await handle.writeFile(JSON.stringify(journal))

@@ -1,7 +1,7 @@
 /** Makes what a restore in place puts into a source, in a folder of its own on the same file system. */
 
 import type { Stats } from 'node:fs'
-import { chmod, lchown, lstat, mkdir, readdir } from 'node:fs/promises'
+import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { AssetEntry } from '../assets/manifest.ts'
 import { bytesText, fileAt, shownPath } from '../assets/paths.ts'
@@ -9,6 +9,7 @@ import { restoreAssets } from '../assets/restore.ts'
 import type { CommitTree } from '../commit-tree.ts'
 import { syncDirectory, syncFile } from '../durable.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import type { Store } from '../git/store.ts'
 import type { Phases } from '../progress.ts'
 import { replayJob } from '../replay-job.ts'
@@ -47,7 +48,7 @@ export async function stage(job: Staging, phases: Phases): Promise<Counts> {
   await withReplayProcess(async (process) => {
     for (const { database, path } of wanted.databases) {
       const file = join(staging, path)
-      await mkdir(dirname(file), { recursive: true })
+      await makeFolders(dirname(file))
       await process.run(replayJob(store, tree, database, file, extensions), count(counts, phases))
     }
   })
