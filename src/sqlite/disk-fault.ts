@@ -1,13 +1,11 @@
 /** What the disk of a private file did, in contrast to what its content says. */
 
-import { errorText, RowbackError } from '../errors.ts'
+import { diskErrnos, errorText, hasErrno, RowbackError } from '../errors.ts'
 
-/** The cause for a message; undefined for what the disk has nothing to do with. The codes: sqlite.org/rescode.html. */
+/** The cause for a message; undefined for what the disk has nothing to do with. SQLite's codes: sqlite.org/rescode.html. */
 export function diskFault(error: unknown): string | undefined {
-  return (
-    writeFault(error) ??
-    (/^SQLITE_(?:IOERR|CANTOPEN|READONLY)/.test(codeOf(error)) ? errorText(error) : undefined)
-  )
+  const isOfDisk = /^SQLITE_(?:IOERR|CANTOPEN|READONLY)/.test(codeOf(error)) || hasErrno(error, ...diskErrnos)
+  return writeFault(error) ?? (isOfDisk ? errorText(error) : undefined)
 }
 
 /** Why a disk takes nothing more, as a cause for a message; undefined for all else. */

@@ -4,7 +4,7 @@ import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { identifier } from '../dump/literal.ts'
 import { rowHeader } from '../dump/rows.ts'
-import { diskErrnos, errorText, hasErrno, RowbackError } from '../errors.ts'
+import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { diskFault } from './disk-fault.ts'
 import { loadExtensions } from './extensions.ts'
 
@@ -37,7 +37,7 @@ export class ReplayTarget {
       closeSync(openSync(file, 'w'))
       this.db = openTarget(file)
     } catch (error) {
-      const fault = diskFault(error) ?? (hasErrno(error, ...diskErrnos) ? errorText(error) : undefined)
+      const fault = diskFault(error)
       if (fault === undefined) throw error
       throw new RowbackError('target', `make ${file}: ${fault}`, { cause: error })
     }
