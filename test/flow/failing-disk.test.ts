@@ -5,9 +5,19 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { contents, type Ended, rowback } from '../support/cli.ts'
@@ -15,11 +25,12 @@ import { allFacts, databaseFrom } from '../support/database.ts'
 import { type Fault, faultLibrary, onFailingDisk, stepsToTry } from '../support/failing-disk.ts'
 import { bareRepository, git } from '../support/git.ts'
 import { rowbackJson } from '../support/in-process.ts'
-import { tempDir } from '../support/temp.ts'
 
 /** The folders of a scene: what is backed up, where to, and where a verb writes. */
 interface Scene {
+  top: string
   dir: string
+  /** What `dir` is before each run. */
   kept: string
   data: string
   repository: string
@@ -29,14 +40,27 @@ interface Scene {
   tmp: string
 }
 
-/** A data directory with two backups and changes since; `prepare` goes on from there. */
+/** A scene that is made once, and then prepared for a verb. */
 async function scene(prepare?: (scene: Scene) => Promise<unknown>): Promise<Scene> {
-  const top = tempDir()
-  const [dir, kept] = [join(top, 'live'), join(top, 'kept')]
+  original ??= makeOriginal(mkdtempSync(join(tmpdir(), 'rowback-original-')))
+  const made = await original
+  // The repository names its source by a path, so all scenes are in the same place.
+  begin({ ...made, kept: made.original })
+  await prepare?.(made)
+  rmSync(made.kept, { recursive: true, force: true })
+  execFileSync('cp', ['-a', made.dir, made.kept])
+  return made
+}
+
+let original: Promise<Scene & { original: string }> | undefined
+afterAll(async () => rmSync((await original)?.top ?? '', { recursive: true, force: true }))
+
+/** A data directory with two backups, and a remote that has none of them. */
+async function makeOriginal(top: string): Promise<Scene & { original: string }> {
+  const dir = join(top, 'live')
   const [data, repository, remote, out, tmp] = ['data', 'repo.git', 'remote.git', 'out', 'tmp'].map((name) =>
     join(dir, name),
   ) as [string, string, string, string, string]
-  const made = { dir, kept, data, repository, remote, out, tmp }
   for (const folder of [join(data, 'up', 'deep'), join(data, 'empty'), out, tmp])
     mkdirSync(folder, { recursive: true })
   const database = databaseFrom(
@@ -53,9 +77,9 @@ async function scene(prepare?: (scene: Scene) => Promise<unknown>): Promise<Scen
   writeFileSync(join(data, 'added'), 'two')
   await backup({ source: data, repository })
   bareRepository(remote)
-  await prepare?.(made)
+  const kept = join(top, 'original')
   execFileSync('cp', ['-a', dir, kept])
-  return made
+  return { top, dir, kept: join(top, 'kept'), original: kept, data, repository, remote, out, tmp }
 }
 
 function begin({ kept, dir }: Scene): void {
@@ -90,13 +114,13 @@ function tip(repository: string): string {
     : ''
 }
 
-/** Of a repository that it may not read, git says many things. */
+/** Of a ref that it cannot write, git does not always say why. */
 const said: Record<Fault, RegExp> = {
   ENOSPC: /no (?:space|room) left|unable to create|couldn't write|could not set|failed to write/i,
   EROFS:
     /read-only|takes no writes|couldn't set|cannot be written|unable to (?:open|create)|could not set|failed to write/i,
   EACCES:
-    /permission denied|cannot be (?:written|read)|not a git repository|inside a git repository|no directory that can be read|unable to|reading the configuration|missing object|rejected index/i,
+    /permission denied|cannot be (?:written|read)|no directory that can be read|unable to (?:open|create)|rejected index/i,
 }
 
 interface Verb {
@@ -275,7 +299,7 @@ async function sweep(verb: Verb, error: Fault, library: string): Promise<void> {
   expect(none).toMatchObject({ code: 0, stderr: '' })
   const wanted = verb.state(made)
   let failed = 0
-  for (const at of stepsToTry(none.steps)) {
+  for (const at of stepsToTry(none.steps, 2)) {
     begin(made)
     const ended = await onFailingDisk(args, { library, error, below, at }, place)
     const { code, stderr } = ended

@@ -71,8 +71,10 @@ function tip(repository: string): string {
 
 const said = {
   // Of a ref that it cannot write, git does not say why.
-  ENOSPC: /no (?:space|room) left|couldn't write|unable to create|unable to append/i,
-  EROFS: /read-only|takes no writes|cannot lock ref|unable to|couldn't|cannot be written|unable to open/i,
+  ENOSPC:
+    /no (?:space|room) left|couldn't write|unable to create|unable to append|could not set|failed to write/i,
+  EROFS:
+    /read-only|takes no writes|cannot lock ref|unable to|couldn't|cannot be written|unable to open|could not set|failed to write/i,
 }
 
 describe('A backup onto a disk that', () => {
