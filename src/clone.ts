@@ -1,12 +1,14 @@
 /** The clone flow: a new repository that has what a remote has, and goes on from there. */
 
-import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
-import { readdir, rename } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { mkdir, readdir, rename } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { lfsAttributes } from './assets/lfs.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
-import { hasErrno, RowbackError } from './errors.ts'
+import { draftBeside } from './drafts.ts'
+import { syncDirectory } from './durable.ts'
+import { diskErrnos, errorText, hasErrno, RowbackError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { fetchAll } from './git/fetch.ts'
@@ -57,14 +59,17 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
   const remote = settled(options.remote)
   const target = resolve(options.repository)
   await refuseOccupied(options.repository)
-  const draft = `${target}.clone-${randomBytes(4).toString('hex')}`
+  const draft = draftBeside(target, 'new')
   const discard = () => rmSync(draft, { recursive: true, force: true })
   const forget = onInterrupt(discard)
   try {
     phases.begin('fetch')
+    await makeFolders(dirname(target))
+    await mkdir(draft, { mode: 0o700 })
     const cloned = await cloneInto(draft, remote, options)
     if (options.hook ?? true) await installHook(draft)
     await rename(draft, target)
+    await syncDirectory(dirname(target))
     phases.end()
     const { url } = remote
     return {
@@ -73,10 +78,39 @@ export async function clone(options: CloneOptions): Promise<CloneResult> {
       ...cloned,
       timesMs: phases.timesMs,
     }
+  } catch (error) {
+    throw cloneError(options, draft, error)
   } finally {
-    discard()
+    // Where that cannot be done, the next clone to there does it.
+    try {
+      discard()
+    } catch {}
     forget()
   }
+}
+
+/** What is said of the draft is meant of the repository that was to be. */
+function cloneError({ remote, repository }: CloneOptions, draft: string, error: unknown): unknown {
+  const verb = `clone ${redactUrl(remote.url)}`
+  if (!(error instanceof RowbackError))
+    return hasErrno(error, ...diskErrnos)
+      ? new RowbackError(
+          'repository',
+          `${verb}: write ${repository}: ${errorText(error)}; nothing was made`,
+          {
+            cause: error,
+          },
+        )
+      : error
+  if (!error.message.includes(draft)) return error
+  const message = error.message.replaceAll(draft, repository)
+  return new RowbackError(
+    error.code,
+    message.startsWith(verb) ? message : `${verb}: ${message}; nothing was made`,
+    {
+      cause: error,
+    },
+  )
 }
 
 /** The new repository will not be used from this directory only. */

@@ -15,8 +15,7 @@ export function draftBeside(target: string, kind: 'rowback' | 'new'): string {
   for (const name of namesIn(dirname(target))) {
     const [pid, random, ...more] = name.startsWith(prefix) ? name.slice(prefix.length).split('-') : []
     const isDraft = /^\d+$/.test(pid ?? '') && /^[0-9a-f]{8}$/.test(random ?? '') && more.length === 0
-    if (isDraft && !isRunning(Number(pid)))
-      rmSync(join(dirname(target), name), { recursive: true, force: true })
+    if (isDraft && !isRunning(Number(pid))) removeIfPossible(join(dirname(target), name))
   }
   return join(dirname(target), `${prefix}${process.pid}-${randomBytes(4).toString('hex')}`)
 }
@@ -30,6 +29,13 @@ function processSpace(): string {
     // The system has one.
   }
   return createHash('sha1').update(`${hostname()} ${space}`).digest('hex').slice(0, 6)
+}
+
+/** Where that cannot be done, the next one does it, and what is to be made now says why it cannot be. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch {}
 }
 
 function namesIn(folder: string): string[] {

@@ -47,7 +47,10 @@ export function errorText(error: unknown): string {
   return lines.filter((line) => line !== '').join('; ')
 }
 
+/** What a disk says that is full or read-only, and a system that has taken rights away. */
+export const diskErrnos = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO'] as const
+
 /** Whether an error is a Node.js system error with that code, such as `ENOENT`. */
-export function hasErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
+export function hasErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '')
 }

@@ -1,7 +1,29 @@
-/** Folders that are made on the way to something, and are taken back if that does not come to be. */
+/** Folders that are made on the way to something, and taken back if that does not come to be. */
 
 import { existsSync, rmdirSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { hasErrno } from './errors.ts'
+
+/**
+ * Makes a folder and those above it, where they are missing; `mode` is for all that are made. Throws the system's error: Node's own
+ * `recursive` says ENOENT of a disk that is full or read-only.
+ */
+export async function makeFolders(path: string, mode = 0o777): Promise<void> {
+  try {
+    await makeFolder(path, mode)
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT') || dirname(path) === path) throw error
+    await makeFolders(dirname(path), mode)
+    await makeFolder(path, mode)
+  }
+}
+
+async function makeFolder(path: string, mode: number): Promise<void> {
+  await mkdir(path, { mode }).catch((error: unknown) => {
+    if (!hasErrno(error, 'EEXIST')) throw error
+  })
+}
 
 /** The folders above an absolute path that do not exist, the deepest first. */
 export function missingParents(path: string): string[] {

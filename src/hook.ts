@@ -1,8 +1,9 @@
 /** The pre-push hook that `backup` installs into a repository it makes: nothing leaves that does not restore. */
 
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hasErrno } from './errors.ts'
+import { errorText, hasErrno, RowbackError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 import { packageRoot } from './package.ts'
 
 /** The line of the hook that says which programs to run; installing fills it in. */
@@ -11,17 +12,24 @@ const programLine = /^rowback_program=.*$/m
 /** What tells our hook from another one. */
 const marker = '# rowback pre-push hook'
 
-/** Installs `hooks/pre-push` into a git directory, with the programs that are running now as its first choice. */
+/**
+ * Installs `hooks/pre-push` into a git directory, with the programs that are running now as its first choice. Throws
+ * RowbackError('repository') where it cannot be written.
+ */
 export async function installHook(gitDir: string): Promise<void> {
   const template = await readFile(join(packageRoot, 'hooks', 'pre-push'), 'utf8')
   const program = [process.execPath, join(packageRoot, 'bin', 'rowback.js')].map(shellQuoted).join(' ')
   const file = hookFile(gitDir)
-  await mkdir(join(gitDir, 'hooks'), { recursive: true })
-  await writeFile(
-    file,
-    template.replace(programLine, () => `rowback_program=${shellQuoted(program)}`),
-  )
-  await chmod(file, 0o755)
+  try {
+    await makeFolders(join(gitDir, 'hooks'))
+    await writeFile(
+      file,
+      template.replace(programLine, () => `rowback_program=${shellQuoted(program)}`),
+    )
+    await chmod(file, 0o755)
+  } catch (error) {
+    throw new RowbackError('repository', `write ${file}: ${errorText(error)}`, { cause: error })
+  }
 }
 
 /** Whether a git directory has our hook, which `push` need not run: it verifies by itself then. */
@@ -30,7 +38,7 @@ export async function hasOwnHook(gitDir: string): Promise<boolean> {
     return (await readFile(hookFile(gitDir), 'utf8')).includes(marker)
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return false
-    throw error
+    throw new RowbackError('repository', `read ${hookFile(gitDir)}: ${errorText(error)}`, { cause: error })
   }
 }
 

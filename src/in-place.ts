@@ -13,7 +13,6 @@ import { demandSignature, demandSignedObjects } from './demand-signature.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
-import type { Signers } from './git/signature.ts'
 import type { Store } from './git/store.ts'
 import { dropJournal, endJournal, type Journal, readJournal, writeJournal } from './in-place/journal.ts'
 import { databaseFiles, type LiveSource, liveSource, type Present } from './in-place/live-source.ts'
@@ -26,6 +25,7 @@ import { Phases } from './progress.ts'
 import { databasesInSource, type RestoreOptions, type RestoreResult, withoutContent } from './restore.ts'
 import { checkContents } from './restore-contents.ts'
 import { stagingName } from './source.ts'
+import { writeFault } from './sqlite/disk-fault.ts'
 import { isLocked, userOf } from './sqlite/in-use.ts'
 import { dropState } from './state.ts'
 
@@ -61,11 +61,35 @@ export interface InPlaceResult extends RestoreResult {
 export async function restoreInPlace(options: InPlaceOptions): Promise<InPlaceResult> {
   return withSource(options, async (run) => {
     const commit = await run.store.resolve(options.rev)
-    const task = `restore ${options.rev} in place of ${run.live.path}: it was left untouched, as`
-    const signature = await demandSignedObjects(run.store, commit, options.signers, task)
-    const ended = await endPending(run, options.signers)
+    const pending = await pendingReplacement(run.store)
+    const signature = await demandSignatures(run, options, commit, pending)
+    const ended = pending && (await endPending(run, pending))
     return { ...(ended?.commit === commit ? ended : await replaceSource(run, commit)), ...signature }
   })
+}
+
+/**
+ * Demands a signature of what is to be restored, and of what a restore that was cut short would go on to put there: who may
+ * sign may have changed since. Nothing is replaced without.
+ */
+async function demandSignatures(
+  { store, live }: Run,
+  { rev, signers }: InPlaceOptions,
+  commit: string,
+  pending: Replacement | undefined,
+): ReturnType<typeof demandSignedObjects> {
+  const task = `restore ${rev} in place of ${live.path}`
+  if (pending === undefined)
+    return demandSignedObjects(store, commit, signers, `${task}: it was left untouched, as`)
+  const left = `${task}: it was left half replaced, as an earlier restore had left it, since`
+  try {
+    await demandSignature(store, pending.commit, signers, left)
+    return await demandSignedObjects(store, commit, signers, left)
+  } catch (error) {
+    if (!(error instanceof RowbackError && error.code === 'difference')) throw error
+    const hint = 'rowback undo, which brings back what was there before'
+    throw new RowbackError('difference', error.message, { hint, cause: error })
+  }
 }
 
 /**
@@ -74,7 +98,8 @@ export async function restoreInPlace(options: InPlaceOptions): Promise<InPlaceRe
  */
 export async function undo(options: UndoOptions): Promise<InPlaceResult> {
   return withSource(options, async (run) => {
-    await endPending(run)
+    const pending = await pendingReplacement(run.store)
+    if (pending) await endPending(run, pending)
     const [latest] = await safetyCommits(run.store)
     if (latest) return replaceSource(run, latest.commit)
     throw new RowbackError('usage', `undo: nothing was restored in place from ${run.store.dir}`, {
@@ -112,17 +137,20 @@ async function withSource(options: UndoOptions, use: (run: Run) => Promise<Done>
   }
 }
 
-/** Ends a restore that died: one that had changed nothing is forgotten, else the rest of it is done. */
-async function endPending(run: Run, signers?: Signers): Promise<Done | undefined> {
-  const journal = await readJournal(run.store)
-  if (journal === undefined) return undefined
-  if (!hasSteps(journal)) {
-    await dropJournal(run.store, journal)
-    return undefined
-  }
-  const task = `restore in place of ${run.live.path}: rowback undo takes back the one that was cut short, as`
-  await demandSignature(run.store, journal.commit, signers, task)
-  refuseOpen(run, journal.commit, await run.live.present())
+/** A restore that has begun to change the source. */
+type Replacement = Journal & { steps: Steps }
+
+/** The restore that died amid its renames, if there is one; one that had changed nothing is forgotten. */
+async function pendingReplacement(store: Store): Promise<Replacement | undefined> {
+  const journal = await readJournal(store)
+  if (journal === undefined || hasSteps(journal)) return journal
+  await dropJournal(store, journal)
+  return undefined
+}
+
+/** Does the rest of a restore that died. */
+async function endPending(run: Run, journal: Replacement): Promise<Done> {
+  refuseOpen(run, journal.commit, await run.live.present(), 'it was left half replaced')
   return replace(run, journal, [])
 }
 
@@ -132,10 +160,7 @@ async function replaceSource(run: Run, commit: string): Promise<Done> {
 }
 
 /** Saves what is there and makes all that is to replace it; the source is as it was until this returns. */
-async function prepare(
-  run: Run,
-  commit: string,
-): Promise<{ journal: Journal & { steps: Steps }; warnings: string[] }> {
+async function prepare(run: Run, commit: string): Promise<{ journal: Replacement; warnings: string[] }> {
   const { store, live, options, phases } = run
   const tree = await readCommitTree(store, commit)
   const wanted = await wantedOf(run, tree)
@@ -173,16 +198,16 @@ async function newJournal({ store, live }: Run, commit: string): Promise<Journal
   return { source: live.path, root: live.root, staging, commit, safety: await nextSafetyRef(store) }
 }
 
-function hasSteps(journal: Journal): journal is Journal & { steps: Steps } {
+function hasSteps(journal: Journal): journal is Replacement {
   return journal.steps !== undefined
 }
 
 /** From here on the source is changed, and the journal says how to go on. */
-async function replace(run: Run, journal: Journal & { steps: Steps }, warnings: string[]): Promise<Done> {
-  const { store, live, phases } = run
+async function replace(run: Run, journal: Replacement, warnings: string[]): Promise<Done> {
+  const { live, phases } = run
   phases.begin('replace')
   try {
-    replaceFiles(journal)
+    await replaceFiles(journal)
   } catch (error) {
     const { commit } = journal
     throw new RowbackError(
@@ -194,11 +219,22 @@ async function replace(run: Run, journal: Journal & { steps: Steps }, warnings: 
       },
     )
   }
-  await endJournal(store, journal)
-  await dropState(store)
+  await endReplaced(run, journal)
   const none = { databases: 0, rows: 0, files: 0, bytes: 0, withoutContent: [] }
   const { commit, safety, counts = none } = journal
   return { commit, target: live.path, ...counts, safety, warnings }
+}
+
+/** The source is as it is wanted; all that is left is to know that, and what was staged to go. */
+async function endReplaced({ store, live }: Run, journal: Journal): Promise<void> {
+  const commit = shortId(journal.commit)
+  try {
+    await dropState(store)
+    await endJournal(store, journal)
+  } catch (error) {
+    const message = `restore ${commit} in place of ${live.path}: it is replaced, but ${errorText(error)}`
+    throw new RowbackError('target', message, { hint: `rowback restore ${commit} --in-place`, cause: error })
+  }
 }
 
 /** What of a commit the settings cover. Throws a `usage` error for a commit of another kind of source. */
@@ -270,11 +306,11 @@ function refuseUnreadable({ live }: Run, commit: string, [first]: readonly Unrea
   )
 }
 
-function refuseOpen({ live, options }: Run, commit: string, { databases }: Present): void {
+function refuseOpen({ live, options }: Run, commit: string, { databases }: Present, left?: string): void {
   if (options.force) return
   const files = databases.flatMap((path) => [path, ...databaseFiles(path)])
   const user = userOf(files.map((path) => join(live.root, path)))
-  if (user) throw inUse(live, commit, `process ${user.pid} (${user.name}) has ${user.file} open`)
+  if (user) throw inUse(live, commit, `process ${user.pid} (${user.name}) has ${user.file} open`, left)
 }
 
 function refuseLocked({ live, options }: Run, commit: string, { databases }: Present): void {
@@ -284,12 +320,15 @@ function refuseLocked({ live, options }: Run, commit: string, { databases }: Pre
   if (locked !== undefined) throw inUse(live, commit, `another process has ${locked} open`)
 }
 
-function inUse({ path }: LiveSource, commit: string, text: string): RowbackError {
-  return new RowbackError(
-    'source',
-    `restore ${shortId(commit)} in place of ${path}: ${text}; it was left untouched`,
-    { hint: 'stop the application, or add --force' },
-  )
+function inUse(
+  { path }: LiveSource,
+  commit: string,
+  text: string,
+  left = 'it was left untouched',
+): RowbackError {
+  return new RowbackError('source', `restore ${shortId(commit)} in place of ${path}: ${text}; ${left}`, {
+    hint: 'stop the application, or add --force',
+  })
 }
 
 /** Of what stopped a restore before it changed anything. */
@@ -297,13 +336,12 @@ function inPlaceError({ path }: LiveSource, commit: string, error: unknown): unk
   const verb = `restore ${shortId(commit)} in place of ${path}`
   const known = error instanceof RowbackError ? error : undefined
   if (known?.message.startsWith(verb)) return error
-  const cause = known?.cause ?? error
   const say = (code: RowbackError['code'], text: string): RowbackError =>
     new RowbackError(code, `${verb}: ${text}; it was left untouched`, { hint: known?.hint, cause: error })
   if (known && known.code !== 'target')
     return say(known.code, known.message.replace('; nothing was committed', ''))
-  if (hasErrno(cause, 'ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE'))
-    return say('target', 'no room left on the disk')
+  const fault = writeFault(error)
+  if (fault !== undefined) return say('target', fault)
   if (known) return say('target', known.message)
   if (hasErrno(error, 'EROFS', 'EACCES', 'EPERM')) return say('target', 'it cannot be written')
   return error instanceof Error && 'syscall' in error ? say('target', errorText(error)) : error

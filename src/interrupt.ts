@@ -8,8 +8,12 @@ export function onInterrupt(undo: () => void): () => void {
   return () => undoings.delete(undo)
 }
 
-/** Undoes everything that is registered, the latest first. */
+/** Undoes everything that is registered, the latest first. What cannot be undone, as on a disk that fails, is left. */
 export function interrupt(): void {
-  for (const undo of [...undoings].reverse()) undo()
+  for (const undo of [...undoings].reverse()) {
+    try {
+      undo()
+    } catch {}
+  }
   undoings.clear()
 }

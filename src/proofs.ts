@@ -5,11 +5,12 @@
  */
 
 import { createHash } from 'node:crypto'
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { appendFile, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FileEntry } from './assets/manifest.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
-import { hasErrno } from './errors.ts'
+import { diskErrnos, errorText, hasErrno, RowbackError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
 
@@ -54,7 +55,7 @@ export class Proofs {
     const file = join(gitDir, 'rowback', 'proved')
     const text = await readFile(file, 'utf8').catch((error: unknown) => {
       if (hasErrno(error, 'ENOENT')) return ''
-      throw error
+      throw new RowbackError('repository', `read ${file}: ${errorText(error)}`, { cause: error })
     })
     return new Proofs(file, new Set(text.split('\n')), trusted)
   }
@@ -69,10 +70,10 @@ export class Proofs {
     for (const claim of fresh) this.claims.add(claim)
     if (fresh.length === 0) return
     try {
-      await mkdir(dirname(this.file), { recursive: true })
+      await makeFolders(dirname(this.file))
       await appendFile(this.file, fresh.map((claim) => `${claim}\n`).join(''))
     } catch (error) {
-      if (!hasErrno(error, 'EROFS', 'EACCES', 'ENOSPC')) throw error
+      if (!hasErrno(error, ...diskErrnos)) throw error
     }
   }
 }

@@ -117,7 +117,11 @@ async function rememberRemotes(
   const worked = urls.filter(
     (url) => last.includes(url) || pushes.some((one) => one.remote === redactUrl(url)),
   )
-  if (worked.length > 0 && worked.join('\n') !== last.join('\n')) await setLastRemotes(store, worked)
+  if (worked.length === 0 || worked.join('\n') === last.join('\n')) return
+  await setLastRemotes(store, worked).catch((error: unknown) => {
+    const told = `push to ${worked.map(redactUrl).join(', ')}: it has arrived, but the next one will not know where to`
+    throw new RowbackError('repository', `${told}: ${errorText(error)}`, { cause: error })
+  })
 }
 
 /** One error for the remotes that failed. */

@@ -1,12 +1,14 @@
 /** Where a restore writes to: a draft beside the target, which takes its place in the end or leaves nothing behind. */
 
 import { existsSync, rmSync } from 'node:fs'
-import { mkdir, open, readdir, rmdir } from 'node:fs/promises'
+import { readdir, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { draftBeside } from './drafts.ts'
+import { syncDirectory } from './durable.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
-import { missingParents, removeEmptyFolders } from './folders.ts'
+import { makeFolders, missingParents, removeEmptyFolders } from './folders.ts'
 import { onInterrupt } from './interrupt.ts'
+import { writeFault } from './sqlite/disk-fault.ts'
 
 export async function refuseOccupied(target: string): Promise<void> {
   const found = await entriesOf(target)
@@ -58,36 +60,67 @@ export async function replacing(
   }
   const forget = onInterrupt(remove)
   try {
-    await mkdir(dirname(target), { recursive: true })
-    await make(draft)
-    await syncDirectory(dirname(target))
-  } catch (error) {
-    if (error instanceof RowbackError && error.code !== 'target') throw error
-    throw targetError(target, error, rev)
+    await makeOrRemove({ target, rev, draft, remove }, make)
+    await complete(target, rev, draft)
   } finally {
     forget()
-    remove()
   }
 }
 
-/** Makes a rename durable where the platform lets a directory be opened. */
-export async function syncDirectory(path: string | Buffer): Promise<void> {
-  const directory = await open(path, 'r').catch(() => undefined)
-  await directory?.sync().catch(() => {})
-  await directory?.close()
+async function makeOrRemove(
+  { target, rev, draft, remove }: { target: string; rev: string; draft: string; remove: () => void },
+  make: (draft: string) => Promise<void>,
+): Promise<void> {
+  try {
+    await makeFolders(dirname(target))
+    await make(draft)
+  } catch (error) {
+    const left = isDone(remove)
+      ? nothingLeft
+      : `${draft} may be left, and goes with the next restore to there`
+    if (error instanceof RowbackError && error.code !== 'target') throw error
+    throw targetError(target, error, { rev, left })
+  }
 }
 
-function targetError(target: string, error: unknown, rev?: string): unknown {
+/** What cannot be removed must not hide why that is to be. */
+function isDone(remove: () => void): boolean {
+  try {
+    remove()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Removes what is left of the draft of a file that has its place, and makes the names durable. */
+async function complete(target: string, rev: string, draft: string): Promise<void> {
+  try {
+    rmSync(draft, { recursive: true, force: true })
+    await syncDirectory(dirname(target))
+  } catch (error) {
+    throw new RowbackError('target', `restore ${rev} to ${target}: it is complete, but ${errorText(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+const nothingLeft = 'nothing was left there'
+
+function targetError(
+  target: string,
+  error: unknown,
+  { rev, left = nothingLeft }: { rev?: string; left?: string } = {},
+): unknown {
   const verb = rev === undefined ? 'restore' : `restore ${rev}`
   const known = error instanceof RowbackError ? error : undefined
   const say = (text: string): RowbackError =>
-    new RowbackError('target', `${verb} to ${target}: ${text}; nothing was left there`, {
+    new RowbackError('target', `${verb} to ${target}: ${text}; ${left}`, {
       hint: known?.hint,
       cause: error,
     })
-  const cause = known ? known.cause : error
-  if (hasErrno(cause, 'ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE'))
-    return say('no room left on the disk')
+  const fault = writeFault(error)
+  if (fault !== undefined) return say(fault)
   if (known) return say(known.message.replace(/^restore /, ''))
   if (hasErrno(error, 'EROFS', 'EACCES', 'EPERM', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'))
     return say('it cannot be written')

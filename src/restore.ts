@@ -10,6 +10,7 @@ import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from 
 import { demandSignedObjects } from './demand-signature.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
@@ -79,7 +80,7 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
       await withReplayProcess(async (process) => {
         for (const { database, path } of databases) {
           const file = join(draft, path)
-          await mkdir(dirname(file), { recursive: true })
+          await makeFolders(dirname(file))
           await process.run(replayJob(store, tree, database, file, options.extensions), count(counts, phases))
         }
       })

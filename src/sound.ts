@@ -1,6 +1,7 @@
 /** The check of a repository beside or before a proof: damaged objects are named, and healed where a remote has them. */
 
 import { errorText, RowbackError } from './errors.ts'
+import { accessFault } from './git/access-fault.ts'
 import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
 import { type EngineChoice, installGit } from './git/engine.ts'
 import { damagedFolder, heal, removeDamaged } from './git/heal.ts'
@@ -80,14 +81,25 @@ export async function expectSound(store: Store): Promise<void> {
 
 /** What is damaged. Without git that is looked for in all that refs reach, and thrown, as it cannot be healed. */
 async function damageOf(store: Store): Promise<Damage | undefined> {
-  if (store.engine === 'native') return findDamage(store.gitDir)
+  if (store.engine === 'native') {
+    const damage = await findDamage(store.gitDir)
+    if (damage) refuseUnreadable(store)
+    return damage
+  }
   const embedded = await import('./git/embedded/damage.ts')
   const damage = await embedded.findDamage(store)
   if (damage === undefined) return undefined
+  refuseUnreadable(store)
   throw damageError(store.dir, damage, damage.paths, {
     remedy: 'and it takes the git program to bring them back',
     hint: `${installGit}; then rowback verify asks the remotes for them`,
   })
+}
+
+/** What this user may not read any more is not damaged. */
+function refuseUnreadable({ dir, gitDir }: Store): void {
+  const fault = accessFault(gitDir)
+  if (fault !== undefined) throw new RowbackError('repository', `verify ${dir}: ${fault}`)
 }
 
 async function healFromRemotes(store: Store, damage: Damage, known: readonly Remote[] = []): Promise<Healed> {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Agreement, AssetColumn } from './agreement.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { demandSignature } from './demand-signature.ts'
-import { errorText, RowbackError } from './errors.ts'
+import { diskErrnos, errorText, hasErrno, RowbackError } from './errors.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
@@ -138,16 +138,22 @@ export async function prove(
 /** Runs `use` with the folder, or with one in the system's temporary folder that is removed afterwards. */
 async function withScratch<T>(folder: string | undefined, use: (folder: string) => Promise<T>): Promise<T> {
   if (folder !== undefined) return use(folder)
+  const hint = 'TMPDIR=DIR rowback verify'
   const scratch = await mkdtemp(join(tmpdir(), 'rowback-verify-')).catch((error: unknown) => {
-    const hint = 'TMPDIR=DIR rowback verify'
     throw new RowbackError('target', `verify in ${tmpdir()}: ${errorText(error)}`, { hint, cause: error })
   })
   const forget = onInterrupt(() => rmSync(scratch, { recursive: true, force: true }))
   try {
-    return await use(scratch)
+    const result = await use(scratch)
+    await rm(scratch, { recursive: true, force: true })
+    return result
+  } catch (error) {
+    // What cannot be removed must not hide why that is to be.
+    await rm(scratch, { recursive: true, force: true }).catch(() => {})
+    if (error instanceof RowbackError || !hasErrno(error, ...diskErrnos)) throw error
+    throw new RowbackError('target', `verify in ${scratch}: ${errorText(error)}`, { hint, cause: error })
   } finally {
     forget()
-    await rm(scratch, { recursive: true, force: true })
   }
 }
 

@@ -3,10 +3,11 @@
 import { existsSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { dirname, join } from 'node:path'
+import { syncDirectory } from '../durable.ts'
 import { RowbackError } from '../errors.ts'
+import { accessFault } from './access-fault.ts'
 import { branchMoved } from './branch-moved.ts'
 import { type Identity, subjectOf } from './commit.ts'
-import { sync } from './durable.ts'
 import { gitEnv } from './env.ts'
 import { type GitEnd, git, gitCause } from './run.ts'
 import type { NewCommit, Store } from './store.ts'
@@ -49,8 +50,10 @@ export async function resolveRevision(store: Store, rev: string): Promise<string
   const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
   const parsed = await git(store.gitDir, args)
   const oid = parsed.stdout.toString().trim()
-  if (parsed.code !== 0 || !/^[0-9a-f]{40}$/.test(oid)) throw unknown
-  return oid
+  if (parsed.code === 0 && /^[0-9a-f]{40}$/.test(oid)) return oid
+  const fault = accessFault(store.gitDir)
+  if (fault === undefined) throw unknown
+  throw new RowbackError('repository', `resolve ${JSON.stringify(rev)}: ${fault}`)
 }
 
 /**
@@ -79,7 +82,7 @@ export async function moveBranch(
 /** Git syncs the content of a ref, not its name. A repository may keep its refs elsewhere than in files. */
 async function syncBranch({ gitDir, branch }: Store): Promise<void> {
   const folder = dirname(join(gitDir, 'refs', 'heads', branch))
-  if (existsSync(folder)) await sync(folder)
+  if (existsSync(folder)) await syncDirectory(folder)
 }
 
 /** Points a ref at a commit; see `Store.setRef`. */

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
+import { accessFault } from './access-fault.ts'
 import { ByteReader } from './byte-reader.ts'
 import { copyObject, type ObjectType, readObject } from './objects.ts'
 import type { Remote } from './remote-url.ts'
@@ -87,7 +88,7 @@ export class CatFile {
       return await reply
     } catch (error) {
       if (error instanceof GitClosed) throw await this.#closed(oid, batch)
-      if (error instanceof RowbackError) throw this.#withHint(error)
+      if (error instanceof RowbackError) throw this.#explained(error, oid)
       throw error
     }
   }
@@ -111,8 +112,13 @@ export class CatFile {
     if (type === 'blob') return [oid, Number(size)]
     throw this.#unreadable(
       `read object ${oid}`,
-      type === 'missing' ? 'it is missing' : `it is a ${type}, not a blob`,
+      type === 'missing' ? (accessFault(this.#gitDir) ?? 'it is missing') : `it is a ${type}, not a blob`,
     )
+  }
+
+  #explained(error: RowbackError, oid: string): RowbackError {
+    const fault = error.code === 'repository' ? accessFault(this.#gitDir) : undefined
+    return fault === undefined ? this.#withHint(error) : this.#unreadable(`read object ${oid}`, fault)
   }
 
   #unreadable(what: string, cause: string): RowbackError {

@@ -4,9 +4,10 @@ import { rmSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { draftBeside } from '../drafts.ts'
-import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { syncDirectory, syncFile } from '../durable.ts'
+import { diskErrnos, errorText, hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
-import { sync } from './durable.ts'
 import { type Engine, engineOf } from './engine.ts'
 import { NativeStore } from './native.ts'
 import { checkBranch, defaultBranch, type StoreOptions } from './open-store.ts'
@@ -53,17 +54,18 @@ async function entriesOf(dir: string): Promise<string[] | undefined> {
 }
 
 async function initializeBeside(target: string, branch: string, engine: Engine): Promise<void> {
-  await mkdir(dirname(target), { recursive: true })
+  await makeFolders(dirname(target))
   const draft = draftBeside(target, 'new')
   const forget = onInterrupt(() => rmSync(draft, { recursive: true, force: true }))
   await mkdir(draft, { mode: 0o700 })
   try {
     await initialize(draft, branch, engine)
     await rename(draft, target)
-    await sync(dirname(target))
+    await syncDirectory(dirname(target))
     forget()
   } catch (error) {
-    await rm(draft, { recursive: true, force: true })
+    // Where that cannot be done, the next one that makes this repository does it.
+    await rm(draft, { recursive: true, force: true }).catch(() => {})
     throw error
   }
 }
@@ -75,20 +77,13 @@ async function initialize(gitDir: string, branch: string, engine: Engine): Promi
     const { initializeEmbedded } = await import('./embedded/open.ts')
     await initializeEmbedded(gitDir, branch)
   }
-  await mkdir(join(gitDir, 'info'), { recursive: true })
+  await makeFolders(join(gitDir, 'info'))
   await writeFile(join(gitDir, 'info', 'attributes'), attributes)
   // Git does not sync what it makes, and without one of these the repository is none after a power cut.
-  const names = [
-    'HEAD',
-    'config',
-    join('info', 'attributes'),
-    'info',
-    join('refs', 'heads'),
-    'refs',
-    'objects',
-    '.',
-  ]
-  for (const name of names) await sync(join(gitDir, name))
+  const files = ['HEAD', 'config', join('info', 'attributes')]
+  for (const name of files) await syncFile(join(gitDir, name))
+  const folders = ['info', join('refs', 'heads'), 'refs', 'objects', '.']
+  for (const name of folders) await syncDirectory(join(gitDir, name))
 }
 
 async function initializeNative(gitDir: string, branch: string): Promise<void> {
@@ -112,7 +107,9 @@ async function run(gitDir: string, args: string[]): Promise<void> {
 
 function failure(dir: string, text: string, cause?: unknown): RowbackError {
   return new RowbackError('repository', `create repository ${dir}: ${text}`, {
-    hint: 'name a directory that is missing or empty with --repo',
+    hint: hasErrno(cause, ...diskErrnos)
+      ? undefined
+      : 'name a directory that is missing or empty with --repo',
     cause,
   })
 }

@@ -6,8 +6,8 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { syncDirectory } from '../durable.ts'
 import { hasErrno } from '../errors.ts'
-import { sync } from './durable.ts'
 import { packFolder } from './session.ts'
 
 /** The directory that an address leads to, bare or not; undefined for one of a server, or the name of a git remote. */
@@ -49,9 +49,9 @@ function foldersUp(file: string, top: string): string[] {
   return folder === top ? [top] : [folder, ...foldersUp(folder, top)]
 }
 
-/** What cannot be opened, as it belongs to somebody else or refs are not kept in files, is left to the system. */
+/** A repository may keep its refs elsewhere than in files. */
 async function syncNames(folder: string): Promise<void> {
-  await sync(folder).catch((error: unknown) => {
-    if (!hasErrno(error, 'EACCES', 'ENOENT')) throw error
+  await syncDirectory(folder).catch((error: unknown) => {
+    if (!hasErrno(error, 'ENOENT')) throw error
   })
 }

@@ -5,8 +5,9 @@ import { createReadStream, statSync } from 'node:fs'
 import { chmod, type FileHandle, mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { LfsObject } from '../assets/lfs.ts'
+import { syncDirectory, syncFile } from '../durable.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
-import { sync } from './durable.ts'
+import { makeFolders } from '../folders.ts'
 
 function lfsFile(gitDir: string, { sha256 }: Pick<LfsObject, 'sha256'>): string {
   return join(gitDir, 'lfs', 'objects', sha256.slice(0, 2), sha256.slice(2, 4), sha256)
@@ -35,8 +36,8 @@ export async function putLfsObject(
     if (await isIntact(gitDir, object)) return await syncNames(dirname(target), gitDir)
     if (typeof content !== 'string') await writeFile(draft, content, { mode: 0o600 })
     await chmod(draft, 0o444)
-    await sync(draft)
-    await mkdir(dirname(target), { recursive: true })
+    await syncFile(draft)
+    await makeFolders(dirname(target))
     await rename(draft, target)
     await syncNames(dirname(target), gitDir)
   } catch (error) {
@@ -57,7 +58,7 @@ export async function syncLfsObjects(gitDir: string, objects: readonly LfsObject
   for (const object of objects) {
     const file = lfsFile(gitDir, object)
     try {
-      await sync(file)
+      await syncFile(file)
       await syncNames(dirname(file), gitDir)
     } catch (error) {
       if (!hasErrno(error, 'ENOENT', 'EACCES')) throw error
@@ -67,7 +68,7 @@ export async function syncLfsObjects(gitDir: string, objects: readonly LfsObject
 
 /** Makes the names in a folder durable, and in those above it up to `top`. */
 async function syncNames(folder: string, top: string): Promise<void> {
-  await sync(folder)
+  await syncDirectory(folder)
   if (folder !== top) await syncNames(dirname(folder), top)
 }
 

@@ -5,12 +5,13 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
-import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { draftBeside } from '../drafts.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { gitDirectory } from './directory.ts'
 import { isAlive, type LockOwner, ownOwner } from './lock-owner.ts'
@@ -44,7 +45,7 @@ export async function lockRepository(
   const gitDir = await gitDirectory(dir)
   const file = join(gitDir, 'rowback', 'lock')
   try {
-    await mkdir(join(gitDir, 'rowback'), { recursive: true, mode: 0o700 })
+    await makeFolders(join(gitDir, 'rowback'), 0o700)
     const lock = await waitFor(file, waitMs)
     if (!('release' in lock)) throw held(dir, file, lock, waitMs)
     await clearWorkDirs(gitDir)

@@ -1,15 +1,15 @@
 /** The `Store` of the git binary. Each job is a module of its own; this is where they meet. */
 
-import { randomBytes } from 'node:crypto'
-import { copyFile, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { draftBeside } from '../drafts.ts'
+import { syncDirectory, syncFile } from '../durable.ts'
 import { errorText, RowbackError } from '../errors.ts'
 import { branchTip, deleteRef, listRefs, moveBranch, resolveRevision, setRef } from './branch.ts'
 import { ByteReader } from './byte-reader.ts'
 import { CatFile } from './cat-file.ts'
 import { type Commit, parseCommit } from './commit.ts'
 import { diffTrees } from './diff-tree.ts'
-import { sync } from './durable.ts'
 import { importCommit } from './fast-import.ts'
 import { listTree } from './ls-tree.ts'
 import type { Remote } from './remote-url.ts'
@@ -137,19 +137,23 @@ export class NativeStore implements Store {
 /** `git config` renames a file that is not synced over the old one: a power cut may leave an empty one. */
 async function setDurably(gitDir: string, key: string, value: string): Promise<GitEnd> {
   const file = join(gitDir, 'config')
-  const draft = `${file}.${randomBytes(4).toString('hex')}`
+  // A folder, as git makes a lock beside the file.
+  const folder = draftBeside(file, 'new')
+  const draft = join(folder, 'config')
   try {
+    await mkdir(folder, { mode: 0o700 })
     await copyFile(file, draft)
     const set = await git(gitDir, ['config', '--file', draft, key, value])
     if (set.code !== 0) return set
-    await sync(draft)
+    await syncFile(draft)
     await rename(draft, file)
-    await sync(gitDir)
+    await syncDirectory(gitDir)
     return set
   } catch (error) {
     return { code: 1, stderr: errorText(error) }
   } finally {
-    await rm(draft, { force: true })
+    // Where that cannot be done, the next one that changes a setting does it.
+    await rm(folder, { recursive: true, force: true }).catch(() => {})
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { RowbackError } from '../errors.ts'
+import { errorText, RowbackError } from '../errors.ts'
 import { gitDirectory } from './directory.ts'
 import { type EngineChoice, engineOf } from './engine.ts'
 import { NativeStore } from './native.ts'
@@ -59,7 +59,9 @@ export function checkBranch(branch: string): void {
 }
 
 async function headBranch(gitDir: string): Promise<string> {
-  const head = await readFile(join(gitDir, 'HEAD'), 'utf8')
+  const head = await readFile(join(gitDir, 'HEAD'), 'utf8').catch((error: unknown) => {
+    throw new RowbackError('repository', `open repository ${gitDir}: ${errorText(error)}`, { cause: error })
+  })
   // A reftable repository has the stub `.invalid` there; a detached HEAD holds an object id.
   return /^ref: refs\/heads\/([^.\n][^\n]*)\n?$/.exec(head)?.[1] ?? defaultBranch
 }

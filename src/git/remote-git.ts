@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { GitError, type SimpleGit, simpleGit } from 'simple-git'
 import { errorText, RowbackError } from '../errors.ts'
+import { accessFault } from './access-fault.ts'
 import { passwordOf, remoteEnv } from './remote-env.ts'
 import { RemoteFailed, type RemoteFailure, type RemoteOutput, remoteFailure } from './remote-failure.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
@@ -72,19 +73,39 @@ export function canHeal(error: unknown): boolean {
   return failureOf(error).canHeal ?? false
 }
 
-/** The RowbackError('remote') for what was thrown while git talked to a remote; one of another kind stays as it is. */
+/**
+ * The RowbackError('remote') for what was thrown while git talked to a remote, or RowbackError('repository') where it was the
+ * repository `gitDir` that failed; one of another kind stays as it is.
+ */
 export function remoteError(
   what: string,
   remote: Remote,
   error: unknown,
   consequence?: string,
+  gitDir?: string,
 ): RowbackError {
   if (error instanceof RowbackError) return error
+  const own = gitDir === undefined ? undefined : ownFault(gitDir, error)
+  if (own !== undefined)
+    return new RowbackError(
+      'repository',
+      consequence === undefined ? `${what}: ${own}` : `${what}: ${own}; ${consequence}`,
+    )
   const { cause, hint = `git ls-remote ${redactUrl(remote.url)}` } = failureOf(error)
   const told = consequence === undefined ? [] : [consequence]
   return new RowbackError('remote', [`${what}: ${withoutSecrets(cause, remote)}`, ...told].join('; '), {
     hint,
   })
+}
+
+/** Why this side failed: its disk is full or read-only, or the repository cannot be read any more. */
+function ownFault(gitDir: string, error: unknown): string | undefined {
+  const lines = error instanceof RemoteGitError ? error.output.stderr.split('\n') : []
+  // What the other side has written has a mark, and git's own words for what it reports have another.
+  const own = lines.filter((line) => !/^remote: |^error: remote unpack failed/.test(line)).join('\n')
+  const [full] =
+    /no space left on device|read-only file system|disk quota exceeded|out of diskspace/i.exec(own) ?? []
+  return full?.toLowerCase() ?? accessFault(gitDir)
 }
 
 /** A server or proxy may repeat in its answer what it was sent. */

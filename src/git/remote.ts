@@ -61,7 +61,7 @@ export async function remoteState(
     const connection = await connect(store, remote)
     return await withRetries(access, canHeal, () => connection.readState(branch))
   } catch (error) {
-    throw remoteError(`read remote ${redactUrl(url)}`, remote, error)
+    throw remoteError(`read remote ${redactUrl(url)}`, remote, error, undefined, store.gitDir)
   }
 }
 
@@ -106,7 +106,13 @@ export async function pushBranch(
       return pushOnce(connection, store, { url, branch, tip }, { ...bounds, known: before })
     })
   } catch (error) {
-    throw remoteError(`push to ${redactUrl(url)}`, remote, error, `the commit is safe in ${store.dir}`)
+    throw remoteError(
+      `push to ${redactUrl(url)}`,
+      remote,
+      error,
+      `the commit is safe in ${store.dir}`,
+      store.gitDir,
+    )
   }
 }
 

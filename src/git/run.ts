@@ -6,6 +6,7 @@ import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
+import { accessFault } from './access-fault.ts'
 import { gitEnv } from './env.ts'
 
 /** How a git process ended; `code` is 128 when a signal ended it, and `stderr` then says which. */
@@ -58,7 +59,8 @@ export function startGit(
   const ended = new Promise<GitEnd>((resolve, reject) => {
     child.once('error', (error) => reject(startError(gitDir, error)))
     child.once('close', (code, signal) => {
-      resolve(code === null ? { code: 128, stderr: `${stderr}git was ended by ${signal}` } : { code, stderr })
+      if (code === null) resolve({ code: 128, stderr: `${stderr}git was ended by ${signal}` })
+      else resolve({ code, stderr: code === 0 ? stderr : withAccessFault(gitDir, stderr) })
     })
   })
   ended.catch(() => {})
@@ -75,6 +77,14 @@ export function startGit(
     }
   }
   return { stdin: child.stdin, stdout: child.stdout, ended, kill, giveWay }
+}
+
+/** What git says before it, where it says that something is missing which it may not read. */
+function withAccessFault(gitDir: string, stderr: string): string {
+  const saysMissing =
+    /not a git repository|inside a git repository|configuration files|missing object|bad object/
+  const fault = saysMissing.test(stderr) ? accessFault(gitDir) : undefined
+  return fault === undefined ? stderr : `fatal: ${fault}\n${stderr}`
 }
 
 function startError(gitDir: string, cause: Error): RowbackError {

@@ -5,7 +5,8 @@
 
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { sync } from './durable.ts'
+import { syncDirectory } from '../durable.ts'
+import { makeFolders } from '../folders.ts'
 import { makeWorkDir, removeWorkDir, type WorkDirs } from './work-dir.ts'
 
 /** What git is to do in it, and why. */
@@ -59,11 +60,11 @@ export function packFolder(gitDir: string): string {
 export async function publishObjects(session: string, gitDir: string): Promise<void> {
   const from = packFolder(session)
   const to = packFolder(gitDir)
-  await mkdir(to, { recursive: true })
+  await makeFolders(to)
   const files = (await readdir(from)).filter((file) => file.startsWith('pack-'))
   // The index comes last: git takes a pack for complete as soon as it sees that.
   files.sort((a, b) => Number(a.endsWith('.idx')) - Number(b.endsWith('.idx')))
   for (const file of files) await rename(join(from, file), join(to, file))
   // The ref that will name them may reach the disk before these names do, and outlive a power cut without them.
-  for (const folder of [to, dirname(to), gitDir]) await sync(folder)
+  for (const folder of [to, dirname(to), gitDir]) await syncDirectory(folder)
 }

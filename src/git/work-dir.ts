@@ -2,9 +2,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errorText, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 
 /** Whose directories: those of the holder of the repository's lock, or of the one for its upkeep. */
@@ -18,20 +19,13 @@ export async function makeWorkDir(gitDir: string, whose: WorkDirs = 'tmp'): Prom
   const dir = join(gitDir, 'rowback', whose, randomBytes(8).toString('hex'))
   clearedIfInterrupted.add(join(gitDir, 'rowback', whose))
   try {
-    for (const folder of [join(gitDir, 'rowback'), dirname(dir), dir]) await makeFolder(folder)
+    await makeFolders(dir, 0o700)
   } catch (error) {
     throw new RowbackError('repository', `write ${dir}: ${errorText(error)}; the last commit is intact`, {
       cause: error,
     })
   }
   return dir
-}
-
-/** Node's `recursive` says ENOENT of a disk that is full or read-only. */
-async function makeFolder(dir: string): Promise<void> {
-  await mkdir(dir, { mode: 0o700 }).catch((error: unknown) => {
-    if (!hasErrno(error, 'EEXIST')) throw error
-  })
 }
 
 /** Folders of such directories that this process has made. */

@@ -4,12 +4,13 @@
  * often they are begun. For the holder of the repository's lock.
  */
 
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncDirectory } from '../durable.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import type { Store } from '../git/store.ts'
 import type { RestoreResult } from '../restore.ts'
-import { syncDirectory } from '../restore-target.ts'
 import type { Steps } from './steps.ts'
 
 export interface Journal {
@@ -31,6 +32,8 @@ export interface Journal {
 const folderOf = ({ gitDir }: Pick<Store, 'gitDir'>): string => join(gitDir, 'rowback')
 const fileOf = (store: Pick<Store, 'gitDir'>): string => join(folderOf(store), 'in-place.json')
 
+const draftOf = (store: Pick<Store, 'gitDir'>): string => `${fileOf(store)}.new`
+
 /** The journal of a restore that is not over; undefined if there is none. */
 export async function readJournal(store: Pick<Store, 'gitDir'>): Promise<Journal | undefined> {
   try {
@@ -43,8 +46,8 @@ export async function readJournal(store: Pick<Store, 'gitDir'>): Promise<Journal
 
 /** Replaces the journal, durably and in one step. */
 export async function writeJournal(store: Store, journal: Journal): Promise<void> {
-  const draft = `${fileOf(store)}.new`
-  await mkdir(folderOf(store), { recursive: true, mode: 0o700 })
+  const draft = draftOf(store)
+  await makeFolders(folderOf(store), 0o700)
   const handle = await open(draft, 'w', 0o600)
   try {
     await handle.writeFile(JSON.stringify(journal))
@@ -59,14 +62,25 @@ export async function writeJournal(store: Store, journal: Journal): Promise<void
 /** Ends a restore: what was staged goes, then the journal. */
 export async function endJournal(store: Store, { staging }: Journal): Promise<void> {
   await rm(staging, { recursive: true, force: true })
-  await rm(fileOf(store), { force: true })
+  for (const file of [draftOf(store), fileOf(store)]) await rm(file, { force: true })
   await syncDirectory(folderOf(store))
 }
 
-/** Gives up a restore that has changed nothing. */
+/**
+ * Gives up a restore that has changed nothing. What takes room goes first: a full disk may be why it is given up. Throws a
+ * `target` or a `repository` error where that cannot be done now.
+ */
 export async function dropJournal(store: Store, journal: Journal): Promise<void> {
-  await store.deleteRef(journal.safety)
-  await endJournal(store, journal)
+  const { staging, safety, source } = journal
+  try {
+    await rm(staging, { recursive: true, force: true })
+    if ((await store.refs(safety)).has(safety)) await store.deleteRef(safety)
+    await endJournal(store, journal)
+  } catch (error) {
+    if (error instanceof RowbackError) throw error
+    const message = `clear away a restore in place of ${source} that was cut short: ${errorText(error)}`
+    throw new RowbackError('target', message, { cause: error })
+  }
 }
 
 /**

@@ -3,11 +3,8 @@
 import {
   chmodSync,
   chownSync,
-  closeSync,
-  fsyncSync,
   lstatSync,
   mkdirSync,
-  openSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -15,12 +12,24 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileAt } from '../assets/paths.ts'
+import { syncDirectory } from '../durable.ts'
 import { hasErrno } from '../errors.ts'
 import type { Journal } from './journal.ts'
 import type { Steps } from './steps.ts'
 
-/** Carries out the steps, or the rest of them. Throws the system's error; what is left can be begun again. */
-export function replaceFiles({ root, staging, steps }: Journal & { steps: Steps }): void {
+/** Carries out the steps, or the rest of them, durably. Throws the system's error; what is left can be begun again. */
+export async function replaceFiles(journal: Journal & { steps: Steps }): Promise<void> {
+  const { root, steps } = journal
+  const touched = carryOut(journal)
+  for (const path of new Set([...touched, ...steps.folders.map((folder) => folder.path)])) {
+    const folder = fileAt(root, path)
+    // The directory of what was removed may be gone, too.
+    if (statsOf(folder)?.isDirectory()) await syncDirectory(folder)
+  }
+}
+
+/** Returns the directories in which names have changed. */
+function carryOut({ root, staging, steps }: Journal & { steps: Steps }): Set<string> {
   const touched = new Set<string>()
   for (const path of [...steps.removeFolders, ...steps.folders.map((folder) => folder.path)])
     openFolder(fileAt(root, path))
@@ -29,8 +38,7 @@ export function replaceFiles({ root, staging, steps }: Journal & { steps: Steps 
   for (const { path } of steps.folders) if (makeFolder(root, path)) touched.add(dirname(path))
   for (const put of steps.put) if (putFile(root, staging, put)) touched.add(dirname(put.path))
   for (const { path, mode } of steps.folders.toReversed()) chmodSync(fileAt(root, path), mode)
-  for (const path of [...touched, ...steps.folders.map((folder) => folder.path)])
-    syncFolder(fileAt(root, path))
+  return touched
 }
 
 /** Lets the owner change what is in a directory, until it gets its mode or goes. */
@@ -84,19 +92,5 @@ function statsOf(path: string | Buffer): Stats | undefined {
   } catch (error) {
     if (hasErrno(error, 'ENOTDIR')) return undefined
     throw error
-  }
-}
-
-/** Makes renames durable; a directory that is gone, or that this user may not read, is left out. */
-function syncFolder(path: string | Buffer): void {
-  try {
-    const descriptor = openSync(path, 'r')
-    try {
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch (error) {
-    if (!hasErrno(error, 'ENOENT', 'EACCES', 'EISDIR', 'EPERM', 'EINVAL')) throw error
   }
 }

@@ -1,20 +1,21 @@
 /** Makes what a restore in place puts into a source, in a folder of its own on the same file system. */
 
-import { constants, type Stats } from 'node:fs'
-import { chmod, lchown, lstat, mkdir, open, readdir } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { AssetEntry } from '../assets/manifest.ts'
 import { bytesText, fileAt, shownPath } from '../assets/paths.ts'
 import { restoreAssets } from '../assets/restore.ts'
 import type { CommitTree } from '../commit-tree.ts'
+import { syncDirectory, syncFile } from '../durable.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import type { Store } from '../git/store.ts'
 import type { Phases } from '../progress.ts'
 import { replayJob } from '../replay-job.ts'
 import { withReplayProcess } from '../replay-process.ts'
 import { type Counts, count, type RestoreOptions, withoutContent } from '../restore.ts'
 import { copier, fetchLfsContents } from '../restore-contents.ts'
-import { syncDirectory } from '../restore-target.ts'
 import type { Steps, Wanted } from './steps.ts'
 
 export interface Staging {
@@ -47,7 +48,7 @@ export async function stage(job: Staging, phases: Phases): Promise<Counts> {
   await withReplayProcess(async (process) => {
     for (const { database, path } of wanted.databases) {
       const file = join(staging, path)
-      await mkdir(dirname(file), { recursive: true })
+      await makeFolders(dirname(file))
       await process.run(replayJob(store, tree, database, file, extensions), count(counts, phases))
     }
   })
@@ -84,14 +85,14 @@ async function keepOwner({ root, staging }: Staging, path: string): Promise<void
   }
   if (made.isSymbolicLink()) return
   await chmod(file, made.mode & 0o777)
-  await syncFile(file)
+  await syncOwner(file)
 }
 
 /** Its mode may not let this user open it; the owner is durable with the next sync of the file system then. */
-async function syncFile(file: string | Buffer): Promise<void> {
-  const handle = await open(file, constants.O_RDONLY).catch(() => undefined)
-  await handle?.sync()
-  await handle?.close()
+async function syncOwner(file: string | Buffer): Promise<void> {
+  await syncFile(file).catch((error: unknown) => {
+    if (!hasErrno(error, 'EACCES')) throw error
+  })
 }
 
 /** Throws a `target` error for what no rename could replace, and for a file system that is not the staging's. */

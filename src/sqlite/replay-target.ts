@@ -33,6 +33,8 @@ export class ReplayTarget {
   /** Makes the file; `extensions` are loaded first. */
   constructor(file: string, extensions: readonly string[]) {
     try {
+      // SQLite does not say why it cannot make a file.
+      closeSync(openSync(file, 'w'))
       this.db = openTarget(file)
     } catch (error) {
       const fault = diskFault(error)

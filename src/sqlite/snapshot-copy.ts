@@ -1,6 +1,6 @@
 /** Private copies of a source, and snapshots of them. */
 
-import { constants } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import type { Original } from '../dump/legible.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { allowSchema } from './connection.ts'
 import { refuseCutShort } from './cut-short.ts'
+import { diskFault } from './disk-fault.ts'
 import { makeLegible } from './make-legible.ts'
 import { type Pages, pagesOfCopy } from './pages.ts'
 import { openReadOnly } from './read-transaction.ts'
@@ -43,14 +44,15 @@ export async function copySeen(
   db: Database.Database,
   options: SnapshotOptions,
 ): Promise<PrivateCopy> {
-  const folder = await privateFolder(options)
+  const folder = await privateFolder(path, options)
   const copy = join(folder, basename(path))
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {
     await db.backup(copy, { progress: () => pagesAStep })
     return { path: copy, remove }
   } catch (error) {
-    await remove()
+    // Where that cannot be done, it goes with the folder that it is in.
+    await remove().catch(() => {})
     throw copyError(path, error)
   }
 }
@@ -75,19 +77,27 @@ export async function copyRolledBack(path: string, options: SnapshotOptions): Pr
   }
 }
 
-/** A copy of the pages made while a shared lock keeps every writer from committing. */
+/**
+ * A copy of the pages made while a shared lock keeps every writer from committing. All else comes before that lock or after
+ * it: a writer that waits for nothing fails meanwhile.
+ */
 async function copyLocked(path: string, options: SnapshotOptions): Promise<Snapshot> {
-  const db = await openReadOnly(path, options)
+  const folder = await privateFolder(path, options)
+  const copy = join(folder, basename(path))
   try {
-    const copy = join(await privateFolder(options), basename(path))
-    // The lock of this process ends when any of its descriptors of the file is closed, so the copy comes last.
-    await copyFile(path, copy, constants.COPYFILE_FICLONE)
-    return openCopy(path, copy, options)
+    const db = await openReadOnly(path, options)
+    try {
+      // The lock of this process ends when any of its descriptors of the file is closed, so nothing is read after that.
+      await copyFile(path, copy, constants.COPYFILE_FICLONE)
+    } finally {
+      db.close()
+    }
   } catch (error) {
+    // Where that cannot be done, it goes with the folder that it is in.
+    await rm(folder, { recursive: true, force: true }).catch(() => {})
     throw copyError(path, error)
-  } finally {
-    db.close()
   }
+  return openCopy(path, copy, options)
 }
 
 const copyTries = 5
@@ -98,7 +108,7 @@ const settleMs = 20
 /** A copy of files that nobody changes meanwhile, journal and WAL included; undefined where somebody does. */
 export async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Snapshot | undefined> {
   for (let tried = 0; tried < copyTries; tried++) {
-    const folder = await privateFolder(options)
+    const folder = await privateFolder(path, options)
     const before = await fingerprint(path)
     await sleep(settleMs)
     try {
@@ -133,9 +143,11 @@ function same(a: Map<string, string>, b: Map<string, string>): boolean {
   return a.size === b.size && [...a].every(([ending, print]) => b.get(ending) === print)
 }
 
-async function privateFolder({ workDir }: SnapshotOptions): Promise<string> {
+async function privateFolder(path: string, { workDir }: SnapshotOptions): Promise<string> {
   const folder = join(workDir, `copy-${process.hrtime.bigint()}`)
-  await mkdir(folder, { mode: 0o700 })
+  await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+    throw copyError(path, error)
+  })
   return folder
 }
 
@@ -155,7 +167,9 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
     db.exec('BEGIN')
   } catch (error) {
     db?.close()
-    throw sourceError(source, error)
+    const fault = diskFault(error)
+    if (fault === undefined) throw sourceError(source, error)
+    throw new RowbackError('repository', `copy ${source}: ${fault}; nothing was committed`, { cause: error })
   }
   const opened = db
   return {
@@ -179,9 +193,24 @@ export async function* privateFile(path: string): AsyncGenerator<SharedFile> {
 
 function copyError(path: string, error: unknown): unknown {
   if (error instanceof RowbackError) return error
-  if (!hasErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS')) return unreadable(path, error)
-  const problem = hasErrno(error, 'EROFS') ? errorText(error) : 'no room left beside the repository'
-  return new RowbackError('repository', `copy ${path}: ${problem}; nothing was committed`, {
-    cause: error,
-  })
+  const say = (problem: string): RowbackError =>
+    new RowbackError('repository', `copy ${path}: ${problem}; nothing was committed`, { cause: error })
+  if (hasErrno(error, 'ENOSPC', 'EDQUOT', 'SQLITE_FULL')) return say('no room left beside the repository')
+  return isOfCopy(path, error) ? say(errorText(error)) : unreadable(path, error)
+}
+
+/** Whether it is the copy that could not be written, and not the source that could not be read. */
+function isOfCopy(path: string, error: unknown): boolean {
+  if (hasErrno(error, 'EROFS', 'SQLITE_IOERR_WRITE', 'SQLITE_CANTOPEN', 'SQLITE_READONLY')) return true
+  // Node.js names both files of a copy, and not the one that it is about.
+  return hasErrno(error, 'EACCES', 'EPERM') && (error.syscall === 'mkdir' || isReadable(path))
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
 }

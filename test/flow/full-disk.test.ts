@@ -1,37 +1,20 @@
 /**
- * The disk with the repository fills up, or becomes read-only, right before each step of a backup that needs it. The last commit
+ * The disk with the repository fills up, or becomes read-only, right before each step of a backup that needs it; see failing-disk.test.ts for other verbs. The last commit
  * stays, what is left over goes, and the next backup goes on. `npm run test:crash` tries all steps, the ordinary suite a few.
  */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { restore } from '../../src/restore.ts'
-import { contents, type Ended, projectRoot, rowback } from '../support/cli.ts'
+import { contents, rowback } from '../support/cli.ts'
 import { allFacts, databaseFrom } from '../support/database.ts'
+import { type Fault, faultLibrary, onFailingDisk, stepsToTry } from '../support/failing-disk.ts'
 import { git } from '../support/git.ts'
 import { tempDir } from '../support/temp.ts'
-
-const isLong = process.env.ROWBACK_LONG !== undefined
-
-type Fault = 'ENOSPC' | 'EROFS'
-
-/** What fails in the program and its gits, as a library; undefined, with a note, where it cannot be compiled. */
-function faultLibrary(): string | undefined {
-  const library = join(tempDir(), 'full-disk.so')
-  const source = join(projectRoot, 'test', 'support', 'full-disk.c')
-  try {
-    execFileSync('gcc', ['-shared', '-fPIC', '-o', library, source, '-ldl'], { stdio: 'pipe' })
-    return library
-  } catch (error) {
-    if (process.env.CI) throw error
-    console.warn(`SKIPPED, it needs gcc and LD_PRELOAD: ${error}`)
-    return undefined
-  }
-}
 
 interface Scene {
   kept: string
@@ -69,24 +52,9 @@ function begin({ kept, dir }: Scene): void {
   execFileSync('cp', ['-a', kept, dir])
 }
 
-/** Runs the backup on a disk that fails from that step on, or never; returns what it said and how many steps there were. */
-async function run(
-  { dir, args }: Scene,
-  library: string,
-  fault: { error: Fault; at: number },
-): Promise<Ended & { steps: number }> {
-  const count = join(tempDir(), 'count')
-  writeFileSync(count, Buffer.alloc(4))
-  const env = {
-    LD_PRELOAD: library,
-    FAULT_BELOW: dir,
-    FAULT_COUNT: count,
-    FAULT_AT: String(fault.at),
-    FAULT_ERROR: fault.error,
-    UV_USE_IO_URING: '0',
-  }
-  const ended = await rowback(args, { cwd: dir, env })
-  return { ...ended, steps: readFileSync(count).readUInt32LE() }
+/** Runs the backup on a disk that fails from that step on, or never. */
+function run({ dir, args }: Scene, library: string, fault: { error: Fault; at: number }) {
+  return onFailingDisk(args, { library, below: dir, ...fault }, { cwd: dir })
 }
 
 /** Temporary files and locks of a repository; what upkeep could not complete goes with a later one. */
@@ -101,10 +69,12 @@ function tip(repository: string): string {
     : ''
 }
 
-const said: Record<Fault, RegExp> = {
+const said = {
   // Of a ref that it cannot write, git does not say why.
-  ENOSPC: /no (?:space|room) left|couldn't write|unable to create|unable to append/i,
-  EROFS: /read-only|no room left|cannot lock ref|unable to|couldn't|cannot be written|unable to open/i,
+  ENOSPC:
+    /no (?:space|room) left|couldn't write|unable to create|unable to append|could not set|failed to write/i,
+  EROFS:
+    /read-only|takes no writes|cannot lock ref|unable to|couldn't|cannot be written|unable to open|could not set|failed to write/i,
 }
 
 describe('A backup onto a disk that', () => {
@@ -123,9 +93,8 @@ describe('A backup onto a disk that', () => {
         expect(whole).toMatchObject({ code: 0, stderr: '' })
         expect(whole.steps).toBeGreaterThan(40)
         const wanted = tip(repository)
-        const stride = isLong ? 1 : Math.ceil(whole.steps / 3)
         let failed = 0
-        for (let at = 1; at <= whole.steps; at += stride) {
+        for (const at of stepsToTry(whole.steps)) {
           begin(found)
           const before = tip(repository)
           const files = contents(source)

@@ -9,8 +9,8 @@ import { deflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { exitCodes } from '../../src/errors.ts'
 import { gitEnv } from '../../src/git/env.ts'
-import { type Ended, projectRoot } from '../support/cli.ts'
-import { databaseFrom } from '../support/database.ts'
+import { contents, type Ended, program, projectRoot } from '../support/cli.ts'
+import { allFacts, databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
 import { rowback, rowbackJson } from '../support/in-process.ts'
 import { canSign, keyring, sshKey } from '../support/keys.ts'
@@ -105,6 +105,38 @@ async function expectRefused({ dir, run }: Pick<Place, 'dir' | 'run'>, why: RegE
   expect(restored).toMatchObject({ code: exitCodes.difference, stderr: expect.stringMatching(why) })
   expect(restored.stderr).toMatch(/^rowback: restore latest: nothing was written, as commit /)
   expect(existsSync(join(dir, 'refused'))).toBe(false)
+}
+
+/** What a source holds, whenever it was written. */
+function whole(source: string): string[][] {
+  return readdirSync(source)
+    .sort()
+    .map((name) => [
+      name,
+      ...(name === 'app.db' ? allFacts(join(source, name)) : [readFileSync(join(source, name), 'utf8')]),
+    ])
+}
+
+/** Kills a restore in place amid its renames: the database has its place, the asset does not. */
+async function cutShort({ dir, source, repository }: Place, rev: string): Promise<void> {
+  const hook = `import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    const { renameSync } = fs
+    fs.renameSync = (from, to) => {
+      if (String(from).includes('.rowback-restore-') && String(from).endsWith('/asset')) process.kill(process.pid, 'SIGKILL')
+      renameSync(from, to)
+    }
+    syncBuiltinESMExports()`
+  const killing = ['--import', `data:text/javascript,${encodeURIComponent(hook)}`]
+  const args = ['restore', rev, '--in-place', '--config', join(dir, 'settings.yaml')]
+  const rowbackFile = join(projectRoot, 'bin', 'rowback.js')
+  expect(await program(process.execPath, [...killing, rowbackFile, ...args])).toMatchObject({
+    code: null,
+    stderr: '',
+  })
+  expect(existsSync(join(repository, 'rowback', 'in-place.json'))).toBe(true)
+  const [staging = ''] = readdirSync(source).filter((name) => name.startsWith('.rowback-restore-'))
+  expect(readdirSync(join(source, staging))).toEqual(['asset'])
 }
 
 describe('With an SSH key', () => {
@@ -324,6 +356,47 @@ describe('With an SSH key', () => {
       code: exitCodes.usage,
       stderr: expect.stringMatching(/^rowback: read allowed signers \S+allowed: ENOENT/),
     })
+  })
+
+  test('a restore in place that was cut short goes no further once its key does not count, and undo takes it back.', async (context) => {
+    if (!canSign('ssh-keygen')) return context.skip('it needs ssh-keygen')
+    const found = sshPlace()
+    const { dir, source, repository, run, change } = found
+    expect(await run('backup')).toMatchObject(done)
+    const other = sshKey(join(dir, 'other'))
+    found.configure('sign: { format: ssh, key: other }', 'signers: { ssh: allowed, required: true }')
+    for (const name of ['asset', 'second']) writeFileSync(join(source, name), 'two')
+    expect(await run('backup')).toMatchObject(done)
+    const wanted = whole(source)
+    change()
+    const before = whole(source)
+    await cutShort(found, 'latest~1')
+    writeFileSync(join(dir, 'allowed'), `backup@nas ${other}\n`)
+
+    const half = contents(source)
+    const journal = readFileSync(join(repository, 'rowback', 'in-place.json'), 'utf8')
+    const first = git(repository, ['rev-parse', 'main~1']).slice(0, 12)
+    for (const rev of ['latest~1', 'latest']) {
+      const { code, stderr } = await run('restore', rev, '--in-place')
+      expect({ rev, code, stderr }).toEqual({
+        rev,
+        code: exitCodes.difference,
+        stderr: expect.stringMatching(
+          `^rowback: restore ${rev} in place of ${source}: it was left half replaced, as an earlier restore had left it, since commit ${first} is signed by .*\nrowback: try: rowback undo`,
+        ),
+      })
+      expect(contents(source)).toEqual(half)
+      expect(readFileSync(join(repository, 'rowback', 'in-place.json'), 'utf8')).toBe(journal)
+    }
+    expect(await run('backup')).toMatchObject({
+      code: exitCodes.source,
+      stderr: expect.stringContaining('rowback undo takes it back'),
+    })
+
+    expect(await run('undo')).toMatchObject(done)
+    expect(whole(source)).toEqual(before)
+    expect(await run('restore', 'latest', '--in-place')).toMatchObject(done)
+    expect(whole(source)).toEqual(wanted)
   })
 
   test('a push and a clone keep the signatures.', async (context) => {

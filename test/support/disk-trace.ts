@@ -28,21 +28,39 @@ const calls =
 
 /** Runs a program and returns what it and its children did, in order. */
 export function traced(args: readonly string[], cwd: string): DiskCall[] {
+  // Of each process; those that it starts begin with its own.
+  const folders = new Map<string, string>()
+  const folderOf = (pid: string): string => folders.get(pid) ?? cwd
+  return systemCalls(args, cwd, calls).flatMap(({ pid, name, args: given, result }) => {
+    if (name === 'chdir') folders.set(pid, resolve(folderOf(pid), /"(.*)"/.exec(given)?.[1] ?? ''))
+    else if (/fork|clone/.test(name)) folders.set(result, folders.get(result) ?? folderOf(pid))
+    else return [...diskCall(name, given, folderOf(pid))]
+    return []
+  })
+}
+
+/** One system call that was successful, as strace(1) writes it with -y: descriptors are followed by `<path>`. */
+export interface SystemCall {
+  pid: string
+  name: string
+  args: string
+  result: string
+}
+
+/** Runs a program and returns those of its calls, and of its children's, that are named; in the order in which they ended. */
+export function systemCalls(args: readonly string[], cwd: string, names: string): SystemCall[] {
   const log = join(tempDir(), 'trace')
-  execFileSync('strace', ['-f', '-y', '-s', '4096', '-o', log, '-e', `trace=${calls}`, ...args], {
+  execFileSync('strace', ['-f', '-y', '-s', '4096', '-o', log, '-e', `trace=${names}`, ...args], {
     cwd,
     env: { ...process.env, UV_USE_IO_URING: '0' },
     stdio: 'ignore',
   })
-  return [...parsed(readFileSync(log, 'latin1'), cwd)]
+  return [...parsed(readFileSync(log, 'latin1'))]
 }
 
 /** Puts calls that others interrupted together again. */
-function* parsed(log: string, cwd: string): Generator<DiskCall> {
+function* parsed(log: string): Generator<SystemCall> {
   const begun = new Map<string, string>()
-  // Of each process; those that it starts begin with its own.
-  const folders = new Map<string, string>()
-  const folderOf = (pid: string): string => folders.get(pid) ?? cwd
   for (const line of log.split('\n')) {
     const [, pid = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? []
     const unfinished = /^(.*) <unfinished \.\.\.>$/.exec(rest)
@@ -50,9 +68,7 @@ function* parsed(log: string, cwd: string): Generator<DiskCall> {
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest)
     const whole = unfinished ? '' : resumed ? `${begun.get(pid) ?? ''}${resumed[1]}` : rest
     const [, name = '', args = '', result = ''] = /^(\w+)\((.*)\) += (?!-1)(\S+)/.exec(whole) ?? []
-    if (name === 'chdir') folders.set(pid, resolve(folderOf(pid), /"(.*)"/.exec(args)?.[1] ?? ''))
-    else if (/fork|clone/.test(name)) folders.set(result, folders.get(result) ?? folderOf(pid))
-    else if (name !== '') yield* diskCall(name, args, folderOf(pid))
+    if (name !== '') yield { pid, name, args, result }
   }
 }
 

@@ -1,9 +1,11 @@
 /*
  * A file system that fails, from one of its steps on, for a program and all that it starts: loaded by LD_PRELOAD, it lets the
- * first FAULT_AT - 1 calls through that want room (or, where it is read-only, change anything) below FAULT_BELOW, and fails all
- * others with FAULT_ERROR (ENOSPC or EROFS). The calls are counted in the file FAULT_COUNT, across all processes.
+ * first FAULT_AT - 1 calls below FAULT_BELOW through and fails all others with FAULT_ERROR. Of ENOSPC these are the calls that
+ * want room, of EROFS all that change anything, and of EACCES all that name a file, as where FAULT_BELOW is a directory whose
+ * rights are taken away: what is open stays usable. The calls are counted in the file FAULT_COUNT, across all processes.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
 #include <sys/uio.h>
@@ -32,7 +36,9 @@ __attribute__((constructor)) static void begin(void) {
   if (!file || !below) return;
   below_length = strlen(below);
   fault_at = at ? (uint32_t)strtoul(at, NULL, 10) : 0;
-  fault_error = error && strcmp(error, "EROFS") == 0 ? EROFS : ENOSPC;
+  fault_error = ENOSPC;
+  if (error && strcmp(error, "EROFS") == 0) fault_error = EROFS;
+  if (error && strcmp(error, "EACCES") == 0) fault_error = EACCES;
   int fd = open(file, O_RDWR | O_CLOEXEC);
   if (fd < 0) return;
   void *page = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -47,7 +53,7 @@ static int is_below(const char *path) {
 /* Whether a call that is about a path, or a descriptor where that is NULL, fails. */
 static int fails(int dir, const char *path) {
   char link[64], named[2 * PATH_MAX + 2];
-  if (!count) return 0;
+  if (!count || (!path && fault_error == EACCES)) return 0;
   if (path && path[0] == '/') {
     snprintf(named, sizeof named, "%s", path);
   } else {
@@ -71,7 +77,12 @@ static int fails(int dir, const char *path) {
 }
 
 /* What takes no room, as removing does, fails where nothing may be changed. */
-static int fails_if_sealed(int dir, const char *path) { return fault_error == EROFS && fails(dir, path); }
+static int fails_if_sealed(int dir, const char *path) { return fault_error != ENOSPC && fails(dir, path); }
+
+/* The name of the directory itself is in another one: it is found, but not what is in it. */
+static int is_hidden(int dir, const char *path) {
+  return fault_error == EACCES && path && path[0] && strcmp(path, below) != 0 && fails(dir, path);
+}
 
 #define REAL(type, name, ...) \
   static type (*real)(__VA_ARGS__); \
@@ -90,19 +101,35 @@ OF_DESCRIPTOR(ssize_t, writev, (int fd, const struct iovec *parts, int n), (fd, 
 OF_DESCRIPTOR(ssize_t, pwritev, (int fd, const struct iovec *parts, int n, off_t at), (fd, parts, n, at), int, const struct iovec *, int, off_t)
 OF_DESCRIPTOR(int, fallocate, (int fd, int mode, off_t at, off_t size), (fd, mode, at, size), int, int, off_t, off_t)
 OF_DESCRIPTOR(int, posix_fallocate, (int fd, off_t at, off_t size), (fd, at, size), int, off_t, off_t)
+OF_DESCRIPTOR(ssize_t, sendfile, (int fd, int from, off_t *at, size_t size), (fd, from, at, size), int, int, off_t *, size_t)
+OF_DESCRIPTOR(ssize_t, sendfile64, (int fd, int from, off64_t *at, size_t size), (fd, from, at, size), int, int, off64_t *, size_t)
 
 ssize_t copy_file_range(int from, off64_t *from_at, int fd, off64_t *at, size_t size, unsigned flags) {
   REAL(ssize_t, copy_file_range, int, off64_t *, int, off64_t *, size_t, unsigned);
   return fails(fd, NULL) ? -1 : real(from, from_at, fd, at, size, flags);
 }
 
-static int makes(int flags) {
+/* Node.js makes some calls by their number. */
+long syscall(long number, ...) {
+  long a[6];
+  va_list rest;
+  va_start(rest, number);
+  for (int i = 0; i < 6; i++) a[i] = va_arg(rest, long);
+  va_end(rest);
+  REAL(long, syscall, long, ...);
+  if (number == SYS_copy_file_range && fails((int)a[2], NULL)) return -1;
+  if (number == SYS_statx && is_hidden((int)a[0], (const char *)a[1])) return -1;
+  return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static int opens_in_vain(int flags) {
+  if (fault_error == EACCES) return 1;
   return (flags & O_CREAT) || (fault_error == EROFS && (flags & (O_WRONLY | O_RDWR | O_TRUNC)));
 }
 
 /* A file that is there takes no room when it is opened. */
 static int refuses_open(int dir, const char *path, int flags) {
-  if (!count || !makes(flags)) return 0;
+  if (!count || !opens_in_vain(flags)) return 0;
   if (fault_error == ENOSPC && faccessat(dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return 0;
   return fails(dir, path);
 }
@@ -130,21 +157,64 @@ OPEN(open64)
 OPENAT(openat)
 OPENAT(openat64)
 
+#define FOPEN(name) \
+  FILE *name(const char *path, const char *mode) { \
+    REAL(FILE *, name, const char *, const char *); \
+    int flags = mode[0] == 'r' && !strchr(mode, '+') ? O_RDONLY : O_RDWR | (mode[0] == 'r' ? 0 : O_CREAT); \
+    return refuses_open(AT_FDCWD, path, flags) ? NULL : real(path, mode); \
+  }
+FOPEN(fopen)
+FOPEN(fopen64)
+
 /* SQLite has the same code for a disk that is full and for a limit of its own: who asks the disk gets an answer that fits. */
 #define STATFS(name) \
   int name(const char *path, struct name *found) { \
     REAL(int, name, const char *, struct name *); \
     int result = real(path, found); \
-    if (result == 0 && count && fault_at > 0 && *count >= fault_at && is_below(path)) found->f_bavail = 0; \
+    if (result == 0 && fault_error == ENOSPC && count && fault_at > 0 && *count >= fault_at && is_below(path)) found->f_bavail = 0; \
     return result; \
   }
 STATFS(statfs)
 STATFS(statfs64)
 
+#define STAT(name, of) \
+  int name(const char *path, struct of *found) { \
+    REAL(int, name, const char *, struct of *); \
+    return is_hidden(AT_FDCWD, path) ? -1 : real(path, found); \
+  }
+STAT(stat, stat)
+STAT(stat64, stat64)
+STAT(lstat, stat)
+STAT(lstat64, stat64)
+
+int statx(int dir, const char *path, int flags, unsigned mask, struct statx *found) {
+  REAL(int, statx, int, const char *, int, unsigned, struct statx *);
+  return is_hidden(dir, path) ? -1 : real(dir, path, flags, mask, found);
+}
+
+int access(const char *path, int mode) {
+  REAL(int, access, const char *, int);
+  return is_hidden(AT_FDCWD, path) ? -1 : real(path, mode);
+}
+
+#define LISTS(type, name, failed, parameters, arguments, ...) \
+  type name parameters { \
+    REAL(type, name, __VA_ARGS__); \
+    return fault_error == EACCES && fails(AT_FDCWD, path) ? failed : real arguments; \
+  }
+#define CHOOSE(of) int (*choose)(const struct of *), int (*order)(const struct of **, const struct of **)
+LISTS(DIR *, opendir, NULL, (const char *path), (path), const char *)
+LISTS(int, scandir, -1, (const char *path, struct dirent ***found, CHOOSE(dirent)), (path, found, choose, order), const char *, struct dirent ***, CHOOSE(dirent))
+LISTS(int, scandir64, -1, (const char *path, struct dirent64 ***found, CHOOSE(dirent64)), (path, found, choose, order), const char *, struct dirent64 ***, CHOOSE(dirent64))
+
 int mkdir(const char *path, mode_t mode) {
   REAL(int, mkdir, const char *, mode_t);
-  struct stat found;
-  return lstat(path, &found) != 0 && fails(AT_FDCWD, path) ? -1 : real(path, mode);
+  return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && fails(AT_FDCWD, path) ? -1 : real(path, mode);
+}
+
+char *mkdtemp(char *path) {
+  REAL(char *, mkdtemp, char *);
+  return fails(AT_FDCWD, path) ? NULL : real(path);
 }
 
 int symlink(const char *target, const char *path) {
@@ -157,22 +227,34 @@ int link(const char *from, const char *path) {
   return fails(AT_FDCWD, path) ? -1 : real(from, path);
 }
 
-int rename(const char *from, const char *path) {
-  REAL(int, rename, const char *, const char *);
-  return fails_if_sealed(AT_FDCWD, path) ? -1 : real(from, path);
-}
+/* What is called by a path, and changes what is there. */
+#define SEALED(name, parameters, arguments, ...) \
+  int name parameters { \
+    REAL(int, name, __VA_ARGS__); \
+    return fails_if_sealed(AT_FDCWD, path) ? -1 : real arguments; \
+  }
+#define SEALED_AT(name, parameters, arguments, ...) \
+  int name parameters { \
+    REAL(int, name, __VA_ARGS__); \
+    return fails_if_sealed(dir, path) ? -1 : real arguments; \
+  }
+SEALED(rename, (const char *from, const char *path), (from, path), const char *, const char *)
+SEALED(unlink, (const char *path), (path), const char *)
+SEALED(remove, (const char *path), (path), const char *)
+SEALED(rmdir, (const char *path), (path), const char *)
+SEALED(chmod, (const char *path, mode_t mode), (path, mode), const char *, mode_t)
+SEALED(chown, (const char *path, uid_t user, gid_t group), (path, user, group), const char *, uid_t, gid_t)
+SEALED(lchown, (const char *path, uid_t user, gid_t group), (path, user, group), const char *, uid_t, gid_t)
+SEALED_AT(unlinkat, (int dir, const char *path, int flags), (dir, path, flags), int, const char *, int)
+SEALED_AT(utimensat, (int dir, const char *path, const struct timespec times[2], int flags), (dir, path, times, flags), int, const char *, const struct timespec *, int)
 
-int unlink(const char *path) {
-  REAL(int, unlink, const char *);
-  return fails_if_sealed(AT_FDCWD, path) ? -1 : real(path);
-}
-
-int rmdir(const char *path) {
-  REAL(int, rmdir, const char *);
-  return fails_if_sealed(AT_FDCWD, path) ? -1 : real(path);
-}
-
-int chmod(const char *path, mode_t mode) {
-  REAL(int, chmod, const char *, mode_t);
-  return fails_if_sealed(AT_FDCWD, path) ? -1 : real(path, mode);
-}
+#define SEALED_DESCRIPTOR(name, parameters, arguments, ...) \
+  int name parameters { \
+    REAL(int, name, __VA_ARGS__); \
+    return fails_if_sealed(fd, NULL) ? -1 : real arguments; \
+  }
+SEALED_DESCRIPTOR(fchmod, (int fd, mode_t mode), (fd, mode), int, mode_t)
+SEALED_DESCRIPTOR(fchown, (int fd, uid_t user, gid_t group), (fd, user, group), int, uid_t, gid_t)
+SEALED_DESCRIPTOR(futimens, (int fd, const struct timespec times[2]), (fd, times), int, const struct timespec *)
+SEALED_DESCRIPTOR(ftruncate, (int fd, off_t size), (fd, size), int, off_t)
+SEALED_DESCRIPTOR(ftruncate64, (int fd, off64_t size), (fd, size), int, off64_t)

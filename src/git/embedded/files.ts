@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { sync } from '../durable.ts'
+import { syncDirectory, syncFile } from '../../durable.ts'
 
 /** One that is only read: a push would note what a remote of a made-up name has. */
 export const readOnlyFiles = {
@@ -18,9 +18,9 @@ export async function writeDurably(file: string, text: string | Uint8Array): Pro
   const draft = `${file}.${randomBytes(4).toString('hex')}`
   try {
     await fs.writeFile(draft, text, { flag: 'wx' })
-    await sync(draft)
+    await syncFile(draft)
     await fs.rename(draft, file)
-    await sync(dirname(file))
+    await syncDirectory(dirname(file))
   } finally {
     await fs.rm(draft, { force: true })
   }

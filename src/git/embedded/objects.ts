@@ -4,6 +4,7 @@ import { constants } from 'node:buffer'
 import { existsSync, writeSync } from 'node:fs'
 import * as isomorphic from 'isomorphic-git'
 import { errorText, hasErrno, RowbackError } from '../../errors.ts'
+import { accessFault } from '../access-fault.ts'
 import { checkOid } from '../cat-file.ts'
 import { installGit } from '../engine.ts'
 import type { ObjectType } from '../objects.ts'
@@ -95,7 +96,7 @@ export class EmbeddedObjects {
   #unreadable(oid: string, error: unknown): RowbackError {
     if (!existsSync(this.#gitDir)) return goneRepository(this.#gitDir)
     const cause = isCode(error, 'NotFoundError')
-      ? 'it is missing from the repository'
+      ? (accessFault(this.#gitDir) ?? 'it is missing from the repository')
       : hasErrno(error, 'ERR_FS_FILE_TOO_LARGE')
         ? 'its pack has more than 2 GiB, which the embedded engine cannot read'
         : errorText(error)

@@ -1,9 +1,10 @@
 /** Opens and makes repositories without git (gitrepository-layout(5)). */
 
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorText, RowbackError } from '../../errors.ts'
+import { makeFolders } from '../../folders.ts'
 import { needsGit } from '../engine.ts'
 import { EmbeddedStore } from './store.ts'
 
@@ -43,7 +44,7 @@ async function peculiarity(store: EmbeddedStore): Promise<string | undefined> {
 /** Makes the files of an empty bare repository, but for what both engines add. */
 export async function initializeEmbedded(gitDir: string, branch: string): Promise<void> {
   for (const folder of ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags'])
-    await mkdir(join(gitDir, folder), { recursive: true })
+    await makeFolders(join(gitDir, folder))
   const core = { repositoryformatversion: 0, filemode: true, bare: true, logAllRefUpdates: true }
   const lines = Object.entries(core).map(([key, value]) => `\t${key} = ${value}\n`)
   await writeFile(join(gitDir, 'config'), `[core]\n${lines.join('')}`)

@@ -17,10 +17,10 @@ import {
 } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { syncDirectory } from '../../durable.ts'
 import { hasErrno } from '../../errors.ts'
 import { onInterrupt } from '../../interrupt.ts'
 import type { Identity } from '../commit.ts'
-import { sync } from '../durable.ts'
 
 /** How long the lock of another git is waited for, and how often it is asked for. */
 const patienceMs = 10_000
@@ -128,7 +128,7 @@ async function makeFolders(gitDir: string, folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true })
   if (first === undefined) return
   for (let made = folder; made.length >= first.length && made !== gitDir; made = dirname(made))
-    await sync(dirname(made))
+    await syncDirectory(dirname(made))
 }
 
 /** Removes a ref; nothing happens where there is none. */
@@ -140,7 +140,7 @@ export async function removeRef(gitDir: string, ref: string): Promise<void> {
     if ((await packedRefs(gitDir)).has(ref)) await unpackRef(gitDir, ref)
     await rm(file, { force: true })
     await rm(join(gitDir, 'logs', ref), { force: true })
-    await sync(dirname(file))
+    await syncDirectory(dirname(file))
   })
 }
 
@@ -171,7 +171,7 @@ async function withLock(
     await use(lock, async () => {
       await rename(path, file)
       isPlaced = true
-      await sync(dirname(file))
+      await syncDirectory(dirname(file))
     })
   } finally {
     forget()

@@ -1,6 +1,7 @@
 /** Revisions without git: what gitrevisions(7) calls `<sha1>`, `<refname>`, `<rev>~<n>`, `<rev>^<n>`, `<rev>^{commit}`. */
 
 import { RowbackError } from '../../errors.ts'
+import { accessFault } from '../access-fault.ts'
 import { parseCommit } from '../commit.ts'
 import { installGit } from '../engine.ts'
 import { isBranchName } from '../ref-name.ts'
@@ -15,6 +16,8 @@ export async function resolveRevision(store: Store, objects: EmbeddedObjects, re
   const first = await idOf(store.gitDir, objects, base)
   const commit = first && (await walked(objects, first, steps.match(/[~^](?:\d+|\{\w*\})?/g) ?? []))
   if (commit !== undefined) return commit
+  const fault = accessFault(store.gitDir)
+  if (fault !== undefined) throw new RowbackError('repository', `resolve ${JSON.stringify(rev)}: ${fault}`)
   const message = `resolve ${JSON.stringify(rev)}: no such commit in ${store.dir}`
   if (!/@\{|[:{]/.test(rev)) throw new RowbackError('usage', message, { hint: 'rowback log' })
   throw new RowbackError(
