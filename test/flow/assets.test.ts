@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { BackupResult } from '../../src/backup.ts'
 import type { RestoreResult } from '../../src/restore.ts'
-import { contents, rowback, rowbackJson } from '../support/cli.ts'
+import { contents, rowback as rowbackProcess } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { craftCommit, filesOf, git, gitBytes } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { canRunAsNobody, nobody } from '../support/rights.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -40,7 +41,8 @@ function place(sql: string, assets: Record<string, string>, settings = ''): Plac
 }
 
 function backup({ settings }: Place, options: { uid?: number } = {}) {
-  return rowback(['backup', '--config', settings, '--json'], options)
+  const args = ['backup', '--config', settings, '--json']
+  return options.uid === undefined ? rowback(args) : rowbackProcess(args, options)
 }
 
 /** The lines of the asset manifest of the latest commit. */
@@ -116,14 +118,16 @@ test('what cannot be read is named, the rest is committed as partial, and the ex
     '{"path":"short","unreadable":true}',
   ])
   giveTo(nobody, at)
-  expect((await rowback(['log', '--config', at.settings], { uid: nobody })).stdout).toContain('; partial, 3')
+  expect((await rowbackProcess(['log', '--config', at.settings], { uid: nobody })).stdout).toContain(
+    '; partial, 3',
+  )
 
   // Nothing has changed, nor has what is wrong.
   const second = await backup(at, { uid: nobody })
   expect([second.code, (JSON.parse(second.stdout) as BackupResult).commit]).toEqual([10, undefined])
   expect((JSON.parse(second.stdout) as BackupResult).unreadable).toHaveLength(3)
 
-  const verified = await rowback(['verify', '--config', at.settings], { uid: nobody })
+  const verified = await rowbackProcess(['verify', '--config', at.settings], { uid: nobody })
   expect(verified.code).toBe(0)
   expect(verified.stderr).toContain('is partial: 3 paths could not be read when it was made')
   const target = join(tempDir(), 'target')
@@ -147,7 +151,7 @@ test('a commit never loses a database because its file or folder cannot be read.
   databaseFrom(note, join(at.source, 'sub/other.db'))
   execFileSync('chmod', ['-R', 'a+rwX', at.source])
   expect((await backup(at, { uid: nobody })).code).toBe(0)
-  const latest = async () => (await rowback(['log', '--config', at.settings], { uid: nobody })).stdout
+  const latest = async () => (await rowbackProcess(['log', '--config', at.settings], { uid: nobody })).stdout
   const before = await latest()
   for (const path of ['sub/other.db', 'sub']) {
     chmodSync(join(at.source, path), 0)

@@ -3,10 +3,10 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { rowback } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
 import { httpServer } from '../support/git-servers.ts'
+import { rowback } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 const file = 'file "assets/video.mp4" has 101 MiB, and hosts like GitHub refuse more than 100 MiB'
