@@ -17,7 +17,7 @@ import type { SigningKey } from './git/sign.ts'
 import type { Store } from './git/store.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import type { PushResult } from './push.ts'
-import { type BackupStore, openOrCreateStore, sourceKey } from './repository.ts'
+import { type BackupStore, openOrCreateStore, refuseForeign, sourceKey } from './repository.ts'
 import { readSource, type Source } from './source.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
 import type { Summary } from './summary.ts'
@@ -182,6 +182,7 @@ async function claimSource(
   { owner, parent }: { owner: string | undefined; parent: string | undefined },
 ): Promise<void> {
   if (owner === source.path) return
+  if (owner === undefined && parent !== undefined) await refuseForeign(store)
   // The run that claimed a repository without a commit has died; what it wanted to back up does not matter.
   if (owner === undefined || parent === undefined) return store.setConfig(sourceKey, source.path)
   const quote = JSON.stringify

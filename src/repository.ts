@@ -77,7 +77,7 @@ async function openOwnStore(dir: string, options: StoreOptions): Promise<Store> 
 }
 
 /** Throws where the branch, or what is checked out while there is no such branch, is no backup. */
-async function refuseForeign(store: Store): Promise<void> {
+export async function refuseForeign(store: Store): Promise<void> {
   const commit = (await store.tip()) ?? (await headCommit(store))
   if (commit === undefined) return
   const { readCommitTree } = await import('./commit-tree.ts')

@@ -1,6 +1,5 @@
 /** What one pass over all pages of a snapshot tells, and the b-trees that they make. */
 
-import { setImmediate } from 'node:timers/promises'
 import { type TreePages, wholeLeaf } from '../dump/reuse.ts'
 import { cellCount, cellRowid, children, headerStart, overflowHeads, pageType } from './btree.ts'
 import type { Pages } from './pages.ts'
@@ -31,7 +30,7 @@ export async function scanPages(pages: Pages): Promise<PageScan> {
     next: new Uint32Array(count + 1),
     overflow: [],
   }
-  for (const { first, pages: block } of pages.blocks()) {
+  for await (const { first, pages: block } of pages.blocks()) {
     for (const [index, content] of block.entries()) {
       const page = first + index
       scan.digests[page] = h64Raw(content)
@@ -43,7 +42,6 @@ export async function scanPages(pages: Pages): Promise<PageScan> {
       scan.cells[page] = cellCount(content, start)
       overflowHeads(content, start, usable, (head) => scan.overflow.push(page, head))
     }
-    await setImmediate()
   }
   return scan
 }

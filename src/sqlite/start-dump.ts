@@ -61,25 +61,30 @@ export async function startDump(
   const isCheckedFirst = isChecked || (!known && !mayThread)
   if (isCheckedFirst && !isChecked) checkIntegrity(db, file)
   const planned = planDump(db, options, originals)
-  const facts = pages && (await readPageFacts(pages, planned))
-  const changes = tableWorks(planned, facts, known)
+  const readFacts = async () => pages && (await readPageFacts(pages, planned))
+  // Where nothing is known, all is to be done whatever the pages are: they are read beside that.
+  const changed = known && (await readFacts())
+  const changes = tableWorks(planned, changed, known)
   const isWhole = changes === undefined
   const works = changes ?? rowSources(planned).map((source) => ({ source }))
   // Rowids without a name are read by a connection that can write.
   const canThread = mayThread && works.every(({ source }) => source.hiddenRowid === undefined)
-  const isLong = isWhole || isMuch(works, facts)
+  const isLong = isWhole || isMuch(works, changed)
   const { encoding } = planned.plan.settings
   const { extensions } = options
   const order = { file, encoding, extensions, works, isChecked: isChecked || !isWhole }
   const threads = canThread && isLong ? await startThreads(shared(), order) : undefined
-  if (!isWhole && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
-  else if (!isCheckedFirst && !threads) checkIntegrity(db, file)
-  if (!threads) return { files: dumpPlanned(db, planned, works), isWhole, facts, stop: async () => {} }
-  return {
-    files: receive(threads, (tables) => dumpScripts(db, planned, tables)),
-    isWhole,
-    facts,
-    stop: () => stopThreads(threads),
+  try {
+    const facts = changed ?? (await readFacts())
+    if (!isWhole && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
+    else if (!isCheckedFirst && !threads) checkIntegrity(db, file)
+    const files = threads
+      ? receive(threads, (tables) => dumpScripts(db, planned, tables))
+      : dumpPlanned(db, planned, works)
+    return { files, isWhole, facts, stop: () => stopThreads(threads ?? []) }
+  } catch (error) {
+    await stopThreads(threads ?? [])
+    throw error
   }
 }
 

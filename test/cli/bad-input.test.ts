@@ -739,7 +739,8 @@ describe('a command that is not understood is refused:', () => {
 
   test('flags whose values or company make no sense.', async () => {
     const place = await scene()
-    const needs = 'restore latest: it needs --to DIR, --file PATH and --output FILE, or --in-place'
+    const needs =
+      'restore latest: it needs --to DIR, --file PATH or --table NAME and --output FILE, or --in-place'
     const repo = ['--repo', 'repo.git']
     const cases: [string[], string | RegExp][] = [
       [['log', ...repo, '-n', '0'], 'read -n "0": it is no count of commits'],
