@@ -48,7 +48,12 @@ export class CatFile {
   async sizes(oids: readonly string[]): Promise<Map<string, number>> {
     for (const oid of oids) checkOid(oid)
     await this.prefetch(oids)
-    const args = ['cat-file', '--buffer', '--batch-check=%(objectname) %(objecttype) %(objectsize)']
+    const args = [
+      ...mapsLittle,
+      'cat-file',
+      '--buffer',
+      '--batch-check=%(objectname) %(objecttype) %(objectsize)',
+    ]
     const found = await git(this.#gitDir, args, { input: oids.map((oid) => `${oid}\n`).join('') })
     if (found.code !== 0) throw this.#unreadable('read object sizes', gitCause(found))
     const lines = found.stdout.toString().split('\n').slice(0, -1)

@@ -6,7 +6,7 @@
 import { pipeline } from 'node:stream/promises'
 import { number } from '../number.ts'
 import { ByteReader } from './byte-reader.ts'
-import { git, gitCause, startGit } from './run.ts'
+import { git, gitCause, mapsLittle, startGit } from './run.ts'
 import type { Store } from './store.ts'
 
 export interface HostLimits {
@@ -91,7 +91,7 @@ async function objectsOf(store: Store, tip: string): Promise<AsyncGenerator<Reac
 async function* reachableObjects(gitDir: string, tip: string): AsyncGenerator<ReachableObject> {
   const list = startGit(gitDir, ['rev-list', '--objects', tip])
   const format = '%(objectname) %(objecttype) %(objectsize) %(objectsize:disk) %(rest)'
-  const sizes = startGit(gitDir, ['cat-file', '--buffer', `--batch-check=${format}`])
+  const sizes = startGit(gitDir, [...mapsLittle, 'cat-file', '--buffer', `--batch-check=${format}`])
   const piping = pipeline(list.stdout, sizes.stdin)
   piping.catch(() => {})
   try {

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { ByteReader } from './byte-reader.ts'
 import type { ObjectType } from './objects.ts'
 import { listPacks } from './repack.ts'
-import { git, gitCause, startGit } from './run.ts'
+import { git, gitCause, mapsLittle, startGit } from './run.ts'
 import type { Store } from './store.ts'
 
 /** An object that the remote does not have. */
@@ -93,7 +93,7 @@ export async function* newObjects(
   const order = ['--objects', '--no-object-names', '--in-commit-order', '--reverse']
   const list = startGit(gitDir, ['rev-list', ...order, tip, ...known.map((oid) => `^${oid}`)])
   const format = '%(objectname) %(objecttype) %(objectsize) %(objectsize:disk) %(deltabase)'
-  const sizes = startGit(gitDir, ['cat-file', '--buffer', `--batch-check=${format}`])
+  const sizes = startGit(gitDir, [...mapsLittle, 'cat-file', '--buffer', `--batch-check=${format}`])
   const piping = pipeline(list.stdout, sizes.stdin)
   piping.catch(() => {})
   try {
