@@ -18,8 +18,9 @@ import type { Store } from './git/store.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import type { PushResult } from './push.ts'
 import { type BackupStore, openOrCreateStore, sourceKey } from './repository.ts'
-import { readSource, type Source } from './source.ts'
+import { readSource, type Source, type SourceOptions } from './source.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
+import { readState, type State } from './state.ts'
 import type { Summary } from './summary.ts'
 import { prepareUpkeep, type UpkeepResult, upkeep } from './upkeep.ts'
 
@@ -141,9 +142,11 @@ async function commitAndPush(
 ): Promise<Pushed> {
   const unlock = await lockRepository(store.dir, { waitMs: options.lockTimeoutMs })
   try {
-    const source = await readWholeSource(store, options)
+    const parent = await store.tip()
+    const remembered = options.full ? undefined : await readState(store, parent)
+    const source = await readWholeSource(store, remembered, options)
     await claimSource(store, source)
-    const committed = await commitSource(store, source, options, phases)
+    const committed = await commitSource(store, source, { ...options, parent, remembered }, phases)
     const plan = await prepareUpkeep(store, options.upkeep ?? 'auto')
     phases.begin('push')
     const [pushed] = await Promise.allSettled([push(store, options)])
@@ -159,13 +162,19 @@ async function commitAndPush(
 }
 
 /** Reads the source with the lock, without which it may be about to be replaced. */
-async function readWholeSource(store: Store, options: BackupOptions): Promise<Source> {
+async function readWholeSource(
+  store: Store,
+  remembered: State | undefined,
+  options: BackupOptions,
+): Promise<Source> {
   const { repository, assets = { include: ['**'], exclude: [] } } = options
   if (existsSync(join(store.gitDir, 'rowback', 'in-place.json'))) {
     const { settleForBackup } = await import('./in-place/journal.ts')
     await settleForBackup(store)
   }
-  return readSource(options.source, { ...assets, repository })
+  const isKnownAsset: SourceOptions['isKnownAsset'] = (path, print) =>
+    print !== undefined && remembered?.assets.get(path)?.print === print
+  return readSource(options.source, { ...assets, repository, isKnownAsset })
 }
 
 /** A repository holds the backups of one source; its own configuration says which. */
