@@ -18,8 +18,9 @@ import type { Store } from './git/store.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import type { PushResult } from './push.ts'
 import { type BackupStore, openOrCreateStore, refuseForeign, sourceKey } from './repository.ts'
-import { readSource, type Source } from './source.ts'
+import { readSource, type Source, type SourceOptions } from './source.ts'
 import type { DumpOptions } from './sqlite/plan-dump.ts'
+import { readState, type State } from './state.ts'
 import type { Summary } from './summary.ts'
 import { prepareUpkeep, type UpkeepResult, upkeep } from './upkeep.ts'
 
@@ -142,13 +143,11 @@ async function commitAndPush(
   const unlock = await lockRepository(store.dir, { waitMs: options.lockTimeoutMs })
   try {
     await settleInPlace(store)
-    const [source, owner, parent] = await Promise.all([
-      readWholeSource(options),
-      store.config(sourceKey),
-      store.tip(),
-    ])
+    const [owner, parent] = await Promise.all([store.config(sourceKey), store.tip()])
+    const remembered = options.full ? undefined : await readState(store, parent)
+    const source = await readWholeSource(remembered, options)
     await claimSource(store, source, { owner, parent })
-    const committed = await commitSource(store, source, { ...options, parent }, phases)
+    const committed = await commitSource(store, source, { ...options, parent, remembered }, phases)
     const plan = await prepareUpkeep(store, options.upkeep ?? 'auto')
     phases.begin('push')
     const [pushed] = await Promise.allSettled([push(store, options)])
@@ -170,9 +169,11 @@ async function settleInPlace(store: Store): Promise<void> {
   await settleForBackup(store)
 }
 
-function readWholeSource(options: BackupOptions): Promise<Source> {
+function readWholeSource(remembered: State | undefined, options: BackupOptions): Promise<Source> {
   const { repository, assets = { include: ['**'], exclude: [] } } = options
-  return readSource(options.source, { ...assets, repository })
+  const isKnownAsset: SourceOptions['isKnownAsset'] = (path, print) =>
+    print !== undefined && remembered?.assets.get(path)?.print === print
+  return readSource(options.source, { ...assets, repository, isKnownAsset })
 }
 
 /** A repository holds the backups of one source; its own configuration says which. */

@@ -26,7 +26,7 @@ import { TreeBuilder } from './tree-builder.ts'
 import { isFailedProof, verifyCommit } from './verify.ts'
 import { type AssetFindings, writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
 
-export interface CommitOptions extends BackupOptions {
+interface CommitOptions extends BackupOptions {
   /** What the last backup saw. */
   known: State | undefined
   /** The last commit. */

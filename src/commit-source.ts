@@ -2,28 +2,32 @@
 
 import { unreadableAssets } from './assets/scan.ts'
 import type { BackupOptions, BackupResult } from './backup.ts'
-import type { CommitOptions } from './commit-new.ts'
 import { RowbackError } from './errors.ts'
 import { hasLfsObject } from './git/lfs-objects.ts'
 import type { Store } from './git/store.ts'
 import type { Phases } from './progress.ts'
 import type { Source } from './source.ts'
-import { dropState, isUntouched, readState, type State, stateKey, writeState } from './state.ts'
+import { dropState, isUntouched, type State, stateKey, writeState } from './state.ts'
 
 /** What a backup did, but for the push and the upkeep. */
 export type Committed = Omit<BackupResult, 'pushes' | 'upkeep' | 'timesMs'>
+
+interface CommitOptions extends BackupOptions {
+  /** The tip of the branch; undefined before the first commit. */
+  parent: string | undefined
+  /** What the run that made it saw, with whatever options. */
+  remembered: State | undefined
+}
 
 /** Commits the source. Throws RowbackError; the branch has not moved then. */
 export async function commitSource(
   store: Store,
   source: Source,
-  options: BackupOptions & Pick<CommitOptions, 'parent'>,
+  { remembered, ...options }: CommitOptions,
   phases: Phases,
 ): Promise<Committed> {
-  const { parent } = options
   const key = stateKey(source, options)
-  const known =
-    parent === undefined || options.full ? undefined : await readState(store, { key, commit: parent })
+  const known = remembered?.key === key ? remembered : undefined
   if (known && isUntouched(source, known) && hasContents(store, known)) return unchanged(source, known)
   // SQLite is loaded where there is something to read: that takes as long as to see that there is nothing.
   const { commitTree } = await import('./commit-new.ts')

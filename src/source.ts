@@ -2,7 +2,7 @@
 
 import { stat } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
-import { type AssetFile, scanSource, unreadableAssets } from './assets/scan.ts'
+import { type AssetFile, type ScanOptions, scanSource, unreadableAssets } from './assets/scan.ts'
 import { unreadable } from './assets/source-error.ts'
 import { pathPart } from './dump/names.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
@@ -30,6 +30,8 @@ export interface SourceOptions {
   exclude: string[]
   /** The repository, which is no asset where it lies inside the source. */
   repository: string
+  /** See `ScanOptions`. */
+  isKnownAsset?: ScanOptions['isKnownAsset']
 }
 
 /** Folders in which a restore in place makes what it is about to put into a source: no part of that. */

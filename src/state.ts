@@ -59,11 +59,13 @@ export function unpacked<T>(bytes: Packed<T>): T {
 export function stateKey({ kind, path }: Source, options: StateOptions): string {
   const { excludeTables = [], fullText = 'logical', extensions = [], assets, assetColumns = [] } = options
   const dumped = [excludeTables, fullText, extensions]
-  return JSON.stringify([stateVersion, version, kind, path, ...dumped, assets?.rules ?? [], assetColumns])
+  return JSON.stringify([...layout, kind, path, ...dumped, assets?.rules ?? [], assetColumns])
 }
 
-/** Of the layout of `State`. */
-const stateVersion = 3
+/** What a state must have been written by to be read: the version of the layout of `State`, and of all else. */
+const layout = [3, version]
+
+const keyStart = `${JSON.stringify(layout).slice(0, -1)},`
 
 type StateOptions = Pick<
   BackupOptions,
@@ -98,17 +100,15 @@ export function hasState(store: Store): boolean {
   return existsSync(fileOf(store))
 }
 
-/** The state of that key and commit, or undefined. */
-export async function readState(
-  store: Store,
-  { key, commit }: Pick<State, 'key' | 'commit'>,
-): Promise<State | undefined> {
+/** The state that goes with a commit, whatever its key, or undefined. */
+export async function readState(store: Store, commit: string | undefined): Promise<State | undefined> {
+  if (commit === undefined) return undefined
   try {
     const bytes = await readFile(fileOf(store))
     const content = bytes.subarray(checksumBytes)
     if (!checksum(content).equals(bytes.subarray(0, checksumBytes))) return undefined
     const state = deserialize(content) as State
-    return state.key === key && state.commit === commit ? state : undefined
+    return state.key.startsWith(keyStart) && state.commit === commit ? state : undefined
   } catch {
     return undefined
   }

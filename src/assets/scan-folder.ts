@@ -22,12 +22,16 @@ export interface Folder {
   mtimeNs: bigint
 }
 
+/** Whether the file of that path was an asset when `filePrint` said that of it: it is no database then, unread. */
+export type IsKnownAsset = (path: string, print: string | undefined) => boolean
+
 /** What is kept and what is entered. */
 export interface ScanRules {
   include: Glob
   exclude: Glob
   /** The `identity` of directories that are not entered. */
   skip: ReadonlySet<string>
+  isKnownAsset: IsKnownAsset
 }
 
 /** What is kept of one directory, in no order. */
@@ -64,7 +68,10 @@ export async function readFolder(
   const items = names.flatMap((name) => readItem(dir, folder, name, rules, denied) ?? [])
   const kept = items.filter(({ excluded }) => !excluded)
   const included = kept.filter((item) => item.included && !item.stats.isDirectory())
-  const { databases, files } = readFiles(items.filter(({ stats }) => stats.isFile()))
+  const { databases, files } = readFiles(
+    items.filter(({ stats }) => stats.isFile()),
+    rules.isKnownAsset,
+  )
   const symlinks = included.filter(({ stats }) => stats.isSymbolicLink()).flatMap(readSymlink)
   return {
     databases,
@@ -121,35 +128,39 @@ function readItem(
 }
 
 /** Tells the databases among the regular files of one directory, excluded ones too, from the assets. */
-function readFiles(items: readonly Item[]): { databases: string[]; files: AssetFile[] } {
+function readFiles(
+  items: readonly Item[],
+  isKnownAsset: IsKnownAsset,
+): { databases: string[]; files: AssetFile[] } {
   const excluded = new Map(items.filter((item) => item.excluded).map((item) => [item.name, item]))
   const databases = new Map<string, Item>()
-  const others: Item[] = []
+  const others: { item: Item; print: string | undefined }[] = []
   const denied = new Map<string, AssetFile>()
   for (const item of items.filter(({ excluded }) => !excluded)) {
     try {
-      const isDatabase = isDatabaseItem(item)
+      const print = filePrint(item.stats)
+      const isDatabase = isKnownAsset(item.path, print) ? false : isDatabaseItem(item)
       if (isDatabase === true) databases.set(item.name, item)
-      else if (isDatabase === false && item.included) others.push(item)
+      else if (isDatabase === false && item.included) others.push({ item, print })
     } catch (error) {
       denied.set(item.name, unreadableAsset(item.path, error))
     }
   }
   refuseDeniedDatabases(items, denied)
   for (const { path } of databases.values()) refuseUnopenable(path)
-  const files = others.filter(({ name }) => {
-    const owner = companionOf(name) ?? ''
+  const files = others.filter(({ item }) => {
+    const owner = companionOf(item.name) ?? ''
     return !databases.has(owner) && !mayBeDatabase(excluded.get(owner))
   })
   return {
     databases: [...databases.values()].map(({ path }) => path),
     files: [
       ...denied.values(),
-      ...files.map((item) => ({
+      ...files.map(({ item, print }) => ({
         ...assetOf(item),
         kind: 'file' as const,
         size: Number(item.stats.size),
-        print: filePrint(item.stats),
+        print,
       })),
     ],
   }

@@ -8,7 +8,7 @@ import { stat } from 'node:fs/promises'
 import { hasErrno, RowbackError } from '../errors.ts'
 import { globs } from './glob.ts'
 import { comparePaths, parentOf } from './paths.ts'
-import { type Folder, identity, readFolder } from './scan-folder.ts'
+import { type Folder, type IsKnownAsset, identity, readFolder } from './scan-folder.ts'
 import { systemProblem } from './source-error.ts'
 
 /** An asset as the scan saw it. */
@@ -54,6 +54,8 @@ export interface ScanOptions {
   exclude: readonly string[]
   /** Directories that are never entered, wherever they are: the repository, a spool. */
   skip?: readonly string[]
+  /** Files that need not be read to know that they are assets. */
+  isKnownAsset?: IsKnownAsset | undefined
 }
 
 /**
@@ -74,6 +76,7 @@ export async function scanSource(dir: string, options: ScanOptions): Promise<Sou
     include: globs(options.include),
     exclude: globs(options.exclude),
     skip: await identities(options.skip ?? []),
+    isKnownAsset: options.isKnownAsset ?? (() => false),
   }
   const found: SourceScan = { databases: [], assets: [], warnings: [] }
   const folders: Folder[] = []

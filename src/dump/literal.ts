@@ -38,14 +38,18 @@ export function identifier(name: string): string {
 const lineFeedMarkers = ['\\n', '\\x0A', '\\u000A']
 const carriageReturnMarkers = ['\\r', '\\x0D', '\\u000D']
 
+/** Line ends in the order in which `replace()` brings them back, the innermost first; each takes the first marker that is free. */
+export const lineEndMarkers = [
+  { code: 13, markers: carriageReturnMarkers },
+  { code: 10, markers: lineFeedMarkers },
+] as const
+
 /** The literal of a text without NUL: quoted, with its line ends moved into `replace()`. */
 export function textLiteral(text: string): string {
   let quoted = text
   const wraps: string[] = []
-  for (const [end, markers, code] of [
-    ['\r', carriageReturnMarkers, 13],
-    ['\n', lineFeedMarkers, 10],
-  ] as const) {
+  for (const { code, markers } of lineEndMarkers) {
+    const end = String.fromCharCode(code)
     if (!text.includes(end)) continue
     const marker = markers.find((candidate) => !text.includes(candidate))
     if (marker === undefined) return `CAST(${blobLiteral(Buffer.from(text))} AS TEXT)`

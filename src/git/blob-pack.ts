@@ -30,6 +30,9 @@ const keptBytes = 2 ** 23
  */
 const smallBytes = 2 ** 14
 
+/** From this size on, content is compressed piece by piece: what comes of it is not held in memory. */
+const longBytes = 2 ** 24
+
 /** A pack that grows object by object. Calls must not overlap; they throw the system error of what cannot be written. */
 export class BlobPack {
   readonly #folder: string
@@ -59,6 +62,7 @@ export class BlobPack {
   /** Adds an object, and waits while much is under way. The content is the pack's from now on. */
   async add(oid: string, content: Buffer, type: PackedType = 'blob'): Promise<void> {
     const size = content.length
+    if (size > longBytes) return this.#addLong(oid, content, type)
     this.#room -= size
     const isKept = this.#room >= 0
     if (isKept) this.#kept.set(oid, content)
@@ -72,6 +76,15 @@ export class BlobPack {
     this.#written.catch(() => {})
     this.#underWay.push(this.#written)
     while (this.#ahead > aheadBytes) await this.#underWay.shift()
+  }
+
+  async #addLong(oid: string, content: Buffer, type: PackedType): Promise<void> {
+    await this.#written
+    const compress = createDeflate({ ...compressionOf(content), chunkSize: pieceBytes })
+    await pipeline(pieces(content), compress, (compressed: AsyncIterable<Buffer>) =>
+      this.#addEntry(type, oid, content.length, compressed),
+    )
+    release(content)
   }
 
   /** Adds the first `size` bytes of a file, if they are the blob `oid`; else returns false. */
@@ -149,6 +162,12 @@ export class BlobPack {
     writeAt(this.#file, bytes, this.#end)
     this.#end += bytes.length
   }
+}
+
+const pieceBytes = 2 ** 18
+
+function* pieces(content: Buffer): Generator<Buffer> {
+  for (let at = 0; at < content.length; at += pieceBytes) yield content.subarray(at, at + pieceBytes)
 }
 
 async function deflated(content: Buffer): Promise<Buffer> {

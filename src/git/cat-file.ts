@@ -9,6 +9,9 @@ import { copyObject, type ObjectType, readObject } from './objects.ts'
 import type { Remote } from './remote-url.ts'
 import { GitClosed, type GitProcess, git, gitCause, mapsLittle, startGit } from './run.ts'
 
+/** A setting with which git hands a large blob on piece by piece. */
+const streamsLarge = ['-c', 'core.bigFileThreshold=16m']
+
 interface Batch {
   process: GitProcess
   bytes: ByteReader
@@ -99,7 +102,7 @@ export class CatFile {
   }
 
   #start(): Batch {
-    const child = startGit(this.#gitDir, [...mapsLittle, 'cat-file', '--batch'])
+    const child = startGit(this.#gitDir, [...mapsLittle, ...streamsLarge, 'cat-file', '--batch'])
     const batch = { process: child, bytes: new ByteReader(child.stdout), idle: Promise.resolve() }
     const forget = () => {
       if (this.#batch === batch) this.#batch = undefined

@@ -5,7 +5,9 @@
  */
 
 import SQLite, { type Database, type Statement } from 'better-sqlite3'
-import { type Encoding, isUtf8, literal, textLiteral, type Value } from '../dump/literal.ts'
+import { release } from '../buffers.ts'
+import { type Encoding, isUtf8, literal, type TextBytes, textLiteral, type Value } from '../dump/literal.ts'
+import { type LongLiteral, longLiteral } from '../dump/long-literal.ts'
 import { parseLiteral } from '../dump/parse-literal.ts'
 import type { RowSource } from '../dump/plan.ts'
 import { realLiteral } from '../dump/real.ts'
@@ -14,7 +16,7 @@ import { rowLiterals } from '../dump/rows.ts'
 import type { Column } from '../dump/schema.ts'
 import { RowbackError } from '../errors.ts'
 import { openRowidView } from './hidden-rowids.ts'
-import { flagByte, linesQuery, realFunction, type Start, valuesQuery } from './row-query.ts'
+import { flagByte, linesQuery, longBlobFunction, realFunction, type Start, valuesQuery } from './row-query.ts'
 
 /** Row lines, each `,(…)` and a line feed. */
 export interface RowBatch {
@@ -42,8 +44,10 @@ const pageRows = 4096
 const firstPageRows = 16
 /** At most so many rows are rendered value by value before SQLite is asked again. */
 const pageValues = 512
-/** A replay reads a row file as one string, of which V8 holds 512 MiB. */
+/** A reader may refuse a longer row file (docs/format.md), and a replay without us a longer statement. */
 const longestLineBytes = 500_000_000
+/** The literals of texts and blobs from this size on are not made as strings. */
+const longValueBytes = 2 ** 20
 
 /**
  * Renders rows of a source: yields those of a range, or all, in key order; a range only where the source can be read in
@@ -53,12 +57,13 @@ export type Renderer = (range?: RowRange) => Generator<RowBatch>
 
 /** What is prepared for one range serves all others of the source. */
 export function renderer(db: Database, source: RowSource, encoding: Encoding): Renderer {
-  const pages = hasPages(source, encoding) ? pageRenderer(db, source, encoding) : undefined
+  const blobs = longBlobsOf(db)
+  const pages = hasPages(source, encoding) ? pageRenderer(db, source, blobs) : undefined
   return function* (range = allRows) {
     try {
-      yield* pages ? pages(range) : renderPass(db, source, encoding, allRows)
+      yield* pages ? pages(range) : renderPass(db, source, new BatchBuilder(source, encoding, blobs), allRows)
     } catch (error) {
-      const cause = isTooLong(error) ? 'a row of it takes more than 500 MB of SQL' : halfUnit(error)
+      const cause = tooLong(error) ?? halfUnit(error)
       if (cause === undefined) throw error
       const table = JSON.stringify(source.table)
       throw new RowbackError('source', `dump table ${table}: ${cause}; nothing was committed`)
@@ -66,10 +71,13 @@ export function renderer(db: Database, source: RowSource, encoding: Encoding): R
   }
 }
 
-function isTooLong(error: unknown): boolean {
-  return (
+class TooLong extends Error {}
+
+function tooLong(error: unknown): string | undefined {
+  if (error instanceof TooLong) return `its row ${error.message} takes more than 500 MB of SQL`
+  const isTooLong =
     error instanceof RangeError || (error instanceof SQLite.SqliteError && error.code === 'SQLITE_TOOBIG')
-  )
+  return isTooLong ? 'a row of it takes more than 500 MB of SQL' : undefined
 }
 
 class HalfUnit extends Error {}
@@ -83,8 +91,9 @@ function halfUnit(error: unknown): string | undefined {
 function pageRenderer(
   db: Database,
   source: RowSource,
-  encoding: Encoding,
+  blobs: LongBlobs,
 ): (range: RowRange) => Generator<RowBatch> {
+  const batch = new BatchBuilder(source, 'UTF-8', blobs)
   db.function(realFunction, { deterministic: true, directOnly: true }, (value) =>
     realLiteral(value as number),
   )
@@ -100,10 +109,11 @@ function pageRenderer(
     while (rendered < count) {
       // A key that its column would convert cannot be compared with: the rest comes in one pass.
       if (start && !isRegularKey(start.key, source)) {
-        return yield* renderPass(db, source, encoding, { before: before + rendered, count: count - rendered })
+        return yield* renderPass(db, source, batch, { before: before + rendered, count: count - rendered })
       }
       const wanted = Math.min(limit, count - rendered)
-      const page = renderLines(prepare, source, start, wanted) ?? renderValues(prepare, source, start, wanted)
+      const page =
+        renderLines(prepare, source, start, wanted) ?? renderValues(prepare, source, start, wanted, batch)
       if (page.ends.length === 0) return
       yield page
       rendered += page.ends.length
@@ -162,10 +172,10 @@ function renderValues(
   source: RowSource,
   start: Start | undefined,
   limit: number,
+  batch: BatchBuilder,
 ): RowBatch {
   const parameters = [...(start?.key ?? []).map(parameter), Math.min(limit, pageValues)]
   const rows = prepare(`${valuesQuery(source, start)} LIMIT likely(?)`).iterate(parameters)
-  const batch = new BatchBuilder(source, 'UTF-8')
   for (const row of rows as IterableIterator<RawValue[]>) {
     batch.add(row)
     if (batch.length >= pageBytes) break
@@ -224,21 +234,19 @@ function escapeRow(line: string): string {
 function* renderPass(
   db: Database,
   source: RowSource,
-  encoding: Encoding,
+  batch: BatchBuilder,
   { before, count }: Pick<RowRange, 'before' | 'count'>,
 ): Generator<RowBatch> {
   const query = db
     .prepare(`${valuesQuery(source, undefined)} LIMIT ? OFFSET ?`)
     .raw()
     .safeIntegers()
-  let batch = new BatchBuilder(source, encoding)
   const limit = Number.isFinite(count) ? count : -1
   const rows = query.iterate(limit, before) as IterableIterator<RawValue[]>
   for (const row of withHiddenRowids(db, source, rows)) {
     batch.add(row)
     if (batch.length < pageBytes) continue
     yield batch.finish()
-    batch = new BatchBuilder(source, encoding)
   }
   if (batch.length > 0) yield batch.finish()
 }
@@ -264,40 +272,127 @@ function* withHiddenRowids(
 /** A value as `valuesQuery` gives it. */
 type RawValue = null | bigint | number | string | Buffer
 
-function toValue(raw: RawValue): Value {
-  if (Buffer.isBuffer(raw)) return { text: raw }
-  return typeof raw === 'string' ? Buffer.from(raw, 'hex') : raw
-}
-
 function endsInHalfUnit(value: Value): boolean {
   return value !== null && typeof value === 'object' && 'text' in value && value.text.length % 2 === 1
 }
 
+/** Long blobs of the row that is being read: SQLite hands them to a function, and the row names them by what that returns. */
+class LongBlobs {
+  private readonly blobs = new Map<string, Buffer>()
+  private count = 0
+
+  constructor(db: Database) {
+    db.function(longBlobFunction, { directOnly: true }, (blob) => {
+      const name = `${longBlobMark}${this.count++}`
+      this.blobs.set(name, blob as Buffer)
+      return name
+    })
+  }
+
+  take(name: string): Buffer {
+    const blob = this.blobs.get(name) as Buffer
+    this.blobs.delete(name)
+    return blob
+  }
+}
+
+/** No digit. */
+const longBlobMark = 'L'
+
+const longBlobs = new WeakMap<Database, LongBlobs>()
+
+/** SQLite lets no function be defined anew while a statement runs. */
+function longBlobsOf(db: Database): LongBlobs {
+  const found = longBlobs.get(db) ?? new LongBlobs(db)
+  longBlobs.set(db, found)
+  return found
+}
+
+/** Collects rows, batch by batch. */
 class BatchBuilder {
   length = 0
-  private readonly lines: Buffer[] = []
-  private readonly ends: number[] = []
+  private lines: Buffer[] = []
+  private ends: number[] = []
   private irregular = 0
   private readonly columns: readonly Column[]
-  private readonly encoding: Encoding
 
-  constructor(source: RowSource, encoding: Encoding) {
+  constructor(
+    private readonly source: RowSource,
+    private readonly encoding: Encoding,
+    private readonly blobs: LongBlobs,
+  ) {
     this.columns = source.columns.map(({ column }) => column)
-    this.encoding = encoding
   }
 
   add(row: readonly RawValue[]): void {
-    const values = row.map(toValue)
+    const values = row.map((raw) => this.toValue(raw))
     if (this.encoding !== 'UTF-8' && values.some(endsInHalfUnit)) throw new HalfUnit()
     if (values.some((value, index) => !isRegular(value, this.columns[index] as Column))) this.irregular += 1
-    const line = Buffer.from(`,(${values.map((value) => literal(value, this.encoding)).join(',')})\n`)
-    if (line.length > longestLineBytes) throw new RangeError('a row is too long')
+    const line = this.line(values)
+    for (const value of values) if (isLong(value)) release(Buffer.isBuffer(value) ? value : value.text)
     this.lines.push(line)
     this.length += line.length
     this.ends.push(this.length)
   }
 
+  /** What was collected since the last batch. */
   finish(): RowBatch {
-    return { lines: Buffer.concat(this.lines, this.length), ends: this.ends, irregular: this.irregular }
+    const { lines: pieces, length, ends, irregular } = this
+    const [first] = pieces
+    const lines = first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces, length)
+    if (pieces.length > 1 && length > longValueBytes) pieces.forEach(release)
+    this.lines = []
+    this.ends = []
+    this.length = 0
+    this.irregular = 0
+    return { lines, ends, irregular }
   }
+
+  private toValue(raw: RawValue): Value {
+    if (Buffer.isBuffer(raw)) return { text: raw }
+    if (typeof raw !== 'string') return raw
+    return raw.startsWith(longBlobMark) ? this.blobs.take(raw) : Buffer.from(raw, 'hex')
+  }
+
+  private line(values: readonly Value[]): Buffer {
+    const literals = values.map((value) =>
+      isLong(value) && (Buffer.isBuffer(value) || this.encoding === 'UTF-8')
+        ? longLiteral(value)
+        : literal(value, this.encoding),
+    )
+    if (literals.every((one) => typeof one === 'string')) {
+      const line = Buffer.from(`,(${literals.join(',')})\n`)
+      if (line.length > longestLineBytes) throw this.tooLong(values)
+      return line
+    }
+    return longLine(literals, () => this.tooLong(values))
+  }
+
+  private tooLong(values: readonly Value[]): TooLong {
+    const key = values.slice(0, this.source.keyColumns).map((value) => literal(value, this.encoding))
+    return new TooLong(key.join(',').slice(0, longestKey))
+  }
+}
+
+/** Of a key that an error tells, in characters. */
+const longestKey = 100
+
+function isLong(value: Value): value is Buffer | TextBytes {
+  if (value === null || typeof value !== 'object') return false
+  return (Buffer.isBuffer(value) ? value : value.text).length >= longValueBytes
+}
+
+/** A line in a buffer of its own. */
+function longLine(literals: readonly (string | LongLiteral)[], tooLong: () => TooLong): Buffer {
+  const sizes = literals.map((one) => (typeof one === 'string' ? Buffer.byteLength(one) : one.length))
+  const length = sizes.reduce((sum, bytes) => sum + bytes + 1, 3)
+  if (length > longestLineBytes) throw tooLong()
+  const line = Buffer.allocUnsafeSlow(length)
+  let at = line.write(',(')
+  literals.forEach((one, index) => {
+    if (index > 0) at += line.write(',', at)
+    at = typeof one === 'string' ? at + line.write(one, at) : one.write(line, at)
+  })
+  line.write(')\n', at)
+  return line
 }

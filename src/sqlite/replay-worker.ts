@@ -8,6 +8,9 @@ import { plainError } from './plain-error.ts'
 import type { Answer, Order } from './replay-message.ts'
 import { ReplayTarget } from './replay-target.ts'
 
+/** Of a row file: one of its rows is long, and the text of a statement would be held again and again. */
+const longBytes = 2 ** 20
+
 let target: ReplayTarget
 let hasFailed = false
 
@@ -24,7 +27,8 @@ function carryOut(order: Order): Answer | undefined {
     case 'rows': {
       const { buffer, byteOffset, byteLength: bytes } = order.content
       const content = Buffer.from(buffer, byteOffset, bytes)
-      target.insertRows(order, utf8Text(content), bytes)
+      if (bytes > longBytes) target.insertValues(order, content)
+      else target.insertRows(order, utf8Text(content), bytes)
       release(content)
       return { kind: 'ran', bytes }
     }

@@ -11,6 +11,10 @@ import type { Affinity, Column } from '../dump/schema.ts'
 /** The user function that writes a REAL; see `realLiteral`. */
 export const realFunction = 'rowback_real'
 
+/** The user function that takes a blob as it is, where its digits would be a string of twice its size; see `LongBlobs`. */
+export const longBlobFunction = 'rowback_long_blob'
+const longBlobBytes = 2 ** 20
+
 /** Behind the NUL of this mark stands no row: the page must be rendered value by value. */
 export const flagByte = 0x21
 const flag = `char(0)||'!'`
@@ -44,13 +48,14 @@ export function linesQuery(source: RowSource, start: Start | undefined): string 
 
 /**
  * A query for the values of the rows from a start on: text as a blob of its bytes, a blob as a text of its
- * hexadecimal digits, so that JavaScript can tell every storage class. A rowid without a name is not among them.
+ * hexadecimal digits, so that JavaScript can tell every storage class; a long blob as what `longBlobFunction` returns. A rowid without a name is not among them.
  */
 export function valuesQuery(source: RowSource, start: Start | undefined): string {
   const read = source.hiddenRowid === undefined ? source.columns : source.columns.slice(1)
   const values = read.map((column) => {
     const name = identifier(column.read)
-    return `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) WHEN 'blob' THEN hex(${name}) ELSE ${name} END`
+    const digits = `iif(octet_length(${name})>${longBlobBytes},${longBlobFunction}(${name}),hex(${name}))`
+    return `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) WHEN 'blob' THEN ${digits} ELSE ${name} END`
   })
   return `SELECT ${values.join(',')} ${rowsFrom(source, start)}`
 }

@@ -32,6 +32,15 @@ function openDatabase(file: string): void {
 }
 
 describe('scanSource', () => {
+  it('does not read files that are known to be assets', async () => {
+    const root = testDirectory()
+    writeTree(root, { known: 'SQLite format 3\0', other: 'SQLite format 3\0' })
+    const isKnownAsset = (path: string): boolean => path === 'known'
+    const scanned = await scan(root, { isKnownAsset })
+    expect(scanned.assets.map(({ path }) => path)).toEqual(['known'])
+    expect(scanned.databases).toEqual(['other'])
+  })
+
   it('tells databases from assets by their magic, and leaves out what belongs to a database', async () => {
     const root = testDirectory()
     writeTree(root, {
