@@ -118,7 +118,7 @@ function tip(repository: string): string {
 const said: Record<Fault, RegExp> = {
   ENOSPC: /no (?:space|room) left|unable to create|couldn't write|could not set|failed to write/i,
   EROFS:
-    /read-only|takes no writes|couldn't set|cannot be written|unable to (?:open|create)|could not set|failed to write/i,
+    /read-?only|takes no writes|couldn't set|cannot be written|unable to (?:open|create)|could not set|failed to write/i,
   EACCES:
     /permission denied|cannot be (?:written|read)|no directory that can be read|unable to (?:open|create)|rejected index/i,
 }
