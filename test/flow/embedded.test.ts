@@ -11,7 +11,6 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -174,26 +173,6 @@ test('damage is found and named, and git is asked for to heal it', async () => {
   expect((await found.rowback('verify', '--all')).stderr).toContain(
     `read object ${oid}: it is missing from the repository`,
   )
-})
-
-test('a pack over 2 GiB is restored from, and its push says what that takes', async () => {
-  const found = machine()
-  const { settings } = await server(found)
-  expectDone(await found.backup())
-  const folder = join(found.repository, 'objects', 'pack')
-  for (const name of readdirSync(folder).filter((file) => file.endsWith('.pack'))) {
-    chmodSync(join(folder, name), 0o600)
-    truncateSync(join(folder, name), 2 ** 31 + 1)
-  }
-  expectDone(await found.rowback('restore', 'latest', '--to', 'out'))
-  expect(readFileSync(join(found.dir, 'out', 'icon.txt'), 'utf8')).toBe('an asset')
-  const { code, stderr } = await found.rowback('push', ...settings)
-  expect({ code, stderr }).toEqual({
-    code: 12,
-    stderr: expect.stringMatching(
-      /^rowback: push to .*: a pack here has more than 2 GiB, which the embedded engine cannot push from; the commit is safe in repo\.git\nrowback: try: install git /,
-    ),
-  })
 })
 
 test('an object that another one took the place of, and one in a damaged pack, are found', async () => {

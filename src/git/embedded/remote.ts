@@ -96,11 +96,6 @@ export class HttpConnection implements Connection {
           ? 'look at the user name and the password variable of the remote'
           : 'name an environment variable that holds the password: password-variable in the settings',
       }
-    if (code === 'ERR_FS_FILE_TOO_LARGE')
-      return {
-        cause: 'a pack here has more than 2 GiB, which the embedded engine cannot push from',
-        hint: installGit,
-      }
     if (code === 'SmartHttpError') return { cause: 'there is no git server at this address' }
     const stderr = said.map((line) => `remote: ${line}`)
     return remoteFailure(outputOf(error, code, data, stderr))
