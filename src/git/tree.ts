@@ -118,17 +118,16 @@ function twice(path: string): RowbackError {
 
 /** The id of a directory; `onTree` gets each tree in it, and then its own. */
 function directoryOid(directory: Directory, onTree?: (tree: TreeObject) => void): Buffer {
-  const children = [...directory].map(([name, child]) => ({
-    child,
-    name: Buffer.from(name),
+  const children = [...directory].map(([text, child]) => {
+    const name = Buffer.from(text)
     // git orders a directory as if its name ended in `/`, by bytes.
-    order: Buffer.from(child instanceof Map ? `${name}/` : name),
-  }))
+    return { child, name, order: child instanceof Map ? Buffer.from(`${text}/`) : name }
+  })
   children.sort((a, b) => Buffer.compare(a.order, b.order))
   const lines = children.flatMap(({ name, child }) =>
     child instanceof Map
-      ? [Buffer.from('40000 '), name, nul, directoryOid(child, onTree)]
-      : [Buffer.from(`${child.mode} `), name, nul, Buffer.from(child.oid, 'hex')],
+      ? [directoryMode, name, nul, directoryOid(child, onTree)]
+      : [modes[child.mode], name, nul, Buffer.from(child.oid, 'hex')],
   )
   const content = Buffer.concat(lines)
   const oid = objectOid('tree', content)
@@ -137,6 +136,12 @@ function directoryOid(directory: Directory, onTree?: (tree: TreeObject) => void)
 }
 
 const nul = Buffer.from([0])
+const directoryMode = Buffer.from('40000 ')
+const modes: Record<TreeEntry['mode'], Buffer> = {
+  '100644': Buffer.from('100644 '),
+  '100755': Buffer.from('100755 '),
+  '120000': Buffer.from('120000 '),
+}
 
 /** The object id of whatever has that type and content. */
 export function objectOid(type: string, content: Buffer): Buffer {

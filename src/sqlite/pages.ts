@@ -1,16 +1,7 @@
 /** The pages of a snapshot as they lie in its file and in its WAL, read beside SQLite. */
 
-import { closeSync, fstatSync, openSync, read as readFile, readSync, statSync } from 'node:fs'
-import { promisify } from 'node:util'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import type { Database } from 'better-sqlite3'
-
-const read = promisify(readFile)
-
-/** Bytes for pages, and a view of each of them. */
-interface Block {
-  bytes: Buffer
-  views: readonly Buffer[]
-}
 
 /** The pages that a snapshot sees. */
 export class Pages {
@@ -45,45 +36,26 @@ export class Pages {
     return bytes
   }
 
-  /**
-   * Yields many pages at a time, in order; the next ones are read meanwhile, into the bytes of those before. Other work goes on
-   * in between.
-   */
-  async *blocks(): AsyncGenerator<{ first: number; pages: readonly Buffer[] }> {
-    const perBlock = Math.max(1, Math.floor(2 ** 20 / this.pageSize))
-    const blocks = [this.#newBlock(perBlock), this.#newBlock(perBlock)] as const
-    let reading = this.#readBlock(blocks[0], 1)
-    try {
-      for (let first = 1, turn = 1; first <= this.count; first += perBlock, turn += 1) {
-        const pages = await reading
-        reading = this.#readBlock(blocks[turn % 2] as Block, first + perBlock)
-        yield { first, pages }
-      }
-    } finally {
-      // The file may be closed next.
-      await reading.catch(() => {})
-    }
-  }
-
-  #newBlock(pages: number): Block {
-    const bytes = Buffer.alloc(pages * this.pageSize)
-    const view = (index: number): Buffer => bytes.subarray(index * this.pageSize, (index + 1) * this.pageSize)
+  /** Yields many pages at a time, in order; their bytes are overwritten by the next ones. */
+  *blocks(): Generator<{ first: number; pages: readonly Buffer[] }> {
+    const { pageSize, count } = this
+    const perBlock = Math.max(1, Math.floor(2 ** 20 / pageSize))
+    const block = Buffer.alloc(perBlock * pageSize)
     // Made once: one for each page that is read would take a tenth of the time.
-    return { bytes, views: Array.from({ length: pages }, (_, index) => view(index)) }
-  }
-
-  /** Reads the pages from `first` on, as many as the block has room for; none behind the last page. */
-  async #readBlock({ bytes, views }: Block, first: number): Promise<Buffer[]> {
-    const pages = views.slice(0, Math.max(0, this.count - first + 1))
-    const wanted = pages.length * this.pageSize
-    if (wanted === 0) return pages
-    const { bytesRead } = await read(this.#file, bytes, 0, wanted, (first - 1) * this.pageSize)
-    bytes.fill(0, bytesRead, wanted)
-    if (this.#frames.size > 0) {
-      for (let index = 0; index < pages.length; index++)
-        if (this.#frames.has(first + index)) this.#readInto(bytes, index * this.pageSize, first + index)
+    const views = Array.from({ length: perBlock }, (_, index) =>
+      block.subarray(index * pageSize, (index + 1) * pageSize),
+    )
+    for (let first = 1; first <= count; first += perBlock) {
+      const pages = views.slice(0, count - first + 1)
+      const wanted = pages.length * pageSize
+      const length = readSync(this.#file, block, 0, wanted, (first - 1) * pageSize)
+      block.fill(0, length, wanted)
+      if (this.#frames.size > 0) {
+        for (let index = 0; index < pages.length; index++)
+          if (this.#frames.has(first + index)) this.#readInto(block, index * pageSize, first + index)
+      }
+      yield { first, pages }
     }
-    return pages
   }
 
   close(): void {
