@@ -158,7 +158,7 @@ describe('A run that is killed', () => {
 
       const steps = Number(readFileSync(count, 'utf8'))
       expect(steps).toBeGreaterThan(verb === 'push' ? 3 : 10)
-      const stride = isLong ? 1 : Math.ceil(steps / 3)
+      const stride = isLong ? 1 : Math.ceil(steps / 2)
       const kills: [Record<string, string>, number?][] = []
       for (let at = 1; at <= steps; at += stride) kills.push([{ ROWBACK_KILL_AT: String(at) }])
       for (let moment = 0; moment < (isLong ? 200 : 1); moment++) kills.push([{}, Math.random() * durationMs])

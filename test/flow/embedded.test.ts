@@ -17,10 +17,11 @@ import {
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Ended, rowback } from '../support/cli.ts'
+import { type Ended, rowback as rowbackProcess } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
 import { httpServer, network, ownCertificate } from '../support/git-servers.ts'
+import { rowback } from '../support/in-process.ts'
 import { canSign, sshKey } from '../support/keys.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -35,8 +36,8 @@ interface Machine {
   sql: (text: string) => void
 }
 
-/** A machine whose PATH is an empty folder, or the one that is given. */
-function machine(path = tempDir()): Machine {
+/** A machine whose PATH is an empty folder, or the one that is given; what a process has for itself takes one. */
+function machine(path = tempDir(), program = rowback): Machine {
   const dir = tempDir()
   const source = join(dir, 'data')
   mkdirSync(source)
@@ -49,7 +50,7 @@ function machine(path = tempDir()): Machine {
   )
   const env = { HOME: dir, TMPDIR: dir, XDG_CONFIG_HOME: dir, PATH: path }
   let time = 1_700_000_000
-  const run = (...args: string[]) => rowback([...args, '--repo', 'repo.git'], { cwd: dir, env })
+  const run = (...args: string[]) => program([...args, '--repo', 'repo.git'], { cwd: dir, env })
   return {
     dir,
     source,
@@ -255,7 +256,7 @@ test('a push that is cut off is tried again', async () => {
 test('over https a certificate has to be trusted', async (context) => {
   const tls = ownCertificate()
   if (tls === undefined) return context.skip('it needs openssl')
-  const found = machine()
+  const found = machine(tempDir(), rowbackProcess)
   const root = tempDir()
   const remote = bareRepository(join(root, 'app.git'))
   const url = `https://127.0.0.1:${await httpServer(root, { tls })}/app.git`
@@ -301,7 +302,7 @@ test('by setting git is not started at all, and what runs with git does not load
     `process.on('exit', () => require('fs').appendFileSync(${JSON.stringify(loaded)},
       Object.keys(require.cache).filter((file) => file.includes('isomorphic-git')).join('\\n')))`,
   )
-  const real = machine(process.env.PATH)
+  const real = machine(process.env.PATH, rowbackProcess)
   real.env.NODE_OPTIONS = `--require ${probe}`
   expectDone(await real.backup())
   expect(readFileSync(loaded, 'utf8')).toBe('')

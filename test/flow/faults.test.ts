@@ -221,7 +221,7 @@ describe('A backup beside somebody who', () => {
         shell.stdin.end()
         await once(shell, 'close')
       })()
-      for (let run = 0; run < 5; run++) {
+      for (let run = 0; run < 3; run++) {
         const { code, stderr } = await rowback(['backup', source, '--repo', repository])
         expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
         const facts = (await restored(found, 'latest')).filter((line) => /t\d+ /.test(line))

@@ -10,10 +10,11 @@ import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { restore } from '../../src/restore.ts'
-import { contents, rowback } from '../support/cli.ts'
+import { contents } from '../support/cli.ts'
 import { allFacts, databaseFrom } from '../support/database.ts'
 import { type Fault, faultLibrary, onFailingDisk, stepsToTry } from '../support/failing-disk.ts'
 import { git } from '../support/git.ts'
+import { rowback } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Scene {
@@ -94,7 +95,7 @@ describe('A backup onto a disk that', () => {
         expect(whole.steps).toBeGreaterThan(40)
         const wanted = tip(repository)
         let failed = 0
-        for (const at of stepsToTry(whole.steps)) {
+        for (const at of stepsToTry(whole.steps, 2)) {
           begin(found)
           const before = tip(repository)
           const files = contents(source)
@@ -124,6 +125,6 @@ describe('A backup onto a disk that', () => {
           await restore({ repository, rev: 'latest', target: join(dir, 'out') })
           expect(allFacts(join(dir, 'out', 'app.db'))).toEqual(allFacts(join(source, 'app.db')))
         }
-        expect(failed).toBeGreaterThan(1)
+        expect(failed).toBeGreaterThan(0)
       })
 })

@@ -205,7 +205,7 @@ test('an upkeep that is killed at any time leaves a sound repository, and the ne
   const { source, repository } = found
   await backup({ source, repository })
   const program = [join(projectRoot, 'bin', 'rowback.js'), 'backup', source, '--repo', repository]
-  for (let run = 0; run < 10; run++) {
+  for (let run = 0; run < 4; run++) {
     change(found)
     await backup({ source, repository, upkeep: 'never' })
     const child = spawn(process.execPath, [...program, '--upkeep', 'always'], {

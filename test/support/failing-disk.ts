@@ -59,7 +59,7 @@ export async function onFailingDisk(
 }
 
 /** The steps that are tried: all, or some that are spread over them. */
-export function stepsToTry(steps: number, some = 3): number[] {
+export function stepsToTry(steps: number, some: number): number[] {
   const all = Array.from({ length: steps }, (_, index) => index + 1)
   const stride = isLong ? 1 : steps / some
   return all.filter((at) => Math.floor(at / stride + 0.5) !== Math.floor((at - 1) / stride + 0.5))

@@ -12,6 +12,10 @@ import { Transform } from 'node:stream'
 import { onTestFinished } from 'vitest'
 import { tempDir } from './temp.ts'
 
+/** As it was when the servers were loaded: the program under test may run in this process with another one. */
+const ownPath = process.env.PATH
+const backendProgram = join(gitExecPath(), 'git-http-backend')
+
 async function listen(server: Server): Promise<number> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket) => {
@@ -81,14 +85,14 @@ function runBackend(root: string, request: IncomingMessage, response: ServerResp
   const [path = '', query = ''] = (request.url ?? '').split('?')
   const header = (name: string) => String(request.headers[name] ?? '')
   // Not by `git http-backend`: killing that would leave this behind, which waits for the rest of its input in a loop.
-  const backend = spawn(join(gitExecPath(), 'git-http-backend'), {
+  const backend = spawn(backendProgram, {
     env: {
       GIT_CONFIG_COUNT: '2',
       GIT_CONFIG_KEY_0: 'http.receivepack',
       GIT_CONFIG_VALUE_0: 'true',
       GIT_CONFIG_KEY_1: 'safe.directory',
       GIT_CONFIG_VALUE_1: '*',
-      PATH: process.env.PATH,
+      PATH: ownPath,
       GIT_PROJECT_ROOT: root,
       GIT_HTTP_EXPORT_ALL: '1',
       PATH_INFO: decodeURIComponent(path),
