@@ -101,7 +101,10 @@ function readTimes(text: string): Figures {
   return { seconds: ended - began, cpuSeconds }
 }
 
-/** Looks at the memory of a family until the child ends: often at first, later a hundred times in all its life. */
+/** So many times the time that a look takes is paused after it: what is measured shall not wait for who measures. */
+const PAUSE_PER_LOOK = 15
+
+/** Looks at the memory of a family until the child ends: often at first, later ten times a second. */
 async function watch(child: ChildProcess, family: Family): Promise<Figures> {
   const startedAt = performance.now()
   let ended = false
@@ -114,10 +117,12 @@ async function watch(child: ChildProcess, family: Family): Promise<Figures> {
   })
   const peak = { peakBytes: 0, ownBytes: 0 }
   while (!ended) {
+    const lookedAt = performance.now()
     const [peakBytes, ownBytes] = family.memory()
     peak.peakBytes = Math.max(peak.peakBytes, peakBytes)
     peak.ownBytes = Math.max(peak.ownBytes, ownBytes)
-    const pauseMs = Math.min(100, 5 + (performance.now() - startedAt) / 100)
+    const lookMs = performance.now() - lookedAt
+    const pauseMs = Math.min(100, Math.max(5 + (lookedAt - startedAt) / 100, PAUSE_PER_LOOK * lookMs))
     await Promise.race([end, sleep(pauseMs)])
   }
   await end

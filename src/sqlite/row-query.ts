@@ -13,14 +13,16 @@ export const realFunction = 'rowback_real'
 
 /** The user function that takes a blob as it is, where its digits would be a string of twice its size; see `LongBlobs`. */
 export const longBlobFunction = 'rowback_long_blob'
-const longBlobBytes = 2 ** 20
+
+/** Texts and blobs of so many bytes are never made strings, nor are their literals. */
+export const longValueBytes = 2 ** 20
 
 /** Behind the NUL of this mark stands no row: the page must be rendered value by value. */
 export const flagByte = 0x21
 const flag = `char(0)||'!'`
 
 /** Values above this are rendered one by one, so that a page of rows stays small and far below SQLite's limits. */
-function longValueBytes(columns: number): number {
+function longestFastBytes(columns: number): number {
   return Math.min(65535, Math.floor(262144 / columns))
 }
 
@@ -32,7 +34,7 @@ export interface Start {
 
 /** A query for the next ? rows from a start on as one blob, a row `,(…)` and NUL; NULL where there are none. */
 export function linesQuery(source: RowSource, start: Start | undefined): string {
-  const longest = longValueBytes(source.columns.length)
+  const longest = longestFastBytes(source.columns.length)
   const values = source.columns.map(({ read, column }, index) =>
     // A rowid is an integer, and nothing else.
     index === 0 && source.key === 'integer'
@@ -54,7 +56,7 @@ export function valuesQuery(source: RowSource, start: Start | undefined): string
   const read = source.hiddenRowid === undefined ? source.columns : source.columns.slice(1)
   const values = read.map((column) => {
     const name = identifier(column.read)
-    const digits = `iif(octet_length(${name})>${longBlobBytes},${longBlobFunction}(${name}),hex(${name}))`
+    const digits = `iif(octet_length(${name})>=${longValueBytes},${longBlobFunction}(${name}),hex(${name}))`
     return `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) WHEN 'blob' THEN ${digits} ELSE ${name} END`
   })
   return `SELECT ${values.join(',')} ${rowsFrom(source, start)}`
