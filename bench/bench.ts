@@ -3,16 +3,7 @@
  * bench/RESULTS.md if there are rounds enough. Usage: npm run bench [-- MEGABYTES... [OPTIONS]], see `usage`.
  */
 
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -20,6 +11,7 @@ import { type Contestant, contestants, works } from './contestants.ts'
 import type { SizeResult } from './goals.ts'
 import { describeMachine, isInstalled } from './machine.ts'
 import { type Report, reportText, resultsFile } from './report.ts'
+import { checkRoom, withRunFolder } from './run-folder.ts'
 import { createBenchDatabase, rowCounts } from './sample-data.ts'
 import { runRound, type Sample } from './scenarios.ts'
 
@@ -96,7 +88,7 @@ async function runSize(
   say(`${megabytes} MB: making the database`)
   createBenchDatabase(base, megabytes)
   const { size: fileBytes } = statSync(base)
-  checkRoom(dir, fileBytes)
+  checkRoom(dir, fileBytes * ROOM)
   const samples: Sample[] = []
   for (let number = 1; number <= rounds; number++) {
     const roundDir = join(dir, 'round')
@@ -113,14 +105,6 @@ async function runSize(
   return { megabytes, fileBytes, rows, rounds, samples }
 }
 
-function checkRoom(dir: string, fileBytes: number): void {
-  const { bavail, bsize } = statfsSync(dir)
-  if (bavail * bsize < fileBytes * ROOM)
-    throw new Error(
-      `${dir} has room for ${Math.round((bavail * bsize) / 1e9)} GB, and a round takes ${ROOM} times the database`,
-    )
-}
-
 function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
@@ -128,16 +112,7 @@ function say(text: string): void {
 async function main({ sizes, rounds, without, dir, output }: Options): Promise<void> {
   const taking = present(without)
   for (const note of taking.notes) say(note)
-  mkdirSync(dir, { recursive: true })
-  const runDir = mkdtempSync(join(dir, 'run-'))
-  const removeRunDir = (): void => rmSync(runDir, { recursive: true, force: true })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      removeRunDir()
-      process.exit(130)
-    })
-  }
-  try {
+  await withRunFolder(dir, 'run-', async (runDir) => {
     const date = new Date().toISOString().slice(0, 10)
     const report = { ...taking, date, machine: describeMachine(taking.contestants, runDir) }
     const results: SizeResult[] = []
@@ -147,9 +122,7 @@ async function main({ sizes, rounds, without, dir, output }: Options): Promise<v
       if (output !== undefined) writeResults({ ...report, results }, output)
     }
     process.stdout.write(reportText({ ...report, results }))
-  } finally {
-    removeRunDir()
-  }
+  })
 }
 
 function writeResults(report: Report, file: string): void {

@@ -4,7 +4,7 @@
  * where a result is not what it must be.
  */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -13,6 +13,7 @@ import { type LargeCase, largeCases } from './large-cases.ts'
 import { describeMachine } from './machine.ts'
 import { measure, run } from './measure.ts'
 import { type LargeResult, type LargeWork, largeSection, withLargeSection } from './report.ts'
+import { checkRoom, withRunFolder } from './run-folder.ts'
 
 const names = largeCases.map(({ name }) => name).join(', ')
 
@@ -78,29 +79,12 @@ async function runCase({ title, run: runIn }: LargeCase, scale: number, dir: str
   return { title, works, found }
 }
 
-function checkRoom(dir: string, bytes: number): void {
-  const { bavail, bsize } = statfsSync(dir)
-  if (bavail * bsize >= bytes) return
-  throw new Error(
-    `${dir} has room for ${Math.round((bavail * bsize) / 1e9)} GB, and this takes ${bytes / 1e9} GB`,
-  )
-}
-
 function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
 async function main({ cases, scale, dir, output }: Options): Promise<void> {
-  mkdirSync(dir, { recursive: true })
-  const runDir = mkdtempSync(join(dir, 'large-'))
-  const removeRunDir = (): void => rmSync(runDir, { recursive: true, force: true })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      removeRunDir()
-      process.exit(130)
-    })
-  }
-  try {
+  await withRunFolder(dir, 'large-', async (runDir) => {
     checkRoom(runDir, ROOM_BYTES * scale)
     const results: LargeResult[] = []
     for (const one of cases) results.push(await runCase(one, scale, join(runDir, one.name)))
@@ -109,9 +93,7 @@ async function main({ cases, scale, dir, output }: Options): Promise<void> {
     if (output !== undefined)
       writeFileSync(output, withLargeSection(existsSync(output) ? readFileSync(output, 'utf8') : '', section))
     process.stdout.write(section)
-  } finally {
-    removeRunDir()
-  }
+  })
 }
 
 try {
