@@ -40,17 +40,19 @@ export async function readDifference(
   const read = async (oid: string, entries: CommitTree['entries']): Promise<CommitTree> => ({
     commit: await store.readCommit(oid),
     entries,
-    manifest: await readManifest(store, oid, shared ?? entries),
+    manifest: await readManifest(store, oid, entries, shared),
   })
   return [await read(from, before), await read(to, after)]
 }
 
+/** The manifest among those entries, or among `shared`; all entries must be of files as a backup writes them. */
 async function readManifest(
   store: Store,
   oid: string,
   entries: ReadonlyMap<string, TreeEntry>,
+  shared = entries,
 ): Promise<Manifest> {
-  const file = entries.get('manifest.json')
+  const file = shared.get('manifest.json')
   if (!file) {
     throw new RowbackError(
       'repository',

@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { RowbackError } from '../errors.ts'
-import { checkedEntry, longestList, unfit } from './ls-tree.ts'
+import { checkedEntry, illegiblePart, longestList, unfit } from './ls-tree.ts'
 import { git, gitCause } from './run.ts'
 import type { TreeDifference } from './store.ts'
 import type { TreeEntry } from './tree.ts'
@@ -26,7 +26,7 @@ export const noMode = '000000'
 
 /** What `git diff-tree -z` says: `:<mode> SP <mode> SP <oid> SP <oid> SP <letter> NUL <path> NUL` each. */
 export function treeDifference(what: string, listed: Buffer): TreeDifference {
-  if (!isUtf8(listed)) throw unfit(what, badPath(listed), 'its path is not UTF-8')
+  if (!isUtf8(listed)) throw unfit(what, illegiblePart(listed), 'its path is not UTF-8')
   const before = new Map<string, TreeEntry>()
   const after = new Map<string, TreeEntry>()
   const parts = listed.toString().split('\0')
@@ -43,9 +43,4 @@ export function treeDifference(what: string, listed: Buffer): TreeDifference {
     }
   }
   return { before, after }
-}
-
-function badPath(listed: Buffer): string {
-  const parts = listed.toString('latin1').split('\0')
-  return parts.find((text) => !isUtf8(Buffer.from(text, 'latin1'))) ?? ''
 }

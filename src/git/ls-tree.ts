@@ -32,7 +32,10 @@ export async function listTree(
 
 /** The entries of `git ls-tree -z` output: `<mode> SP <type> SP <oid> TAB <path> NUL` each. */
 export function treeEntries(treeish: string, listed: Buffer): Map<string, TreeEntry> {
-  if (!isUtf8(listed)) throw unfit(treeish, badPath(listed), 'its path is not UTF-8')
+  if (!isUtf8(listed)) {
+    const line = illegiblePart(listed)
+    throw unfit(treeish, line.slice(line.indexOf('\t') + 1), 'its path is not UTF-8')
+  }
   const entries = new Map<string, TreeEntry>()
   let last = Buffer.alloc(0)
   for (const line of listed.toString().split('\0').slice(0, -1)) {
@@ -58,10 +61,10 @@ export function checkedEntry(
   return { path, mode: mode as TreeEntry['mode'], oid }
 }
 
-function badPath(listed: Buffer): string {
-  const lines = listed.toString('latin1').split('\0')
-  const line = lines.find((text) => !isUtf8(Buffer.from(text, 'latin1'))) ?? ''
-  return line.slice(line.indexOf('\t') + 1)
+/** Which of the NUL-ended parts is not UTF-8, a character a byte. */
+export function illegiblePart(listed: Buffer): string {
+  const parts = listed.toString('latin1').split('\0')
+  return parts.find((text) => !isUtf8(Buffer.from(text, 'latin1'))) ?? ''
 }
 
 export function unfit(treeish: string, path: string, cause: string): RowbackError {

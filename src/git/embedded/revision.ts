@@ -73,7 +73,7 @@ async function parentOf(
 }
 
 /** Tags may be about tags; damaged ones about themselves. */
-const mostTags = 10
+export const mostTags = 10
 
 /** The commit that an object is, or that a tag leads to. */
 export async function commitOf(objects: EmbeddedObjects, from: string): Promise<string | undefined> {

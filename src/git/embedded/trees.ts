@@ -6,7 +6,7 @@ import { longestList, treeEntries, unfit } from '../ls-tree.ts'
 import type { TreeDifference } from '../store.ts'
 import type { TreeEntry } from '../tree.ts'
 import type { EmbeddedObjects } from './objects.ts'
-import { taggedBy } from './revision.ts'
+import { mostTags, taggedBy } from './revision.ts'
 
 /** An entry of one tree; the name is bytes, as it may be anything. */
 export interface StoredEntry {
@@ -121,9 +121,6 @@ function leadsTo(path: Buffer, wanted: Buffer): boolean {
   const longer = path.length > wanted.length ? path : wanted
   return path.length === wanted.length || longer[shared] === 0x2f
 }
-
-/** Tags may be about tags; damaged ones about themselves. */
-const mostTags = 10
 
 async function rootOf(objects: EmbeddedObjects, oid: string, steps = 0): Promise<string> {
   const object = await objects.readAny(oid)
