@@ -385,6 +385,12 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     expect(await commitFiles(one, { a: '1', b: '2' })).toBe(await commitFiles(other, { b: '2', a: '1' }))
   })
 
+  test('a first commit of nothing has its tree, though git knows the empty one without it', async () => {
+    const store = await testStore({ engine })
+    await commitFiles(store, {})
+    expect(await stockGit(store.dir, 'fsck', '--strict', '--full')).toBe('')
+  })
+
   test('a commit is a pack of its new blobs and one of its trees, and nothing is loose', async () => {
     const store = await testStore({ engine })
     const packs = async () =>

@@ -26,10 +26,12 @@ export async function testStore({ dir, ...options }: StoreOptions & { dir?: stri
   return store
 }
 
-/** What stock git prints; rejects if it fails. */
+/** What stock git prints; rejects if it fails, and then with all that it printed, as fsck says on stdout what is missing. */
 export async function stockGit(dir: string, ...args: string[]): Promise<string> {
   const options = { cwd: dir, env: gitEnv(), maxBuffer: 1 << 26 }
-  const { stdout } = await promisify(execFile)('git', args, options)
+  const { stdout } = await promisify(execFile)('git', args, options).catch((error) => {
+    throw new Error(`${error.message}${error.stdout}`, { cause: error })
+  })
   return stdout.trimEnd()
 }
 

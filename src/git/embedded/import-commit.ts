@@ -20,16 +20,17 @@ export async function importCommit(
   isWritten: (oid: string) => boolean,
 ): Promise<string> {
   const identity = identityLine(commit.author, commit.time)
-  const before =
-    commit.parent === undefined ? new Map<string, TreeEntry>() : await listTree(objects, commit.parent)
-  const known = new Set(changedTrees(before.values(), { add: [], remove: [] }).map(({ oid }) => oid))
+  const { parent } = commit
+  const before = parent === undefined ? new Map<string, TreeEntry>() : await listTree(objects, parent)
+  const treesBefore = parent === undefined ? [] : changedTrees(before.values(), { add: [], remove: [] })
+  const known = new Set(treesBefore.map(({ oid }) => oid))
   const trees = changedTrees(before.values(), commit)
   await expectBlobs(objects, commit.add, before, isWritten)
   const root = trees.at(-1)?.oid as string
   const unsigned = Buffer.from(
     [
       `tree ${root}\n`,
-      commit.parent === undefined ? '' : `parent ${commit.parent}\n`,
+      parent === undefined ? '' : `parent ${parent}\n`,
       `author ${identity}\ncommitter ${identity}\n\n${commit.message}`,
     ].join(''),
   )
