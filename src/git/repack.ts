@@ -4,8 +4,10 @@
  * is there, and git looks for a new pack when it misses an old one (git-pack-objects(1), git-repack(1)).
  */
 
+import { readdirSync, rmSync } from 'node:fs'
 import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
+import { onInterrupt } from '../interrupt.ts'
 import type { Pack, RepackPlan } from './repack-plan.ts'
 import { git, gitCause, mapsLittle } from './run.ts'
 import { makeSession, packFolder, publishObjects } from './session.ts'
@@ -60,10 +62,39 @@ export async function repack(gitDir: string, plan: RepackPlan): Promise<void> {
   else if (plan !== 'none') await join(gitDir, plan)
 }
 
-/** Makes one pack of all; objects that nothing names become files, which `pruneOldObjects` removes when they are old. */
+/**
+ * Makes one pack of all; objects that nothing names become files, which `pruneOldObjects` removes when they are old.
+ * Git leaves what it has half-written when it fails or is ended: that is removed.
+ */
 async function joinAll(gitDir: string): Promise<void> {
   const args = ['repack', '-A', '-d', '-l', '-q', '--no-write-bitmap-index', ...deltas]
-  await run(gitDir, [...bounds, ...args])
+  const before = new Set(halfWritten(gitDir))
+  const removeNew = () => {
+    for (const file of halfWritten(gitDir)) if (!before.has(file)) rmSync(file, { force: true })
+  }
+  const forget = onInterrupt(removeNew)
+  try {
+    await run(gitDir, [...bounds, ...args])
+  } catch (error) {
+    removeNew()
+    throw error
+  } finally {
+    forget()
+  }
+}
+
+/** The files with git's temporary names where a repack writes, and not those of a push that is being received. */
+function halfWritten(gitDir: string): string[] {
+  const objects = path.join(gitDir, 'objects')
+  const folders = readdirSync(objects).filter((name) => /^(?:pack|[0-9a-f]{2})$/.test(name))
+  return folders.flatMap((folder) => {
+    const files = readdirSync(path.join(objects, folder)).filter(isTemporary)
+    return files.map((file) => path.join(objects, folder, file))
+  })
+}
+
+function isTemporary(name: string): boolean {
+  return /^\.?tmp[-_]/.test(name)
 }
 
 /**
@@ -109,7 +140,7 @@ async function hasOldFiles(gitDir: string): Promise<boolean> {
 async function removeHalfWritten(folder: string): Promise<void> {
   const files = await namesIn(folder)
   const whole = new Set(files.filter((file) => file.endsWith('.idx')).map((file) => file.slice(0, -4)))
-  const half = files.filter((file) => /^\.?tmp[-_]/.test(file) || isRest(file, whole))
+  const half = files.filter((file) => isTemporary(file) || isRest(file, whole))
   for (const file of half)
     if (await isOlder(path.join(folder, file), dayMs)) await rm(path.join(folder, file), { force: true })
 }

@@ -1,7 +1,7 @@
 /** Runs the git binary, without a shell. `git` is one short command, `startGit` one to talk with. */
 
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { RowbackError } from '../errors.ts'
@@ -21,7 +21,7 @@ export interface GitProcess {
   readonly stdout: Readable
   /** Settles when git is gone. Rejects with RowbackError('repository') if it could not be started. */
   readonly ended: Promise<GitEnd>
-  /** Ends git at once, giving it no time to write anything more. */
+  /** Ends git at once, and what it has started, giving them no time to write anything more. */
   kill(): void
   /** Lets everything else on the machine go first; best called at once, as what git starts by then keeps its priority. */
   giveWay(): void
@@ -65,7 +65,9 @@ export function startGit(
   })
   ended.catch(() => {})
   const kill = () => {
+    const started = childrenOf(child.pid)
     child.kill('SIGKILL')
+    for (const pid of started) killProcess(pid)
     // An unread pipe would hold back the `close` event.
     child.stdout.destroy()
   }
@@ -77,6 +79,23 @@ export function startGit(
     }
   }
   return { stdin: child.stdin, stdout: child.stdout, ended, kill, giveWay }
+}
+
+/** The ids of what a process has started and what still runs; none where the system has no such list (proc(5)). */
+function childrenOf(pid: number | undefined): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
 }
 
 /** What git says before it, where it says that something is missing which it may not read. */

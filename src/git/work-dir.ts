@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorText, RowbackError } from '../errors.ts'
+import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 
@@ -31,8 +31,20 @@ export async function makeWorkDir(gitDir: string, whose: WorkDirs = 'tmp'): Prom
 /** Folders of such directories that this process has made. */
 const clearedIfInterrupted = new Set<string>()
 onInterrupt(() => {
-  for (const folder of clearedIfInterrupted) rmSync(folder, { recursive: true, force: true })
+  for (const folder of clearedIfInterrupted) removeInUse(folder)
 })
+
+/** Git, or a thread, may put a file into what is being removed: then there is one more to remove. */
+function removeInUse(folder: string): void {
+  for (let tries = 5; tries > 0; tries--) {
+    try {
+      rmSync(folder, { recursive: true, force: true })
+      return
+    } catch (error) {
+      if (!hasErrno(error, 'ENOTEMPTY')) throw error
+    }
+  }
+}
 
 /** Removes what runs that died have left; only right after the lock was taken. */
 export async function clearWorkDirs(gitDir: string, whose: WorkDirs = 'tmp'): Promise<void> {

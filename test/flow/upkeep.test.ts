@@ -232,3 +232,35 @@ test('an upkeep that is killed at any time leaves a sound repository, and the ne
   await expectLatest(found)
   expect(readdirSync(join(repository, 'rowback')).filter((name) => name.startsWith('upkeep'))).toEqual([])
 })
+
+/** What git has begun to write among the objects. */
+function halfWritten(repository: string): string[] {
+  const files = readdirSync(join(repository, 'objects'), { recursive: true, encoding: 'utf8' })
+  return files.filter((file) => /tmp[-_]/.test(file))
+}
+
+test('an upkeep that is told to stop ends with what it has started, and leaves nothing half-written', async () => {
+  const found = place()
+  const { source, repository } = found
+  const args = ['backup', source, '--repo', repository, '--upkeep', 'always']
+  let stopped = 0
+  for (let run = 0; run < 3; run++) {
+    databaseFrom('UPDATE note SET text = hex(randomblob(500))', source)
+    await backup({ source, repository, upkeep: 'never' })
+    const child = spawn(process.execPath, [join(projectRoot, 'bin', 'rowback.js'), ...args], {
+      stdio: 'ignore',
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const ended = once(child, 'exit')
+    while (halfWritten(repository).length === 0 && child.exitCode === null) await sleep(1)
+    child.kill('SIGTERM')
+    const [code] = await ended
+    if (code === 130) stopped += 1
+    else expect(code).toBe(0)
+    expect(halfWritten(repository)).toEqual([])
+    await sleep(300)
+    expect(halfWritten(repository)).toEqual([])
+    await expectLatest(found)
+  }
+  expect(stopped).toBeGreaterThan(0)
+})
