@@ -1,17 +1,29 @@
-/** Puts the modules of the program and of its threads into a few files, which a start loads sooner. */
+/** Puts the modules of the program, its process and its threads into few files: what each starts with is one of them. */
 
 import { readFileSync } from 'node:fs'
 
 const { dependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
-export default {
-  input: {
-    main: 'dist/src/cli/main.js',
-    'replay-child': 'dist/src/replay-child.js',
-    'dump-worker': 'dist/src/sqlite/dump-worker.js',
-    'replay-worker': 'dist/src/sqlite/replay-worker.js',
-  },
-  platform: 'node',
-  external: Object.keys(dependencies),
-  output: { dir: 'dist/program', chunkFileNames: '[name].js', cleanDir: true },
+/** `input` and what it may load later; `start` are the modules that are one file with all that they import. */
+function files(name, input, start = input) {
+  return {
+    input: { [name]: `dist/src/${input}.js` },
+    platform: 'node',
+    external: Object.keys(dependencies),
+    output: {
+      dir: 'dist/program',
+      chunkFileNames: `${name}-[name].js`,
+      codeSplitting: { groups: [{ name: 'start', test: new RegExp(`/dist/src/${start}\\.js$`) }] },
+    },
+  }
 }
+
+const program = files('main', 'cli/main', 'cli/(?:main|backup)')
+
+export default [
+  // The first removes what was there.
+  { ...program, output: { ...program.output, cleanDir: true } },
+  files('replay-child', 'replay-child'),
+  files('replay-worker', 'sqlite/replay-worker'),
+  files('dump-worker', 'sqlite/dump-worker'),
+]

@@ -2,7 +2,6 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { type CommitTree, pathInSource, readAssetEntries } from './commit-tree.ts'
 import { compareDumped, differenceText } from './difference.ts'
 import { type Manifest, type ManifestDatabase, rowTotal } from './dump/manifest.ts'
@@ -18,6 +17,7 @@ import { type OnReplay, type ReplayPhase, type ReplayProof, replayJob } from './
 import { type ReplayProcess, withReplayProcess } from './replay-process.ts'
 import { databasesInSource } from './restore.ts'
 import { diskFault } from './sqlite/disk-fault.ts'
+import { isSqliteError } from './sqlite/sqlite-error.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { writeManifest } from './write-tree.ts'
 
@@ -203,7 +203,7 @@ function asDifference(label: string, error: unknown): unknown {
   const ofCopy =
     error instanceof RowbackError
       ? error.code === 'source' || error.code === 'difference'
-      : error instanceof Database.SqliteError
+      : isSqliteError(error)
   if (!ofCopy) return error
   const cause = errorText(error).replace('; nothing was committed', '')
   return new RowbackError('difference', `${label}: ${cause}`, { cause: error })

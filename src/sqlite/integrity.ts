@@ -1,9 +1,10 @@
 /** Asks SQLite whether the pages of a database hold together. */
 
-import SQLite, { type Database } from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
 import { identifier } from '../dump/literal.ts'
 import { RowbackError } from '../errors.ts'
 import { isOutOfStep } from './foreign-content.ts'
+import { isSqliteError } from './sqlite-error.ts'
 
 /**
  * Findings about rows that break rules of their own table, and about full-text indexes whose functions are not there;
@@ -63,8 +64,7 @@ function findingOf(
     }
     return undefined
   } catch (error) {
-    if (error instanceof SQLite.SqliteError && /^SQLITE_(?:ERROR|CONSTRAINT)/.test(error.code))
-      return unchecked
+    if (isSqliteError(error) && /^SQLITE_(?:ERROR|CONSTRAINT)/.test(error.code)) return unchecked
     throw error
   }
 }
@@ -123,7 +123,7 @@ function hasDuplicates(db: Database, table: string, from: string, { name, partia
     return db.prepare(sql).get() !== undefined
   } catch (error) {
     // A collation or function that is not there: the dump names the object.
-    if (error instanceof SQLite.SqliteError && error.code.startsWith('SQLITE_ERROR')) return false
+    if (isSqliteError(error) && error.code.startsWith('SQLITE_ERROR')) return false
     throw error
   }
 }

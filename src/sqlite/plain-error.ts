@@ -1,7 +1,7 @@
 /** Errors as they go from one thread or process to another, and back. */
 
-import Database from 'better-sqlite3'
 import { type ErrorCode, exitCodes, RowbackError } from '../errors.ts'
+import { isSqliteError, sqliteError } from './sqlite-error.ts'
 
 /** What there is to know of an error, as plain data. */
 export interface PlainError {
@@ -24,12 +24,12 @@ export function plainError(error: unknown): PlainError {
     cause,
   } = error as NodeJS.ErrnoException & { cause?: { code?: string } }
   const hint = error instanceof RowbackError ? error.hint : undefined
-  return { message, code, hint, syscall, ofSqlite: error instanceof Database.SqliteError, cause: cause?.code }
+  return { message, code, hint, syscall, ofSqlite: isSqliteError(error), cause: cause?.code }
 }
 
 /** The error that `plainError` was given. */
 export function revivedError({ message, code, hint, syscall, ofSqlite, cause }: PlainError): Error {
-  if (ofSqlite) return new Database.SqliteError(message, code)
+  if (ofSqlite) return sqliteError(message, code)
   if (Object.hasOwn(exitCodes, code)) {
     const behind = cause === undefined ? undefined : Object.assign(new Error(cause), { code: cause })
     return new RowbackError(code as ErrorCode, message, { hint, cause: behind })

@@ -8,6 +8,8 @@ import { parseRowHeader, rowHeader } from '../dump/rows.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { diskFault } from './disk-fault.ts'
 import { loadExtensions } from './extensions.ts'
+import { refusal } from './replay-refusal.ts'
+import { isSqliteError } from './sqlite-error.ts'
 
 /** What a row file says of itself. */
 interface RowsOf {
@@ -139,7 +141,7 @@ export class ReplayTarget {
         throw refusal(path, 'it fills more pages than a dump of its size can')
       const fault = diskFault(error)
       if (fault !== undefined) throw new RowbackError('target', `replay ${path}: ${fault}`, { cause: error })
-      if (!(error instanceof Database.SqliteError || error instanceof RangeError)) throw error
+      if (!(isSqliteError(error) || error instanceof RangeError)) throw error
       // better-sqlite3 throws a RangeError for more than one statement.
       throw new RowbackError('dump', `replay ${path}: ${errorText(error)}`, { cause: error })
     }
@@ -148,11 +150,6 @@ export class ReplayTarget {
 
 function isText(value: Value): value is TextBytes {
   return value !== null && typeof value === 'object' && 'text' in value
-}
-
-/** The error for a file of a dump that is not what it must be. */
-export function refusal(path: string, cause: string): RowbackError {
-  return new RowbackError('dump', `replay ${JSON.stringify(path)}: ${cause}`)
 }
 
 /** A connection for a private file: no journal, no lock, one fsync at the end. What a dump says of these is ignored. */

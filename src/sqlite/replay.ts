@@ -7,7 +7,7 @@ import { pathPart } from '../dump/names.ts'
 import type { OneTable } from '../dump/one-table.ts'
 import { checkRows, parseRowHeader, rowPath } from '../dump/rows.ts'
 import { checkScript, definedName, dumpText, type ScriptFile, scriptFiles } from '../dump/script.ts'
-import { refusal } from './replay-target.ts'
+import { refusal } from './replay-refusal.ts'
 import type { ReplayThread } from './replay-thread.ts'
 
 /** A file of a dump; the path is relative to the database's folder. */

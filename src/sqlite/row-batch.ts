@@ -1,6 +1,6 @@
 /** Lines of SQL that are made value by value: the definition of what a row looks like. */
 
-import SQLite, { type Database } from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
 import { release } from '../buffers.ts'
 import { type Encoding, literal, type TextBytes, type Value } from '../dump/literal.ts'
 import { type LongLiteral, longLiteral } from '../dump/long-literal.ts'
@@ -8,6 +8,7 @@ import type { RowSource } from '../dump/plan.ts'
 import { isRegular } from '../dump/regular.ts'
 import type { Column } from '../dump/schema.ts'
 import { longBlobFunction, longValueBytes } from './row-query.ts'
+import { isSqliteError } from './sqlite-error.ts'
 
 /** A reader may refuse a longer row file (docs/format.md), and a replay without us a longer statement. */
 const longestLineBytes = 500_000_000
@@ -154,8 +155,7 @@ export function rowProblem(error: unknown): string | undefined {
   if (error instanceof TooLong) return `its row ${error.message} takes more than 500 MB of SQL`
   if (error instanceof HalfUnit)
     return 'a text of it ends in half a unit of UTF-16, which no INSERT brings back'
-  const isTooLong =
-    error instanceof RangeError || (error instanceof SQLite.SqliteError && error.code === 'SQLITE_TOOBIG')
+  const isTooLong = error instanceof RangeError || (isSqliteError(error) && error.code === 'SQLITE_TOOBIG')
   return isTooLong ? 'a row of it takes more than 500 MB of SQL' : undefined
 }
 

@@ -1,17 +1,17 @@
 /** What SQLite says about a source, as an error of ours. */
 
-import Database from 'better-sqlite3'
 import { errorText, RowbackError } from '../errors.ts'
+import { isSqliteError } from './sqlite-error.ts'
 
 /** The code of the SQLite error behind an error; empty where there is none. */
 export function sqliteCode(error: unknown): string {
   const cause = error instanceof RowbackError ? error.cause : error
-  return cause instanceof Database.SqliteError ? cause.code : ''
+  return isSqliteError(cause) ? cause.code : ''
 }
 
 /** The error for what SQLite says about a source while it is opened, checked or read. */
 export function sourceError(path: string, error: unknown, busyTimeoutMs?: number): unknown {
-  const code = error instanceof Database.SqliteError ? error.code : ''
+  const code = isSqliteError(error) ? error.code : ''
   const cause = { cause: error }
   const say = (text: string, hint?: string): RowbackError =>
     new RowbackError('source', `read ${path}: ${text}; nothing was committed`, { ...cause, hint })
