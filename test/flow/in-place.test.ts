@@ -497,7 +497,7 @@ describe('A restore in place that is killed', () => {
     const outcomes = { old: 0, new: 0, between: 0 }
     // The last steps are those that change the source.
     const isTried = (at: number): boolean =>
-      process.env.ROWBACK_LONG !== undefined || at % 400 === 1 || (at > steps - 40 && at % 8 === 0)
+      process.env.ROWBACK_LONG !== undefined || at % 800 === 1 || (at > steps - 40 && at % 10 === 0)
     for (let at = 1; at <= steps; at++) {
       if (!isTried(at)) continue
       begin()

@@ -61,7 +61,7 @@ test('the lock of an upkeep that was killed goes with the next backup, though no
   expect(existsSync(lock)).toBe(false)
 })
 
-test('packs stay few over 60 backups, beside a stale lock and log of git gc, and without it they do not', async () => {
+test('packs stay few over 40 backups, beside a stale lock and log of git gc, and without it they do not', async () => {
   const found = place()
   const { source, repository } = found
   await backup({ source, repository })
@@ -72,14 +72,14 @@ test('packs stay few over 60 backups, beside a stale lock and log of git gc, and
   writeFileSync(lock, JSON.stringify(owner))
   utimesSync(lock, 0, 0)
   const kept: BackupResult[] = []
-  for (let run = 0; run < 60; run++) {
+  for (let run = 0; run < 40; run++) {
     change(found)
     kept.push(await backup({ source, repository }))
     expect(packCount(repository)).toBeLessThanOrEqual(16)
   }
   const joined = kept.filter(({ upkeep }) => upkeep)
-  expect(joined.length).toBeGreaterThan(3)
-  expect(joined.length).toBeLessThan(12)
+  expect(joined.length).toBeGreaterThan(2)
+  expect(joined.length).toBeLessThan(9)
   for (const { upkeep, timesMs } of joined) {
     expect(upkeep?.failure).toBeUndefined()
     expect(upkeep?.after.packs).toBeLessThan(upkeep?.before.packs as number)
@@ -87,7 +87,7 @@ test('packs stay few over 60 backups, beside a stale lock and log of git gc, and
   }
   expect(looseCount(repository)).toBe(0)
   expect(existsSync(join(repository, 'rowback', 'upkeep.lock'))).toBe(false)
-  expect(git(repository, ['rev-list', '--count', 'main'])).toBe('61')
+  expect(git(repository, ['rev-list', '--count', 'main'])).toBe('41')
   await expectLatest(found)
 
   const before = packCount(repository)

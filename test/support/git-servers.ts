@@ -172,6 +172,8 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
+# What the shell of the tests' user reads at its start is not for them.
+SetEnv HOME=${dir}
 `,
   )
   const server = spawn(program, ['-D', '-e', '-f', join(dir, 'sshd_config')], {
