@@ -1,6 +1,7 @@
 /** What of a dump's scripts one table needs to stand alone, in a database of its own: pure. */
 
 import { RowbackError } from '../errors.ts'
+import { lowerCase } from './ascii.ts'
 import { identifier, textLiteral } from './literal.ts'
 import { literalEnd } from './literal-end.ts'
 import { parseText } from './parse-literal.ts'
@@ -58,16 +59,16 @@ export class OneTable {
     if (file !== '40-schema.sql') return false
     if (sql.startsWith(reindex)) {
       const [name] = firstTokens(sql.slice(reindex.length))
-      return this.objects.has(folded(nameOf(name) ?? ''))
+      return this.objects.has(lowerCase(nameOf(name) ?? ''))
     }
     const index = indexIn(sql)
-    return index !== undefined && folded(index.table) === folded(this.name)
+    return index !== undefined && lowerCase(index.table) === lowerCase(this.name)
   }
 
   /** Learns the names of what is made, and whether and by which name the table counts in `sqlite_sequence`. */
   private note(sql: string): void {
     const made = indexIn(sql)?.index ?? definedName(sql)
-    if (made !== undefined) this.objects.add(folded(made))
+    if (made !== undefined) this.objects.add(lowerCase(made))
     const definition = this.patched(sql, 'sql=', parseText) ?? (definedName(sql) === this.name ? sql : '')
     if ([...tokens(definition)].some((token) => isWord(token, 'AUTOINCREMENT'))) this.isAutoincrement = true
     const bytes = this.patched(sql, 'name=', firstLiteral)
@@ -112,11 +113,6 @@ export class OneTable {
 }
 
 const reindex = 'REINDEX main.'
-
-/** SQLite folds ASCII letters only. */
-function folded(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-}
 
 function firstLiteral(values: string): string {
   const bytes = Buffer.from(values)

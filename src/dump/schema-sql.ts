@@ -1,5 +1,6 @@
 /** The text of the files around the rows: pure. Each statement is one entry of a list, so that a trial can run it. */
 
+import { lowerCase } from './ascii.ts'
 import { originalStatements } from './legible.ts'
 import { identifier, textLiteral } from './literal.ts'
 import { keyTerm, type Plan, type PlannedObject, type PlannedTable, termText } from './plan.ts'
@@ -154,7 +155,7 @@ export function closeStatements(settings: HeaderSettings, wal: boolean): string[
 
 /** What makes the system tables and empties them, in the order of `plan.systemTables`. */
 export function systemTableStatements(plan: Plan): string[] {
-  const names = plan.systemTables.map(({ name }) => name.toLowerCase())
+  const names = plan.systemTables.map(({ name }) => lowerCase(name))
   const statistics = plan.systemTables.filter(({ name }) => /^sqlite_stat[2-9]$/i.test(name))
   const made = [
     ...statistics.map(({ sql }) => (sql as string).replace(/^CREATE TABLE /i, 'CREATE TABLE IF NOT EXISTS ')),

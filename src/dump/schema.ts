@@ -1,5 +1,6 @@
 /** The facts of a schema that a dump is made from, and what follows from them: pure. */
 
+import { lowerCase, upperCase } from './ascii.ts'
 import type { Original } from './legible.ts'
 import type { Encoding } from './literal.ts'
 
@@ -75,10 +76,10 @@ export interface Schema {
 
 /** The affinity that a declared type gives (sqlite.org/datatype3.html, section 3.1; stricttables.html). */
 export function columnAffinity(type: string, strict: boolean): Affinity {
-  const name = type.toUpperCase()
+  const name = upperCase(type)
   if (strict) {
     if (name === 'ANY') return 'none'
-    return `strict ${name === 'INT' ? 'integer' : name.toLowerCase()}` as StrictType
+    return `strict ${name === 'INT' ? 'integer' : lowerCase(name)}` as StrictType
   }
   if (name.includes('INT')) return 'integer'
   if (/CHAR|CLOB|TEXT/.test(name)) return 'text'
@@ -88,15 +89,15 @@ export function columnAffinity(type: string, strict: boolean): Affinity {
 
 /** The name of a column in the stand-in of its table: its own, or one that leaves a hidden rowid the name `rowid`. */
 export function standInName({ hidesRowid, columns }: Table, { name }: Column): string {
-  if (!hidesRowid || name.toLowerCase() !== 'rowid') return name
-  const taken = new Set(columns.map((column) => column.name.toLowerCase()))
+  if (!hidesRowid || lowerCase(name) !== 'rowid') return name
+  const taken = new Set(columns.map((column) => lowerCase(column.name)))
   let free = name
-  while (taken.has(free.toLowerCase())) free += '_'
+  while (taken.has(lowerCase(free))) free += '_'
   return free
 }
 
 /** The name by which a table's rowid can be written, or undefined where columns hide all three. */
 export function rowidName(columns: readonly Column[]): string | undefined {
-  const taken = new Set(columns.map((column) => column.name.toLowerCase()))
+  const taken = new Set(columns.map((column) => lowerCase(column.name)))
   return ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name))
 }

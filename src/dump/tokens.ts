@@ -1,5 +1,7 @@
 /** The tokens of SQL text, as SQLite's tokenizer sees them (sqlite.org/lang.html), and its statements: pure. */
 
+import { trimmed, upperCase } from './ascii.ts'
+
 export interface Token {
   kind: 'word' | 'name' | 'string' | 'number' | 'symbol' | 'unclosed'
   /** As written. */
@@ -97,7 +99,7 @@ export function statements(text: string): (Statement & { ended: boolean })[] {
       last = token
     }
   }
-  if (text.slice(start).trim() !== '') take(text.length, false)
+  if (trimmed(text.slice(start)) !== '') take(text.length, false)
   return found
 }
 
@@ -108,7 +110,7 @@ function isTrigger(parts: readonly Token[]): boolean {
 
 /** Whether a token is that keyword, in any case. */
 export function isWord(token: Token | undefined, word: string): boolean {
-  return token?.kind === 'word' && token.text.toUpperCase() === word
+  return token?.kind === 'word' && token.text.length === word.length && upperCase(token.text) === word
 }
 
 /** The name that a word, quoted name or string token stands for. */

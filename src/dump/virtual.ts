@@ -1,5 +1,6 @@
 /** What a virtual table holds that a dump must keep, read off its definition: pure. */
 
+import { lowerCase, trimmed } from './ascii.ts'
 import { freeColumn, integerKey, type RowSource, rowidTerm } from './plan.ts'
 import type { Column, Schema, SchemaObject, Table } from './schema.ts'
 import { firstTokens, isWord, nameOf, tokens } from './tokens.ts'
@@ -40,7 +41,7 @@ export function parseVirtual(sql: string): VirtualDefinition | undefined {
   const module = nameOf(all[using + 1])
   if (using < 0 || module === undefined) return undefined
   const open = all[using + 2]
-  if (open?.text !== '(') return { module: module.toLowerCase(), arguments: [] }
+  if (open?.text !== '(') return { module: lowerCase(module), arguments: [] }
   const close = sql.lastIndexOf(')')
   const found: string[] = []
   let depth = 0
@@ -49,19 +50,19 @@ export function parseVirtual(sql: string): VirtualDefinition | undefined {
     if (token.text === '(') depth += 1
     if (token.text === ')') depth -= 1
     if (token.text === ',' && depth === 0) {
-      found.push(sql.slice(start, token.start).trim())
+      found.push(trimmed(sql.slice(start, token.start)))
       start = token.end
     }
   }
-  return { module: module.toLowerCase(), arguments: [...found, sql.slice(start, close).trim()] }
+  return { module: lowerCase(module), arguments: [...found, trimmed(sql.slice(start, close))] }
 }
 
 /** The module of a full-text index over the content of another table; undefined for every other definition. */
 export function moduleOverContent(sql: string): string | undefined {
   const definition = parseVirtual(sql)
   if (!definition || !/^fts[345]$/.test(definition.module)) return undefined
-  const content = definition.arguments.map((argument) => /^content\s*=\s*(.*)$/is.exec(argument)?.[1])
-  return content.some((value) => value !== undefined && !/^(?:''|"")?$/.test(value.trim()))
+  const content = definition.arguments.map((argument) => /^content[\t-\r ]*=(.*)$/is.exec(argument)?.[1])
+  return content.some((value) => value !== undefined && !/^(?:''|"")?$/.test(trimmed(value)))
     ? definition.module
     : undefined
 }
@@ -140,7 +141,7 @@ function planFts4(context: Context): VirtualTable | undefined {
     ...['segments', 'segdir'],
     ...(options.content === undefined ? ['content'] : []),
     ...(fts4 ? ['stat'] : []),
-    ...(fts4 && options.matchinfo?.toLowerCase() !== 'fts3' ? ['docsize'] : []),
+    ...(fts4 && lowerCase(options.matchinfo ?? '') !== 'fts3' ? ['docsize'] : []),
   ])
   if (options.content === undefined) return planContent(context, shadows, undefined)
   if (!shadows.includes(`${context.object.name}_docsize`)) return undefined
@@ -154,11 +155,11 @@ function readOptions(
 ): Record<string, string> | undefined {
   const options: Record<string, string> = {}
   for (const argument of definition.arguments) {
-    const match = /^\s*([A-Za-z_]\w*)\s*=\s*(.*)$/s.exec(argument)
+    const match = /^([A-Za-z_]\w*)[\t-\r ]*=(.*)$/s.exec(argument)
     if (!match) continue
-    const name = (match[1] as string).toLowerCase()
+    const name = lowerCase(match[1] as string)
     if (!known.has(name)) return undefined
-    const value = (match[2] as string).trim()
+    const value = trimmed(match[2] as string)
     options[name] = nameOf([...tokens(value)][0]) ?? value
   }
   return options

@@ -1,6 +1,7 @@
 /** Dumps an open database as the files of format 1; reads the database and writes nothing. */
 
 import type { Database } from 'better-sqlite3'
+import { lowerCase } from '../dump/ascii.ts'
 import type { Original } from '../dump/legible.ts'
 import { freeColumn, type Plan, type RowSource } from '../dump/plan.ts'
 import { rowFile, rowHeader, rowLiterals } from '../dump/rows.ts'
@@ -105,7 +106,7 @@ function systemRows(db: Database, name: string, { settings }: Plan): string {
   }
   if (lines.length === 0) return ''
   const header = Buffer.from(rowHeader(name, columns))
-  const order = name.toLowerCase() === 'sqlite_sequence' ? compareFirst : Buffer.compare
+  const order = lowerCase(name) === 'sqlite_sequence' ? compareFirst : Buffer.compare
   return rowFile(header, lines.sort(order)).toString('utf8')
 }
 

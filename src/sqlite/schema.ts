@@ -1,6 +1,7 @@
 /** Reads the schema of an open database into plain facts; IO by SQLite only, and nothing is decided here. */
 
 import type { Database } from 'better-sqlite3'
+import { lowerCase } from '../dump/ascii.ts'
 import type { Original } from '../dump/legible.ts'
 import { decodeText, type Encoding, identifier } from '../dump/literal.ts'
 import {
@@ -159,10 +160,5 @@ function quoted(name: string): string {
 
 /** Whether two names are one to SQLite, which folds the case of ASCII letters. */
 export function sameName(a: string, b: string): boolean {
-  return foldName(a) === foldName(b)
-}
-
-/** A name with its ASCII letters in lower case. */
-export function foldName(name: string): string {
-  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  return lowerCase(a) === lowerCase(b)
 }

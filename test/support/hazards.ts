@@ -64,6 +64,12 @@ export const hazards: Record<string, string> = {
     UPDATE sqlite_schema SET sql='CREATE TABLE b(v TEXT, w INT)' WHERE name='b';
     CREATE TABLE s(v, w, x); INSERT INTO s VALUES (5,'x',x'00'),('1',2,3);
     UPDATE sqlite_schema SET sql='CREATE TABLE s(v TEXT, w INT, x ANY) STRICT' WHERE name='s';`,
+  'types that are others in capitals of Unicode only': `
+    PRAGMA writable_schema=ON;
+    CREATE TABLE f(v); INSERT INTO f VALUES (-0.0),(2.0),('x');
+    UPDATE sqlite_schema SET sql='CREATE TABLE f(v \ufb02oat)' WHERE name='f';
+    CREATE TABLE i(v); INSERT INTO i VALUES (2.0),(2),('2'),('x');
+    UPDATE sqlite_schema SET sql='CREATE TABLE i(v \u0131nt)' WHERE name='i';`,
   'unique constraints of a table whose rows break its rules': `
     PRAGMA writable_schema=ON;
     CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT UNIQUE, w UNIQUE); INSERT INTO a VALUES (1,NULL,'12'),(2,'x',3);

@@ -1,0 +1,17 @@
+/**
+ * Letters and white space as SQLite knows them: those of ASCII. JavaScript's own functions go by Unicode, where `ﬂoat` in
+ * capitals is FLOAT and `ınt` is INT, which are other types to SQLite (sqlite.org/faq.html, question 18).
+ */
+
+export function upperCase(text: string): string {
+  return text.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
+}
+
+export function lowerCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+}
+
+/** The text without white space at its ends. */
+export function trimmed(text: string): string {
+  return text.replace(/^[\t-\r ]+/, '').replace(/[\t-\r ]+$/, '')
+}
