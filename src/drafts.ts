@@ -6,18 +6,30 @@ import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { hasErrno } from './errors.ts'
 
+/** Those beside what somebody asked for have the name of the program. */
+export type DraftKind = 'rowback' | 'new'
+
 /**
  * A path beside `target` for a draft of it, where nothing is. The name says which process makes it, so that drafts of
  * those that died making the same target are known, and removed here.
  */
-export function draftBeside(target: string, kind: 'rowback' | 'new'): string {
-  const prefix = `${basename(target)}.${kind}-${processSpace()}-`
+export function draftBeside(target: string, kind: DraftKind): string {
+  removeDrafts(target, kind)
+  return join(dirname(target), `${draftPrefix(target, kind)}${process.pid}-${randomBytes(4).toString('hex')}`)
+}
+
+/** Removes the drafts of `target` whose makers have died. */
+export function removeDrafts(target: string, kind: DraftKind): void {
+  const prefix = draftPrefix(target, kind)
   for (const name of namesIn(dirname(target))) {
     const [pid, random, ...more] = name.startsWith(prefix) ? name.slice(prefix.length).split('-') : []
     const isDraft = /^\d+$/.test(pid ?? '') && /^[0-9a-f]{8}$/.test(random ?? '') && more.length === 0
     if (isDraft && !isRunning(Number(pid))) removeIfPossible(join(dirname(target), name))
   }
-  return join(dirname(target), `${prefix}${process.pid}-${randomBytes(4).toString('hex')}`)
+}
+
+function draftPrefix(target: string, kind: DraftKind): string {
+  return `${basename(target)}.${kind}-${processSpace()}-`
 }
 
 /** Where process ids are counted: another host or container has others. */

@@ -9,7 +9,7 @@ import { type FileHandle, link, open, readFile, rename, rm, stat, writeFile } fr
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { draftBeside } from '../drafts.ts'
+import { draftBeside, removeDrafts } from '../drafts.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
@@ -49,6 +49,7 @@ export async function lockRepository(
     const lock = await waitFor(file, waitMs)
     if (!('release' in lock)) throw held(dir, file, lock, waitMs)
     await clearWorkDirs(gitDir)
+    removeDrafts(join(gitDir, 'config'), 'new')
     await removeStaleLocks(gitDir)
     return lock.release
   } catch (error) {

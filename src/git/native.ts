@@ -152,7 +152,7 @@ async function setDurably(gitDir: string, key: string, value: string): Promise<G
   } catch (error) {
     return { code: 1, stderr: errorText(error) }
   } finally {
-    // Where that cannot be done, the next one that changes a setting does it.
+    // Where that cannot be done, whoever takes the lock next does it.
     await rm(folder, { recursive: true, force: true }).catch(() => {})
   }
 }

@@ -1,8 +1,8 @@
 /** The file systems that isomorphic-git gets to see. */
 
-import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { draftBeside } from '../../drafts.ts'
 import { syncDirectory, syncFile } from '../../durable.ts'
 
 /** One that is only read: a push would note what a remote of a made-up name has. */
@@ -15,7 +15,7 @@ export const durableFiles = { promises: { ...fs, writeFile: writeDurably } }
 
 /** Replaces a file by a new one with that text. */
 export async function writeDurably(file: string, text: string | Uint8Array): Promise<void> {
-  const draft = `${file}.${randomBytes(4).toString('hex')}`
+  const draft = draftBeside(file, 'new')
   try {
     await fs.writeFile(draft, text, { flag: 'wx' })
     await syncFile(draft)
