@@ -11,6 +11,7 @@ import type { Affinity, Column } from './schema.ts'
 export function isRegular(value: Value, column: Column): boolean {
   if (value === null) return !column.notNull
   const stored = storageClass(value)
+  if (Object.is(value, -0) && losesSign(column.affinity)) return false
   switch (column.affinity) {
     case 'none':
       return true
@@ -24,6 +25,11 @@ export function isRegular(value: Value, column: Column): boolean {
     default:
       return stored === strictClass(column.affinity)
   }
+}
+
+/** A column of reals stores what is an integer as one, and gives it back as a real: -0.0 as 0.0. */
+export function losesSign(affinity: Affinity): boolean {
+  return affinity === 'real' || affinity === 'strict real'
 }
 
 function strictClass(affinity: Affinity): string {

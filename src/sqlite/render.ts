@@ -22,7 +22,15 @@ import {
   type RowBatch,
   rowProblem,
 } from './row-batch.ts'
-import { flagByte, linesQuery, realFunction, type Start, valuesQuery } from './row-query.ts'
+import {
+  flagByte,
+  flagText,
+  linesQuery,
+  realFunction,
+  type Start,
+  signedRealFunction,
+  valuesQuery,
+} from './row-query.ts'
 
 /** Rows that follow one another in key order. */
 export interface RowRange {
@@ -71,6 +79,9 @@ function pageRenderer(
   const batch = new BatchBuilder(source, 'UTF-8', blobs)
   db.function(realFunction, { deterministic: true, directOnly: true }, (value) =>
     realLiteral(value as number),
+  )
+  db.function(signedRealFunction, { deterministic: true, directOnly: true }, (value) =>
+    Object.is(value, -0) ? flagText : realLiteral(value as number),
   )
   const prepare = preparer(db)
   // Of the page before, in whatever range: rows of one table are alike.

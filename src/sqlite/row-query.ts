@@ -5,11 +5,14 @@
 
 import { identifier, type Value } from '../dump/literal.ts'
 import { type OrderTerm, type RowSource, termText } from '../dump/plan.ts'
-import { isRegular } from '../dump/regular.ts'
+import { isRegular, losesSign } from '../dump/regular.ts'
 import type { Affinity, Column } from '../dump/schema.ts'
 
 /** The user function that writes a REAL; see `realLiteral`. */
 export const realFunction = 'rowback_real'
+
+/** The same for a column that brings no -0.0 back: it flags that. */
+export const signedRealFunction = 'rowback_signed_real'
 
 /** The user function that takes a blob as it is, where its digits would be a string of twice its size; see `LongBlobs`. */
 export const longBlobFunction = 'rowback_long_blob'
@@ -20,6 +23,9 @@ export const longValueBytes = 2 ** 20
 /** Behind the NUL of this mark stands no row: the page must be rendered value by value. */
 export const flagByte = 0x21
 const flag = `char(0)||'!'`
+
+/** What a user function returns for a value that must be rendered as it is. */
+export const flagText = `\0${String.fromCharCode(flagByte)}`
 
 /** Values above this are rendered one by one, so that a page of rows stays small and far below SQLite's limits. */
 function longestFastBytes(columns: number): number {
@@ -152,7 +158,8 @@ function fastReal(name: string, affinity: Affinity): string {
   // Arithmetic, unlike the bare column, takes no collation, which may be the application's own.
   const value = `${name}*1.0`
   const short = `round(${name}*10000)/10000.0=${value} AND ${value} BETWEEN -1e11 AND 1e11 AND ${value}<>0`
-  const literalOf = `iif(${short},quote(${name}),${realFunction}(${name}))`
+  const other = losesSign(affinity) ? signedRealFunction : realFunction
+  const literalOf = `iif(${short},quote(${name}),${other}(${name}))`
   if (affinity !== 'integer' && affinity !== 'numeric') return literalOf
   return `iif(${value}=CAST(${value} AS INTEGER),${flag},${literalOf})`
 }

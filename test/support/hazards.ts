@@ -70,6 +70,13 @@ export const hazards: Record<string, string> = {
     UPDATE sqlite_schema SET sql='CREATE TABLE f(v \ufb02oat)' WHERE name='f';
     CREATE TABLE i(v); INSERT INTO i VALUES (2.0),(2),('2'),('x');
     UPDATE sqlite_schema SET sql='CREATE TABLE i(v \u0131nt)' WHERE name='i';`,
+  'a negative zero where reals are stored as integers': `
+    PRAGMA writable_schema=ON;
+    CREATE TABLE r(v, w); INSERT INTO r VALUES (1.5,0.0),(-0.0,-1.0);
+    UPDATE sqlite_schema SET sql='CREATE TABLE r(v REAL, w DOUBLE)' WHERE name='r';
+    CREATE TABLE s(v); INSERT INTO s VALUES (-0.0);
+    UPDATE sqlite_schema SET sql='CREATE TABLE s(v REAL) STRICT' WHERE name='s';
+    CREATE TABLE n(v REAL); INSERT INTO n VALUES (0.0),(-0.0),(-1.0);`,
   'unique constraints of a table whose rows break its rules': `
     PRAGMA writable_schema=ON;
     CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT UNIQUE, w UNIQUE); INSERT INTO a VALUES (1,NULL,'12'),(2,'x',3);
