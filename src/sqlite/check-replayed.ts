@@ -1,8 +1,9 @@
 /** Checks a replayed database, which is private. It is loaded with every replay, so it loads little itself. */
 
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { allowSchema } from './connection.ts'
 import { foreignKeyViolations, integrityFinding } from './integrity.ts'
+import { openDatabase } from './open-database.ts'
 
 /** The first damage, and how many rows name a row that is not there. */
 export function checkReplayed(
@@ -20,7 +21,7 @@ export function checkReplayed(
 
 /** Opens it for a proof. */
 export function openReplayed(file: string, extensions: readonly string[]): Database.Database {
-  const db = new Database(file, { fileMustExist: true })
+  const db = openDatabase(file, { fileMustExist: true })
   allowSchema(db, extensions)
   return db
 }

@@ -1,18 +1,18 @@
 /** A thread that checks the pages or dumps tables of one database and posts their files; see `startDump`. */
 
 import { parentPort, workerData } from 'node:worker_threads'
-import Database from 'better-sqlite3'
 import { allowSchema } from './connection.ts'
 import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
 import { type DumpFile, dumpRows, type KeptFile } from './dump-rows.ts'
 import { checkIntegrity } from './integrity.ts'
+import { openDatabase } from './open-database.ts'
 import { plainError } from './plain-error.ts'
 
 /** Kilobytes that may wait for the receiver. */
 const aheadKilobytes = 4 * 1024
 
 function run({ path, file, encoding, extensions, works, isChecked, taken, used }: DumpOrder): void {
-  const db = new Database(path, { readonly: true, fileMustExist: true })
+  const db = openDatabase(path, { readonly: true, fileMustExist: true })
   let posted = 0
   try {
     allowSchema(db, extensions)

@@ -1,7 +1,8 @@
 /** Tells whether another process has a database open: by the files that processes hold, and by SQLite's own locks. */
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
+import { openDatabase } from './open-database.ts'
 import { sqliteCode } from './source-error.ts'
 
 /** A process and the file it holds open. */
@@ -65,7 +66,7 @@ const patienceMs = 1000
 export function isLocked(file: string): boolean {
   let db: Database.Database | undefined
   try {
-    db = new Database(file, { fileMustExist: true, timeout: patienceMs })
+    db = openDatabase(file, { fileMustExist: true, timeout: patienceMs })
     // Set before the first access, it makes a WAL ask for the lock that every connection to it shares.
     db.pragma('locking_mode=EXCLUSIVE')
     db.exec('BEGIN EXCLUSIVE')

@@ -1,9 +1,10 @@
 /** Read transactions on a source itself. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { allowSchema } from './connection.ts'
 import { refuseCutShort } from './cut-short.ts'
+import { openDatabase } from './open-database.ts'
 import type { SnapshotOptions } from './snapshot.ts'
 import { sourceError, sqliteCode } from './source-error.ts'
 
@@ -15,7 +16,7 @@ export async function openReadOnly(
   const givesUpAt = performance.now() + busyTimeoutMs
   let db: Database.Database | undefined
   try {
-    db = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 })
+    db = openDatabase(path, { readonly: true, fileMustExist: true, timeout: 0 })
     allowSchema(db, extensions)
     db.exec('BEGIN')
     while (!isReadable(db, performance.now() < givesUpAt)) await sleep(pollMs)

@@ -1,13 +1,14 @@
 /** The database file that a dump is replayed into. What it is given must have passed the grammar of format 1. */
 
 import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { decodedRows } from '../dump/decode-rows.ts'
 import { type Encoding, identifier, type TextBytes, type Value } from '../dump/literal.ts'
 import { parseRowHeader, rowHeader } from '../dump/rows.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { diskFault } from './disk-fault.ts'
 import { loadExtensions } from './extensions.ts'
+import { openDatabase } from './open-database.ts'
 import { refusal } from './replay-refusal.ts'
 import { isSqliteError } from './sqlite-error.ts'
 
@@ -154,7 +155,7 @@ function isText(value: Value): value is TextBytes {
 
 /** A connection for a private file: no journal, no lock, one fsync at the end. What a dump says of these is ignored. */
 function openTarget(file: string): Database.Database {
-  const db = new Database(file)
+  const db = openDatabase(file)
   db.unsafeMode(true)
   db.pragma('locking_mode=EXCLUSIVE')
   db.pragma('journal_mode=OFF')

@@ -4,13 +4,14 @@ import { accessSync, constants } from 'node:fs'
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import type { Original } from '../dump/legible.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { allowSchema } from './connection.ts'
 import { refuseCutShort } from './cut-short.ts'
 import { diskFault } from './disk-fault.ts'
 import { makeLegible } from './make-legible.ts'
+import { openDatabase } from './open-database.ts'
 import { type Pages, pagesOfCopy } from './pages.ts'
 import { openReadOnly } from './read-transaction.ts'
 import type { SharedFile, Snapshot, SnapshotOptions } from './snapshot.ts'
@@ -157,7 +158,7 @@ function openCopy(source: string, copy: string, { extensions }: SnapshotOptions)
   let originals: Original[]
   let pages: Pages
   try {
-    db = new Database(copy, { fileMustExist: true })
+    db = openDatabase(copy, { fileMustExist: true })
     allowSchema(db, extensions)
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
     refuseCutShort(source, db, copy)

@@ -151,6 +151,13 @@ const verbs: Record<string, Verb> = {
     prepare: goOn,
     state: (scene) => tree(scene.repository),
   },
+  'backup by the embedded engine': {
+    below: (scene) => scene.repository,
+    args: ({ data, repository }) => byEmbedded(['backup', data, '--repo', repository, '--verify', 'always']),
+    codes: [repository],
+    prepare: goOn,
+    state: (scene) => tree(scene.repository),
+  },
   'backup, of a source,': {
     faults: ['EACCES'],
     below: ({ data }) => data,
@@ -178,6 +185,14 @@ const verbs: Record<string, Verb> = {
     faults: ['EACCES'],
     below: (scene) => scene.repository,
     args: (scene) => ['restore', 'latest', '--to', join(scene.out, 'data'), '--repo', scene.repository],
+    codes: [repository],
+    state: ({ out }) => whole(out),
+  },
+  'restore by the embedded engine, from a repository,': {
+    faults: ['EACCES'],
+    below: (scene) => scene.repository,
+    args: ({ out, repository }) =>
+      byEmbedded(['restore', 'latest', '--to', join(out, 'data'), '--repo', repository]),
     codes: [repository],
     state: ({ out }) => whole(out),
   },
@@ -231,6 +246,12 @@ const verbs: Record<string, Verb> = {
     codes: [target],
     state: (scene) => tip(scene.remote),
   },
+  'verify by the embedded engine': {
+    below: ({ dir }) => dir,
+    args: ({ repository }) => byEmbedded(['verify', '--repo', repository]),
+    codes: [repository, target],
+    state: (scene) => [contents(scene.data), contents(scene.repository, ['rowback'])],
+  },
   verify: {
     below: ({ dir }) => dir,
     args: (scene) => ['verify', '--repo', scene.repository],
@@ -241,6 +262,10 @@ const verbs: Record<string, Verb> = {
 
 function backupArgs({ data, repository }: Scene): string[] {
   return ['backup', data, '--repo', repository, '--full', '--verify', 'always', '--upkeep', 'always']
+}
+
+function byEmbedded(args: string[]): string[] {
+  return [...args, '--engine', 'embedded']
 }
 
 async function goOn({ data }: Scene): Promise<void> {
