@@ -13,5 +13,12 @@ export function lowerCase(text: string): string {
 
 /** The text without white space at its ends. */
 export function trimmed(text: string): string {
-  return text.replace(/^[\t-\r ]+/, '').replace(/[\t-\r ]+$/, '')
+  let [start, end] = [0, text.length]
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1
+  while (start < end && isSpace(text.charCodeAt(end - 1))) end -= 1
+  return text.slice(start, end)
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13)
 }

@@ -76,7 +76,11 @@ async function joinAll(gitDir: string): Promise<void> {
   try {
     await run(gitDir, [...bounds, ...args])
   } catch (error) {
-    removeNew()
+    try {
+      removeNew()
+    } catch {
+      // What git said counts, and an upkeep after a day removes them.
+    }
     throw error
   } finally {
     forget()
