@@ -148,12 +148,17 @@ export async function git(
   return { code, stdout: Buffer.concat(chunks), stderr }
 }
 
+/** What git's last words leave out at times: why the system did not let it. */
+const systemCause =
+  /: (?:Permission denied|Operation not permitted|Read-only file system|Input\/output error)$/
+
 /** Why git failed, on one line and without its `fatal:`; for messages of the form "verb object: cause". */
 export function gitCause({ code, stderr }: GitEnd): string {
   if (/No space left on device|Out of diskspace|Disk quota exceeded/i.test(stderr))
     return 'no space left on device'
   const lines = stderr.split('\n').filter((line) => line.trim() !== '')
-  const line =
-    lines.find((text) => text.startsWith('fatal: ')) ?? lines.find((text) => text.startsWith('error: '))
+  // The last words before the others.
+  const failures = ['fatal: ', 'error: '].flatMap((kind) => lines.filter((text) => text.startsWith(kind)))
+  const line = failures.find((text) => systemCause.test(text)) ?? failures[0]
   return (line ?? lines[0])?.replace(/^(fatal|error|warning): /, '').trim() ?? `git ended with code ${code}`
 }
