@@ -101,7 +101,7 @@ function killProcess(pid: number): void {
 /** What git says before it, where it says that something is missing which it may not read. */
 function withAccessFault(gitDir: string, stderr: string): string {
   const saysMissing =
-    /not a git repository|inside a git repository|configuration files|missing object|bad object/
+    /not a git repository|inside a git repository|configuration files|missing object|bad object|error reading reference/
   const fault = saysMissing.test(stderr) ? accessFault(gitDir) : undefined
   return fault === undefined ? stderr : `fatal: ${fault}\n${stderr}`
 }
