@@ -21,6 +21,7 @@ import { describe, expect, test } from 'vitest'
 import { contents, program, type RunOptions } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { git, hostileHome } from '../support/git.ts'
+import { dump, hostileCommit, hostileScene } from '../support/hostile.ts'
 import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -410,26 +411,10 @@ test('a backup leaves nothing in the repository but its commit and its own few f
 })
 
 test('a diff refuses a commit that only makes a file of it one to be run.', async () => {
-  const dir = tempDir()
-  const source = databaseFrom('CREATE TABLE t(a); INSERT INTO t VALUES (1)', join(dir, 'app.db'))
-  const repository = join(dir, 'repo.git')
-  await rowbackJson(['backup', source, '--repo', repository])
-  const env = { GIT_INDEX_FILE: join(dir, 'index') }
-  const path = 'databases/main/20-tables.sql'
-  git(repository, ['read-tree', 'main'], env)
-  const oid = git(repository, ['rev-parse', `main:${path}`])
-  git(repository, ['update-index', '--cacheinfo', `100755,${oid},${path}`], env)
-  const identity = ['-c', 'user.name=A', '-c', 'user.email=a@example.org']
-  const made = git(repository, [
-    ...identity,
-    'commit-tree',
-    git(repository, ['write-tree'], env),
-    '-p',
-    'main',
-    '-m',
-    'x',
-  ])
-  const { code, stderr } = await rowback(['diff', 'main', made, '--repo', repository])
+  const scene = await hostileScene()
+  const path = `${dump}/20-tables.sql`
+  const made = hostileCommit(scene, { changes: { [path]: (content) => content }, mode: '100755' })
+  const { code, stderr } = await rowback(['diff', 'main~1', made, '--repo', scene.repository])
   expect({ code, stderr }).toEqual({
     code: 14,
     stderr: expect.stringContaining(`${path}: its mode is 100755, not 100644`),
