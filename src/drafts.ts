@@ -14,17 +14,21 @@ export type DraftKind = 'rowback' | 'new'
  * those that died making the same target are known, and removed here.
  */
 export function draftBeside(target: string, kind: DraftKind): string {
-  removeDrafts(target, kind)
-  return join(dirname(target), `${draftPrefix(target, kind)}${process.pid}-${randomBytes(4).toString('hex')}`)
+  const prefix = draftPrefix(target, kind)
+  removeDead(dirname(target), prefix)
+  return join(dirname(target), `${prefix}${process.pid}-${randomBytes(4).toString('hex')}`)
 }
 
 /** Removes the drafts of `target` whose makers have died. */
 export function removeDrafts(target: string, kind: DraftKind): void {
-  const prefix = draftPrefix(target, kind)
-  for (const name of namesIn(dirname(target))) {
+  removeDead(dirname(target), draftPrefix(target, kind))
+}
+
+function removeDead(folder: string, prefix: string): void {
+  for (const name of namesIn(folder)) {
     const [pid, random, ...more] = name.startsWith(prefix) ? name.slice(prefix.length).split('-') : []
     const isDraft = /^\d+$/.test(pid ?? '') && /^[0-9a-f]{8}$/.test(random ?? '') && more.length === 0
-    if (isDraft && !isRunning(Number(pid))) removeIfPossible(join(dirname(target), name))
+    if (isDraft && !isRunning(Number(pid))) removeIfPossible(join(folder, name))
   }
 }
 
