@@ -12,17 +12,16 @@ function files(name, input, start = input) {
     external: Object.keys(dependencies),
     output: {
       dir: 'dist/program',
+      // The first removes what was there.
+      cleanDir: name === 'main',
       chunkFileNames: `${name}-[name].js`,
       codeSplitting: { groups: [{ name: 'start', test: new RegExp(`/dist/src/${start}\\.js$`) }] },
     },
   }
 }
 
-const program = files('main', 'cli/main', 'cli/(?:main|backup)')
-
 export default [
-  // The first removes what was there.
-  { ...program, output: { ...program.output, cleanDir: true } },
+  files('main', 'cli/main', 'cli/(?:main|backup)'),
   files('replay-child', 'replay-child'),
   files('replay-worker', 'sqlite/replay-worker'),
   files('dump-worker', 'sqlite/dump-worker'),

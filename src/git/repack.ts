@@ -70,17 +70,17 @@ async function joinAll(gitDir: string): Promise<void> {
   const args = ['repack', '-A', '-d', '-l', '-q', '--no-write-bitmap-index', ...deltas]
   const before = new Set(halfWritten(gitDir))
   const removeNew = () => {
-    for (const file of halfWritten(gitDir)) if (!before.has(file)) rmSync(file, { force: true })
+    try {
+      for (const file of halfWritten(gitDir)) if (!before.has(file)) rmSync(file, { force: true })
+    } catch {
+      // What git said counts, and an upkeep after a day removes them.
+    }
   }
   const forget = onInterrupt(removeNew)
   try {
     await run(gitDir, [...bounds, ...args])
   } catch (error) {
-    try {
-      removeNew()
-    } catch {
-      // What git said counts, and an upkeep after a day removes them.
-    }
+    removeNew()
     throw error
   } finally {
     forget()
