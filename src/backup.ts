@@ -34,6 +34,8 @@ export interface BackupOptions {
   engine?: EngineChoice | undefined
   /** Where to push the commit, one after another; nothing is pushed without any. */
   remotes?: readonly Remote[] | undefined
+  /** Remotes that a partial clone may be one of: it fetches what it lacks with the password variable of that one. */
+  knownRemotes?: readonly Remote[] | undefined
   /** How often a fault of the network is tried again, 1, 2, 4 … seconds apart; 4 times without it. */
   retries?: number | undefined
   /** The application in commit subjects; the source's name without it. */

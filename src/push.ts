@@ -27,6 +27,8 @@ export interface PushOptions extends Retries {
   engine?: EngineChoice | undefined
   /** Where to push, one after another; to the remotes of the last push without any. */
   remotes?: readonly Remote[] | undefined
+  /** Remotes that a partial clone may be one of: it fetches what it lacks with the password variable of that one. */
+  knownRemotes?: readonly Remote[] | undefined
   /** Absolute paths of SQLite extensions that the databases need to be verified. */
   extensions?: readonly string[] | undefined
   /** What is larger is sent in parts of at most this size, which the remote has no trace of afterwards; 1 GiB without it. */

@@ -84,15 +84,16 @@ function refuseUntrusted({ extensions, remotes, sign, signers }: Settings): void
 
 /**
  * Where to push: to each --remote, else to the remotes of the settings. One that the settings know keeps its password
- * variable when a flag names it.
+ * variable when a flag names it, and lets a partial clone fetch from it when a flag names another.
  */
 export function remotesOf(
   { settings }: Context,
   flags: RemoteFlags,
-): { remotes: Settings['remotes']; retries: number } {
+): { remotes: Settings['remotes']; knownRemotes: Settings['remotes']; retries: number } {
   const known = knownRemotes({ settings })
   const named = flags.remote?.map((url) => known.find((remote) => remote.url === url) ?? { url })
-  return { remotes: named ?? known, retries: parseRetries(flags.retries) ?? settings.retries }
+  const retries = parseRetries(flags.retries) ?? settings.retries
+  return { remotes: named ?? known, knownRemotes: known, retries }
 }
 
 /** The remotes of the settings. */

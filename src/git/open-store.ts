@@ -20,6 +20,8 @@ export interface StoreOptions {
   engine?: EngineChoice | undefined
   /** A partial clone fetches what it lacks with the password variable of the one that it is a clone of. */
   remotes?: readonly Remote[] | undefined
+  /** The same, where `remotes` are those that something else is to be done with. */
+  knownRemotes?: readonly Remote[] | undefined
 }
 
 /**
@@ -27,7 +29,10 @@ export interface StoreOptions {
  * Throws RowbackError('repository') if there is no repository that the engine can read, RowbackError('usage') for a bad
  * branch.
  */
-export async function openStore(dir: string, { branch, engine, remotes }: StoreOptions = {}): Promise<Store> {
+export async function openStore(
+  dir: string,
+  { branch, engine, remotes = [], knownRemotes = [] }: StoreOptions = {},
+): Promise<Store> {
   if (branch !== undefined) checkBranch(branch)
   const gitDir = await gitDirectory(dir)
   // While git is asked for its version, which takes as long: whether there is a git at all is said by that.
@@ -38,7 +43,7 @@ export async function openStore(dir: string, { branch, engine, remotes }: StoreO
     return openEmbedded(dir, gitDir, branch ?? (await headBranch(gitDir)))
   }
   refuseOtherFormat(dir, await format)
-  return new NativeStore(dir, gitDir, branch ?? (await headBranch(gitDir)), remotes)
+  return new NativeStore(dir, gitDir, branch ?? (await headBranch(gitDir)), [...remotes, ...knownRemotes])
 }
 
 /** Throws unless git has said that object ids are SHA-1. */

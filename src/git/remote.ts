@@ -106,14 +106,22 @@ export async function pushBranch(
       return pushOnce(connection, store, { url, branch, tip }, { ...bounds, known: before })
     })
   } catch (error) {
-    throw remoteError(
-      `push to ${redactUrl(url)}`,
-      remote,
-      error,
-      `the commit is safe in ${store.dir}`,
-      store.gitDir,
+    const consequence = `the commit is safe in ${store.dir}`
+    throw await ofPartialClone(
+      store,
+      remoteError(`push to ${redactUrl(url)}`, remote, error, consequence, store.gitDir),
     )
   }
+}
+
+/** git sends nothing that a partial clone has from its own remote: another one then lacks objects, and refuses. */
+async function ofPartialClone({ gitDir, dir }: Store, error: RowbackError): Promise<RowbackError> {
+  if (!/\((?:unpacker error|missing necessary objects)\)/.test(error.message)) return error
+  const { promisorOf } = await import('./partial-clone.ts')
+  const from = await promisorOf(gitDir)
+  if (from === undefined) return error
+  const hint = `${dir} is a partial clone, and git sends only what was made in it: push from a whole one, by rowback clone ${redactUrl(from)} DIR`
+  return new RowbackError(error.code, error.message, { hint, cause: error })
 }
 
 interface Target {

@@ -353,6 +353,25 @@ describe('a partial clone', () => {
       expect(holders).toMatchObject({ status: 1, stdout: '' })
     })
 
+    test('fetches by it what a push to another remote proves, which takes what was made here alone.', async () => {
+      const { dir, url, withToken } = await lockedPlace()
+      const [clone, other] = [join(dir, 'new.git'), bareRepository(join(dir, 'other.git'))]
+      const push = () => withToken(password, 'push', '--repo', 'new.git', '--remote', 'other.git')
+      const refused = await push()
+      expect(refused).toMatchObject({ code: 12, stdout: '' })
+      expect(refused.stderr).toMatch(
+        /^rowback: push to other.git: the remote refused it: .*; the commit is safe in new.git\n/,
+      )
+      expect(refused.stderr).toContain(
+        `rowback: try: new.git is a partial clone, and git sends only what was made in it: push from a whole one, by rowback clone ${url} DIR\n`,
+      )
+      execFileSync('git', ['-C', join(dir, 'server', 'app.git'), 'push', '-q', other, 'main'])
+      execFileSync('sqlite3', [join(dir, 'data', 'two.db'), 'INSERT INTO note(text) VALUES (1)'])
+      const here = ['--repo', 'new.git', '--remote', 'other.git', '--verify', 'always']
+      expect(await withToken(password, 'backup', 'data', ...here)).toMatchObject({ code: 0, stderr: '' })
+      expect(git(other, ['rev-parse', 'main'])).toBe(git(clone, ['rev-parse', 'main']))
+    })
+
     test.each(steps.map((step) => [step.join(' '), step] as const))(
       'ends %s by one clear error where the variable is missing or wrong, or the server is gone.',
       async (_, step) => {
