@@ -1,6 +1,6 @@
-/** What git does not say: it takes objects and refs that this user may not read for missing ones. */
+/** What git does not say: why it could not read, where it calls missing what it may not see, or could not write. */
 
-import { readdirSync } from 'node:fs'
+import { readdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorText } from '../errors.ts'
 
@@ -11,5 +11,26 @@ export function accessFault(gitDir: string): string | undefined {
     return undefined
   } catch (error) {
     return errorText(error)
+  }
+}
+
+/** More than a full disk has room for. */
+const trial = Buffer.alloc(2 ** 16)
+
+/** Why nothing can be written in a git directory; undefined where it can. */
+export function writeFault(gitDir: string): string | undefined {
+  // Where git removes what a run that was killed has left under such a name.
+  const file = join(gitDir, 'objects', 'pack', `tmp_trial_${process.pid}`)
+  try {
+    writeFileSync(file, trial, { flag: 'wx' })
+    return undefined
+  } catch (error) {
+    return errorText(error).replace(/, \w+ '.*$/, '')
+  } finally {
+    try {
+      unlinkSync(file)
+    } catch {
+      // It was not made, or cannot be removed any more.
+    }
   }
 }

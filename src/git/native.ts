@@ -104,7 +104,8 @@ export class NativeStore implements Store {
   async config(key: string): Promise<string | undefined> {
     const found = await git(this.gitDir, ['config', '--local', '--null', '--get', key])
     if (found.code === 0) return found.stdout.toString().slice(0, -1)
-    if (found.code === 1) return undefined
+    // Of a file that it may not read, git warns, and takes it for one without settings.
+    if (found.code === 1 && found.stderr === '') return undefined
     throw this.#error(`read setting ${key} of ${this.dir}: ${gitCause(found)}`)
   }
 

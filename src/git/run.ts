@@ -6,7 +6,7 @@ import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
-import { accessFault } from './access-fault.ts'
+import { accessFault, writeFault } from './access-fault.ts'
 import { gitEnv } from './env.ts'
 
 /** How a git process ended; `code` is 128 when a signal ended it, and `stderr` then says which. */
@@ -60,7 +60,7 @@ export function startGit(
     child.once('error', (error) => reject(startError(gitDir, error)))
     child.once('close', (code, signal) => {
       if (code === null) resolve({ code: 128, stderr: `${stderr}git was ended by ${signal}` })
-      else resolve({ code, stderr: code === 0 ? stderr : withAccessFault(gitDir, stderr) })
+      else resolve({ code, stderr: code === 0 ? stderr : withFault(gitDir, stderr) })
     })
   })
   ended.catch(() => {})
@@ -98,11 +98,12 @@ function killProcess(pid: number): void {
   }
 }
 
-/** What git says before it, where it says that something is missing which it may not read. */
-function withAccessFault(gitDir: string, stderr: string): string {
+/** What git says, with the reason before it where it leaves that out. */
+function withFault(gitDir: string, stderr: string): string {
   const saysMissing =
     /not a git repository|inside a git repository|configuration files|missing object|bad object|error reading reference/
-  const fault = saysMissing.test(stderr) ? accessFault(gitDir) : undefined
+  const read = saysMissing.test(stderr) ? accessFault(gitDir) : undefined
+  const fault = read ?? (/couldn't (?:set|write) '/.test(stderr) ? writeFault(gitDir) : undefined)
   return fault === undefined ? stderr : `fatal: ${fault}\n${stderr}`
 }
 
