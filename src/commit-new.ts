@@ -20,7 +20,7 @@ import { databasePrint } from './sqlite/print.ts'
 import { openSnapshot } from './sqlite/snapshot.ts'
 import { sourceError } from './sqlite/source-error.ts'
 import { startDump } from './sqlite/start-dump.ts'
-import { otherAssets, packed, type SeenDatabase, type State, unpacked } from './state.ts'
+import { otherAssets, Packed, type SeenDatabase, type State } from './state.ts'
 import { commitMessage, type Summary, summarize, type VerifyPolicy } from './summary.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { isFailedProof, verifyCommit } from './verify.ts'
@@ -64,7 +64,7 @@ export async function commitTree(
     const state = {
       ...seen,
       agreement,
-      references: references && packed(references),
+      references: references && Packed.of(references),
       totals: { rows: summary.rows, files: summary.files, entries: tree.entries.size, bytes: bytes.total },
     }
     const { warnings } = source
@@ -127,7 +127,7 @@ async function checkAgreement(
   if (assetColumns.length === 0) return { agreement: undefined }
   const { agreementOf } = await import('./agreement.ts')
   const paths = new Map(databases.map(({ name, path }) => [name, path]))
-  const before = known?.references && unpacked(known.references)
+  const before = await known?.references?.value()
   const databasePath: AgreementSide['databasePath'] = ({ name }) => paths.get(name) ?? ''
   return agreementOf({ ...after, databasePath }, assets, assetColumns, read, before)
 }
@@ -251,11 +251,11 @@ async function dumpSource(
   try {
     phases.begin('dump')
     const dumpOptions = { excludeTables, fullText, extensions }
-    const dump = await startDump(snapshot, file, dumpOptions, { known: pages && unpacked(pages) })
+    const dump = await startDump(snapshot, file, dumpOptions, { known: await pages?.value() })
     try {
       const named = { name, path: kind === 'directory' ? path : undefined }
       const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)
-      const seen = { print, pages: dump.facts && packed(knownDatabase(dump.facts, chunks)) }
+      const seen = { print, pages: dump.facts && Packed.of(knownDatabase(dump.facts, chunks)) }
       return { entry, seen, isWhole: dump.isWhole }
     } finally {
       await dump.stop()

@@ -1,11 +1,13 @@
 /**
  * What the last backup of a repository saw of its source: `rowback/state` in its git directory. It is a cache, which
  * may be deleted at any time; whatever does not fit exactly is as if it were not there.
+ *
+ * The file: SHA-1 of the head, its length in 4 bytes, the head, then the large parts, of which the head says where each is.
  */
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import type { Agreement, KnownReferences } from './agreement.ts'
@@ -44,15 +46,43 @@ export interface SeenDatabase {
   pages: Packed<KnownDatabase> | undefined
 }
 
-/** A large part of the state, in bytes of its own: to see that nothing was written must not take the time to read it. */
-export type Packed<T> = Uint8Array & { readonly packed?: T }
+/**
+ * A large part of the state: to see that nothing was written must not take the time to read it. It is in bytes until it is
+ * asked for, or still in the file.
+ */
+export class Packed<T> {
+  readonly bytes: () => Promise<Uint8Array>
 
-export function packed<T>(value: T): Packed<T> {
-  return serialize(value)
+  constructor(bytes: () => Promise<Uint8Array>) {
+    this.bytes = bytes
+  }
+
+  static of<T>(value: T): Packed<T> {
+    const bytes = serialize(value)
+    return new Packed(async () => bytes)
+  }
+
+  /** Undefined where the file does not hold it any more. */
+  async value(): Promise<T | undefined> {
+    try {
+      return deserialize(await this.bytes()) as T
+    } catch {
+      return undefined
+    }
+  }
 }
 
-export function unpacked<T>(bytes: Packed<T>): T {
-  return deserialize(bytes) as T
+/** Where the file has a part, counted from the end of the head. */
+interface Place {
+  at: number
+  length: number
+  checksum: Buffer
+}
+
+/** The state as its head has it. */
+interface Head extends Omit<State, 'databases' | 'references'> {
+  databases: Map<string, { print: string | undefined; pages: Place | undefined }>
+  references: Place | undefined
 }
 
 /** Everything but the source's content that a tree and what is said of it depend on. */
@@ -63,7 +93,7 @@ export function stateKey({ kind, path }: Source, options: StateOptions): string 
 }
 
 /** What a state must have been written by to be read: the version of the layout of `State`, and of all else. */
-const layout = [3, version]
+const layout = [4, version]
 
 const keyStart = `${JSON.stringify(layout).slice(0, -1)},`
 
@@ -104,11 +134,15 @@ export function hasState(store: Store): boolean {
 export async function readState(store: Store, commit: string | undefined): Promise<State | undefined> {
   if (commit === undefined) return undefined
   try {
-    const bytes = await readFile(fileOf(store))
-    const content = bytes.subarray(checksumBytes)
-    if (!checksum(content).equals(bytes.subarray(0, checksumBytes))) return undefined
-    const state = deserialize(content) as State
-    return state.key.startsWith(keyStart) && state.commit === commit ? state : undefined
+    const name = fileOf(store)
+    const { head, end } = await withFile(name, readHead)
+    if (!head.key.startsWith(keyStart) || head.commit !== commit) return undefined
+    const partAt = <T>(place: Place | undefined): Packed<T> | undefined =>
+      place && new Packed(() => withFile(name, (file) => readPart(file, end, place)))
+    const databases = [...head.databases].map(
+      ([path, { print, pages }]) => [path, { print, pages: partAt<KnownDatabase>(pages) }] as const,
+    )
+    return { ...head, databases: new Map(databases), references: partAt<KnownReferences>(head.references) }
   } catch {
     return undefined
   }
@@ -116,16 +150,72 @@ export async function readState(store: Store, commit: string | undefined): Promi
 
 /** Replaces the state; where that cannot be done the old one is removed, or does not fit the branch. */
 export async function writeState(store: Store, state: State): Promise<void> {
-  const content = serialize(state)
   const file = fileOf(store)
   const temporary = `${file}.tmp`
   try {
+    const content = await stateContent(state)
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    await writeFile(temporary, Buffer.concat([checksum(content), content]), { mode: 0o600 })
+    await writeFile(temporary, content, { mode: 0o600 })
     await rename(temporary, file)
   } catch {
     await rm(temporary, { force: true }).catch(() => {})
   }
+}
+
+/** What the file is to hold, piece by piece: put together, it would be in memory twice. */
+async function stateContent(state: State): Promise<Uint8Array[]> {
+  const parts: Uint8Array[] = []
+  let end = 0
+  const add = async (part: Packed<unknown> | undefined): Promise<Place | undefined> => {
+    if (part === undefined) return undefined
+    const bytes = await part.bytes()
+    parts.push(bytes)
+    end += bytes.length
+    return { at: end - bytes.length, length: bytes.length, checksum: checksum(bytes) }
+  }
+  const databases: Head['databases'] = new Map()
+  for (const [path, { print, pages }] of state.databases)
+    databases.set(path, { print, pages: await add(pages) })
+  const references = await add(state.references)
+  const head = serialize({ ...state, databases, references } satisfies Head)
+  const start = Buffer.alloc(startBytes)
+  checksum(head).copy(start)
+  start.writeUInt32LE(head.length, checksumBytes)
+  return [start, head, ...parts]
+}
+
+async function withFile<T>(name: string, read: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(name)
+  try {
+    return await read(file)
+  } finally {
+    await file.close()
+  }
+}
+
+/** The head, and where it ends. Throws where the file is not what was written. */
+async function readHead(file: FileHandle): Promise<{ head: Head; end: number }> {
+  const start = await readBytes(file, { at: 0, length: startBytes })
+  const length = start.readUInt32LE(checksumBytes)
+  const place = { at: startBytes, length, checksum: start.subarray(0, checksumBytes) }
+  return { head: deserialize(await readPart(file, 0, place)) as Head, end: startBytes + length }
+}
+
+async function readPart(
+  file: FileHandle,
+  from: number,
+  { at, length, checksum: sum }: Place,
+): Promise<Buffer> {
+  const bytes = await readBytes(file, { at: from + at, length })
+  if (!checksum(bytes).equals(sum)) throw new RangeError('it is damaged')
+  return bytes
+}
+
+async function readBytes(file: FileHandle, { at, length }: Pick<Place, 'at' | 'length'>): Promise<Buffer> {
+  if (at + length > (await file.stat()).size) throw new RangeError('it is cut off')
+  const bytes = Buffer.alloc(length)
+  await file.read(bytes, 0, length, at)
+  return bytes
 }
 
 /** Forgets the state, if it can be written at all. */
@@ -134,7 +224,8 @@ export async function dropState(store: Store): Promise<void> {
 }
 
 const checksumBytes = 20
+const startBytes = checksumBytes + 4
 
-function checksum(content: Buffer): Buffer {
+function checksum(content: Uint8Array): Buffer {
   return createHash('sha1').update(content).digest()
 }
