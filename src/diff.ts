@@ -119,11 +119,11 @@ async function* rowItems(store: Store, before: TreeSide, after: TreeSide): Async
     store.readBlob(oid),
   )) {
     let begun = false
-    for await (const change of changes) {
-      if (!begun) yield { type: 'table', database, table, whole }
-      begun = true
-      const { kind, columns } = change
-      yield { type: 'row', database, table, key, kind, columns, before: change.before, after: change.after }
+    for await (const list of changes) {
+      if (!begun && list.length > 0) yield { type: 'table', database, table, whole }
+      begun ||= list.length > 0
+      for (const { kind, columns, before, after } of list)
+        yield { type: 'row', database, table, key, kind, columns, before, after }
     }
   }
 }

@@ -2,6 +2,7 @@
  * Which rows differ between two trees: reads only the chunks that differ and matches their rows by key.
  */
 
+import { comparePaths } from './assets/paths.ts'
 import { release } from './buffers.ts'
 import { withoutCommonRows } from './dump/common-rows.ts'
 import { literalsEnd } from './dump/literal-end.ts'
@@ -31,7 +32,8 @@ export interface TableChange {
   table: string
   /** Whether the table itself is only on one side. */
   whole: 'added' | 'removed' | undefined
-  changes: AsyncGenerator<RowChange>
+  /** A list for each few chunks; a change is to be read before the next list is asked for. */
+  changes: AsyncGenerator<RowChange[]>
   /** For a whole table: its row count, known without reading. */
   rows: number
   key: TableKey
@@ -109,8 +111,7 @@ function chunksByTable(
     if (chunks) chunks.push(entry)
     else tables.set(folder, [entry])
   }
-  for (const chunks of tables.values())
-    chunks.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
+  for (const chunks of tables.values()) chunks.sort((a, b) => comparePaths(a.path, b.path))
   return tables
 }
 
@@ -128,21 +129,26 @@ interface Row {
   columns: readonly string[]
 }
 
-async function* rowChanges(chunks: Chunks, key: TableKey, read: ReadBlob): AsyncGenerator<RowChange> {
+async function* rowChanges(chunks: Chunks, key: TableKey, read: ReadBlob): AsyncGenerator<RowChange[]> {
   const differing = readDiffering(chunks, read)
-  const before = readRows(chunks.before, key, differing.before)
-  const after = readRows(chunks.after, key, differing.after)
-  if (key === 'rowid') yield* mergeByKey(before, after)
-  else yield* matchByKey(before, after)
+  if (key !== 'rowid') yield* matchByKey(chunks, key, differing)
+  else yield* mergeByKey(new Side(chunks.before, differing.before), new Side(chunks.after, differing.after))
 }
 
 type ReadChunk = (chunk: TreeEntry) => Promise<Buffer>
+
+const none = Buffer.alloc(0)
+
+interface Differing {
+  before: ReadChunk
+  after: ReadChunk
+}
 
 /**
  * Reads chunks without the rows that the chunk of the same path on the other side has, too: to match those by their
  * keys would take most of the time. Each chunk is to be read once.
  */
-function readDiffering({ before, after }: Chunks, read: ReadBlob): { before: ReadChunk; after: ReadChunk } {
+function readDiffering({ before, after }: Chunks, read: ReadBlob): Differing {
   const [oldOids, newOids] = [oidsByPath(before), oidsByPath(after)]
   /** Pairs of which one side has been asked for. */
   const pairs = new Map<string, Promise<[old: Buffer, now: Buffer]>>()
@@ -177,37 +183,38 @@ function oidsByPath(chunks: readonly TreeEntry[]): Map<string, string> {
   return new Map(chunks.map(({ path, oid }) => [path, oid]))
 }
 
-/** So many chunks are read while one is compared. */
+/** So many chunks of a side are read while one is compared. */
 const chunksAhead = 8
 
-/** Yields chunks with their contents. */
-async function* readAhead(
-  chunks: readonly TreeEntry[],
-  read: ReadChunk,
-): AsyncGenerator<{ chunk: TreeEntry; content: Buffer }> {
-  const reading: Promise<Buffer>[] = []
-  for (const [index, chunk] of chunks.entries()) {
-    for (const next of chunks.slice(index + reading.length, index + 1 + chunksAhead)) {
+/** Yields items with what is read for them. */
+async function* readAhead<Item, Content>(
+  items: readonly Item[],
+  read: (item: Item) => Promise<Content>,
+): AsyncGenerator<[item: Item, content: Content]> {
+  const reading: Promise<Content>[] = []
+  for (const [index, item] of items.entries()) {
+    for (const next of items.slice(index + reading.length, index + 1 + chunksAhead)) {
       const content = read(next)
       content.catch(() => {})
       reading.push(content)
     }
-    yield { chunk, content: (await reading.shift()) as Buffer }
+    yield [item, (await reading.shift()) as Content]
   }
 }
 
-async function* readRows(chunks: TreeEntry[], key: TableKey, read: ReadChunk): AsyncGenerator<Row> {
-  for await (const { chunk, content } of readAhead(chunks, read)) {
-    if (content.length === 0) continue
-    const header = parseRowHeader(content, chunk.path)
-    const rows: Row[] = []
-    checkRows(content, header, chunk.path, (start, end) => {
-      const found = keyOf(content, start, end, key)
-      if (found === undefined)
-        throw new RowbackError('dump', `read dump: ${chunk.path} has rows without the rowid of its manifest`)
-      rows.push({ key: found, content, start, end, columns: header.columns })
-    })
-    yield* rows
+/** The rows of a chunk that are left. */
+function* rowsOf(path: string, content: Buffer, key: TableKey): Generator<Row, undefined> {
+  if (content.length === 0) return
+  const header = parseRowHeader(content, path)
+  const bounds: number[] = []
+  checkRows(content, header, path, (start, end) => bounds.push(start, end))
+  // Numbers take little until their turn comes; a million rows with their keys would not.
+  for (let at = 0; at < bounds.length; at += 2) {
+    const [start, end] = [bounds[at] as number, bounds[at + 1] as number]
+    const found = keyOf(content, start, end, key)
+    if (found === undefined)
+      throw new RowbackError('dump', `read dump: ${path} has rows without the rowid of its manifest`)
+    yield { key: found, content, start, end, columns: header.columns }
   }
 }
 
@@ -222,40 +229,133 @@ function keyOf(content: Buffer, start: number, end: number, key: TableKey): bigi
   return /^-?\d+$/.test(literals) ? BigInt(literals) : undefined
 }
 
-/** Walks two streams in the order of their integer keys side by side. */
-async function* mergeByKey(
-  before: AsyncGenerator<Row>,
-  after: AsyncGenerator<Row>,
-): AsyncGenerator<RowChange> {
-  let old = (await before.next()).value as Row | undefined
-  let now = (await after.next()).value as Row | undefined
-  while (old || now) {
-    if (old && (!now || old.key < now.key)) {
-      yield change(old, undefined)
-      old = (await before.next()).value as Row | undefined
-    } else if (now && (!old || now.key < old.key)) {
-      yield change(undefined, now)
-      now = (await after.next()).value as Row | undefined
-    } else {
-      if (differ(old as Row, now as Row)) yield change(old, now)
-      old = (await before.next()).value as Row | undefined
-      now = (await after.next()).value as Row | undefined
+/** One side of a comparison in the order of integer keys: the rows of one chunk after another. */
+class Side {
+  readonly #chunks: AsyncGenerator<[chunk: TreeEntry, content: Buffer]>
+  #content: Buffer = none
+  #rows: Iterator<Row, undefined> = [][Symbol.iterator]()
+  /** The row that is next in the chunk; undefined at its end. */
+  row: Row | undefined
+  /** Whether there is no further chunk. */
+  isOver = false
+
+  constructor(chunks: readonly TreeEntry[], read: ReadChunk) {
+    this.#chunks = readAhead(chunks, read)
+  }
+
+  advance(): void {
+    this.row = this.#rows.next().value
+  }
+
+  /** Goes on to the next chunk with a row, unless there is one in this. */
+  async load(): Promise<void> {
+    while (this.row === undefined && !this.isOver) {
+      release(this.#content)
+      const next = await this.#chunks.next()
+      if (next.done) this.isOver = true
+      else {
+        const [{ path }, content] = next.value
+        this.#content = content
+        this.#rows = rowsOf(path, content, 'rowid')
+        this.advance()
+      }
     }
   }
 }
 
-/** Matches rows whose chunks come in no order of their keys; holds the rows of one side. */
-async function* matchByKey(
-  before: AsyncGenerator<Row>,
-  after: AsyncGenerator<Row>,
-): AsyncGenerator<RowChange> {
-  const left = new Map<bigint | string, Row[]>()
-  for await (const row of before) left.set(row.key, [...(left.get(row.key) ?? []), row])
-  for await (const row of after) {
-    const old = left.get(row.key)?.shift()
-    if (!old || differ(old, row)) yield change(old, row)
+/** Walks both sides side by side. */
+async function* mergeByKey(before: Side, after: Side): AsyncGenerator<RowChange[]> {
+  for (;;) {
+    await before.load()
+    await after.load()
+    if (before.isOver && after.isOver) return
+    const changes: RowChange[] = []
+    while ((before.row || before.isOver) && (after.row || after.isOver) && (before.row || after.row)) {
+      const [old, now] = earlier(before.row, after.row)
+      if (!old || !now || differ(old, now)) changes.push(new Change(old, now))
+      if (old) before.advance()
+      if (now) after.advance()
+    }
+    yield changes
   }
-  for (const rows of left.values()) for (const row of rows) yield change(row, undefined)
+}
+
+/** The row with the smaller key, or both where they have the same. */
+function earlier(old: Row | undefined, now: Row | undefined): [old: Row | undefined, now: Row | undefined] {
+  if (!old || !now || old.key === now.key) return [old, now]
+  return old.key < now.key ? [old, undefined] : [undefined, now]
+}
+
+/**
+ * Matches rows whose chunks come in no order of their keys: first within chunks of the same path, where nearly all are.
+ * Holds those that have moved from one chunk to another, or are on one side only.
+ */
+async function* matchByKey(chunks: Chunks, key: TableKey, read: Differing): AsyncGenerator<RowChange[]> {
+  const [gone, come] = [new RowsByKey(), new RowsByKey()]
+  const readPair = ([old, now]: ChunkPair) => Promise.all([old && read.before(old), now && read.after(now)])
+  for await (const [[old, now], [before = none, after = none]] of readAhead(chunkPairs(chunks), readPair)) {
+    const changes: RowChange[] = []
+    const here = new RowsByKey(old && rowsOf(old.path, before, key))
+    for (const row of now ? rowsOf(now.path, after, key) : []) {
+      const match = here.take(row.key) ?? gone.take(row.key)
+      if (match === undefined) come.add(apart(row))
+      else if (differ(match, row)) changes.push(new Change(match, row))
+    }
+    for (const row of here.rest()) {
+      const match = come.take(row.key)
+      if (match === undefined) gone.add(apart(row))
+      else if (differ(row, match)) changes.push(new Change(row, match))
+    }
+    yield changes
+    release(before)
+    release(after)
+  }
+  yield [...come.rest()].map((row) => new Change(undefined, row))
+  yield [...gone.rest()].map((row) => new Change(row, undefined))
+}
+
+/** A row without the rest of its chunk. */
+function apart({ content, start, end, ...row }: Row): Row {
+  return { ...row, content: Buffer.from(content.subarray(start, end)), start: 0, end: end - start }
+}
+
+type ChunkPair = [before: TreeEntry | undefined, after: TreeEntry | undefined]
+
+/** The chunks of both sides by path, in replay order of the newer ones, then what only the older side has. */
+function chunkPairs({ before, after }: Chunks): ChunkPair[] {
+  const left = new Map(before.map((chunk) => [chunk.path, chunk]))
+  const pairs = after.map((now): ChunkPair => {
+    const old = left.get(now.path)
+    left.delete(now.path)
+    return [old, now]
+  })
+  return [...pairs, ...[...left.values()].map((old): ChunkPair => [old, undefined])]
+}
+
+/** Rows that wait for one of the same key; there may be several of a key. */
+class RowsByKey {
+  readonly #rows = new Map<Row['key'], Row[]>()
+
+  constructor(rows: Iterable<Row> = []) {
+    for (const row of rows) this.add(row)
+  }
+
+  add(row: Row): void {
+    const rows = this.#rows.get(row.key)
+    if (rows) rows.push(row)
+    else this.#rows.set(row.key, [row])
+  }
+
+  /** The first row of that key, which is gone from here then. */
+  take(key: Row['key']): Row | undefined {
+    const rows = this.#rows.get(key)
+    if (rows?.length === 1) this.#rows.delete(key)
+    return rows?.shift()
+  }
+
+  *rest(): Generator<Row> {
+    for (const rows of this.#rows.values()) yield* rows
+  }
 }
 
 function differ(a: Row, b: Row): boolean {
@@ -265,16 +365,33 @@ function differ(a: Row, b: Row): boolean {
   )
 }
 
-function change(before: Row | undefined, after: Row | undefined): RowChange {
-  const literals = (row: Row | undefined): string[] | undefined => row && rowLiterals(row.content, row.start)
-  return {
-    kind: before ? (after ? 'changed' : 'removed') : 'added',
-    columns: (after ?? before)?.columns ?? [],
-    get before() {
-      return literals(before)
-    },
-    get after() {
-      return literals(after)
-    },
+/** A change whose literals are read off its rows when they are asked for. */
+class Change implements RowChange {
+  readonly #before: Row | undefined
+  readonly #after: Row | undefined
+
+  constructor(before: Row | undefined, after: Row | undefined) {
+    this.#before = before
+    this.#after = after
   }
+
+  get kind(): RowChange['kind'] {
+    return this.#before ? (this.#after ? 'changed' : 'removed') : 'added'
+  }
+
+  get columns(): readonly string[] {
+    return (this.#after ?? this.#before)?.columns ?? []
+  }
+
+  get before(): readonly string[] | undefined {
+    return literalsOf(this.#before)
+  }
+
+  get after(): readonly string[] | undefined {
+    return literalsOf(this.#after)
+  }
+}
+
+function literalsOf(row: Row | undefined): readonly string[] | undefined {
+  return row && rowLiterals(row.content, row.start)
 }

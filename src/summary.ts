@@ -61,7 +61,7 @@ async function summarizeTables(changes: Iterable<TableChange>): Promise<TableSum
   for (const { database, table, whole, rows, changes: rowChanges } of changes) {
     const counts = { added: 0, changed: 0, removed: 0 }
     if (whole) counts[whole] = rows
-    else for await (const { kind } of rowChanges) counts[kind] += 1
+    else for await (const list of rowChanges) for (const { kind } of list) counts[kind] += 1
     if (counts.added + counts.changed + counts.removed > 0) tables.push({ database, table, ...counts })
   }
   return tables
