@@ -237,8 +237,8 @@ const verbs: Record<string, Verb> = {
     args: (scene) => ['push', '--repo', scene.repository, '--remote', scene.remote],
     codes: [repository],
     state: (scene) => tip(scene.remote),
-    // It may be that only the address could not be remembered.
-    mayBeOver: (_, { stderr }) => /it has arrived|setting/.test(stderr),
+    // What came behind, as to see that it is there, and to remember the address, could not be done.
+    mayBeOver: (scene) => tip(scene.remote) === tip(scene.repository),
   },
   'push, and its proof,': {
     below: ({ tmp }) => tmp,
