@@ -16,8 +16,8 @@ import { createBenchDatabase, rowCounts } from './sample-data.ts'
 import { runRound, type Sample } from './scenarios.ts'
 
 const usage = `npm run bench [-- MEGABYTES... [OPTIONS]]
-  MEGABYTES       sizes of the database (default: 300); the goals speak of 300 and 3000
-  --runs N        rounds for each size (default: 5)
+  MEGABYTES       sizes of the database (default: 300); the goals speak of 300 and 3000. 3000x1 is one round of it
+  --runs N        rounds for each other size (default: 5)
   --without NAME  leaves a contestant out; may be given again
   --dir DIR       where the data of the run lies until its end (default: bench-data)
   --output FILE   where results go (default: bench/RESULTS.md for 5 rounds and more)
@@ -32,8 +32,7 @@ const ROOM = 16
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
 
 interface Options {
-  sizes: number[]
-  rounds: number
+  sizes: { megabytes: number; rounds: number }[]
   without: string[]
   dir: string
   output: string | undefined
@@ -51,11 +50,15 @@ function readOptions(args: string[]): Options {
     },
   })
   const rounds = Number(values.runs)
-  const sizes = (positionals.length === 0 ? ['300'] : positionals).map(Number)
-  if (![rounds, ...sizes].every((value) => Number.isInteger(value) && value > 0))
-    throw new Error('sizes and --runs are whole numbers above 0')
+  const sizes = (positionals.length === 0 ? ['300'] : positionals).map((text) => {
+    const [megabytes, own = rounds] = text.split('x').map(Number)
+    return { megabytes: megabytes as number, rounds: own }
+  })
+  const counts = sizes.flatMap((size) => [size.megabytes, size.rounds])
+  if (![rounds, ...counts].every((value) => Number.isInteger(value) && value > 0))
+    throw new Error('sizes, rounds and --runs are whole numbers above 0')
   const kept = rounds >= ROUNDS_TO_KEEP ? join(projectRoot, 'bench', 'RESULTS.md') : undefined
-  return { sizes, rounds, without: values.without, dir: resolve(values.dir), output: values.output ?? kept }
+  return { sizes, without: values.without, dir: resolve(values.dir), output: values.output ?? kept }
 }
 
 /** Those that can take part, and a note on each that cannot. */
@@ -79,8 +82,7 @@ function present(without: readonly string[]): Pick<Report, 'contestants' | 'note
 
 /** All rounds on a database of one size; `dir` is empty, and stays so. */
 async function runSize(
-  megabytes: number,
-  rounds: number,
+  { megabytes, rounds }: Options['sizes'][number],
   taking: readonly Contestant[],
   dir: string,
 ): Promise<SizeResult> {
@@ -109,15 +111,15 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-async function main({ sizes, rounds, without, dir, output }: Options): Promise<void> {
+async function main({ sizes, without, dir, output }: Options): Promise<void> {
   const taking = present(without)
   for (const note of taking.notes) say(note)
   await withRunFolder(dir, 'run-', async (runDir) => {
     const date = new Date().toISOString().slice(0, 10)
     const report = { ...taking, date, machine: describeMachine(taking.contestants, runDir) }
     const results: SizeResult[] = []
-    for (const megabytes of sizes) {
-      results.push(await runSize(megabytes, rounds, taking.contestants, runDir))
+    for (const size of sizes) {
+      results.push(await runSize(size, taking.contestants, runDir))
       // After each size: the next one may take hours.
       if (output !== undefined) writeResults({ ...report, results }, output)
     }
