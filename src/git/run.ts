@@ -101,7 +101,7 @@ function killProcess(pid: number): void {
 /** What git says, with the reason before it where it leaves that out. */
 function withFault(gitDir: string, stderr: string): string {
   const saysMissing =
-    /not a git repository|inside a git repository|configuration files|missing object|bad object|error reading reference/
+    /not a git repository|inside a git repository|configuration files|invalid config file|missing object|bad object|error reading reference/
   const read = saysMissing.test(stderr) ? accessFault(gitDir) : undefined
   const fault = read ?? (/couldn't (?:set|write) '/.test(stderr) ? writeFault(gitDir) : undefined)
   return fault === undefined ? stderr : `fatal: ${fault}\n${stderr}`

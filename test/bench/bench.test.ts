@@ -26,7 +26,7 @@ describe('npm run bench', () => {
   })
 
   it('refuses numbers and names that are none, and says how it is used', async () => {
-    for (const wrong of [['small'], ['--runs', '0'], ['--without', 'tar']]) {
+    for (const wrong of [['small'], ['30x0'], ['--runs', '0'], ['--without', 'tar']]) {
       const { code, stderr } = await bench(...wrong)
       expect(code).toBe(1)
       expect(stderr).toContain('npm run bench [-- MEGABYTES...')
