@@ -287,8 +287,8 @@ function earlier(old: Row | undefined, now: Row | undefined): [old: Row | undefi
 }
 
 /**
- * Matches rows whose chunks come in no order of their keys: first within chunks of the same path, where nearly all are.
- * Holds those that have moved from one chunk to another, or are on one side only.
+ * Matches rows whose chunks come in no order of their keys: within chunks of the same path, where nearly all are, and else
+ * with those that wait. Old rows without a match wait to the end, new ones until all old rows are read.
  */
 async function* matchByKey(chunks: Chunks, key: TableKey, read: Differing): AsyncGenerator<RowChange[]> {
   const [gone, come] = [new RowsByKey(), new RowsByKey()]
@@ -298,8 +298,8 @@ async function* matchByKey(chunks: Chunks, key: TableKey, read: Differing): Asyn
     const here = new RowsByKey(old && rowsOf(old.path, before, key))
     for (const row of now ? rowsOf(now.path, after, key) : []) {
       const match = here.take(row.key) ?? gone.take(row.key)
-      if (match === undefined) come.add(apart(row))
-      else if (differ(match, row)) changes.push(new Change(match, row))
+      if (match === undefined && old) come.add(apart(row))
+      else if (match === undefined || differ(match, row)) changes.push(new Change(match, row))
     }
     for (const row of here.rest()) {
       const match = come.take(row.key)
@@ -321,15 +321,12 @@ function apart({ content, start, end, ...row }: Row): Row {
 
 type ChunkPair = [before: TreeEntry | undefined, after: TreeEntry | undefined]
 
-/** The chunks of both sides by path, in replay order of the newer ones, then what only the older side has. */
+/** Chunks by path: first those that only the older side has, then those of both, then those of the newer one. */
 function chunkPairs({ before, after }: Chunks): ChunkPair[] {
-  const left = new Map(before.map((chunk) => [chunk.path, chunk]))
-  const pairs = after.map((now): ChunkPair => {
-    const old = left.get(now.path)
-    left.delete(now.path)
-    return [old, now]
-  })
-  return [...pairs, ...[...left.values()].map((old): ChunkPair => [old, undefined])]
+  const [old, now] = [before, after].map((chunks) => new Map(chunks.map((chunk) => [chunk.path, chunk])))
+  const gone = before.filter(({ path }) => !now?.has(path)).map((chunk): ChunkPair => [chunk, undefined])
+  const pairs = after.map((chunk): ChunkPair => [old?.get(chunk.path), chunk])
+  return [...gone, ...pairs.filter(([old]) => old), ...pairs.filter(([old]) => !old)]
 }
 
 /** Rows that wait for one of the same key; there may be several of a key. */
