@@ -103,11 +103,13 @@ function ownFault(gitDir: string, error: unknown): string | undefined {
   const lines = error instanceof RemoteGitError ? error.output.stderr.split('\n') : []
   // What the other side has written has a mark, and git's own words for what it reports have another.
   const own = lines.filter((line) => !/^remote: |^error: remote unpack failed/.test(line))
-  const full = /no space left on device|read-only file system|disk quota exceeded|out of diskspace/i
-  const [found] = full.exec(own.join('\n')) ?? []
+  const said = own.join('\n')
+  if (/no space left on device|disk quota exceeded|out of diskspace/i.test(said))
+    return 'no space left on device'
+  if (/read-only file system/i.test(said)) return 'read-only file system'
   // Where a folder cannot be made, git says that it is not there.
   const named = own.find((line) => /^(?:error|fatal): /.test(line) && line.includes(`${gitDir}/`))
-  return found?.toLowerCase() ?? accessFault(gitDir) ?? named?.replace(/^\w+: /, '')
+  return accessFault(gitDir) ?? named?.replace(/^\w+: /, '')
 }
 
 /** A server or proxy may repeat in its answer what it was sent. */

@@ -48,14 +48,14 @@ export async function liveSource(store: Store, rules: AssetRules): Promise<LiveS
         hint: 'rowback restore REV --to DIR',
       },
     )
-  const real = await realPath(path)
-  if (!(await stat(real)).isDirectory()) return fileSource(path, real)
-  return directorySource(path, real, rules, store)
+  const { real, isDirectory } = await realPath(path)
+  return isDirectory ? directorySource(path, real, rules, store) : fileSource(path, real)
 }
 
-async function realPath(path: string): Promise<string> {
+async function realPath(path: string): Promise<{ real: string; isDirectory: boolean }> {
   try {
-    return await realpath(path)
+    const real = await realpath(path)
+    return { real, isDirectory: (await stat(real)).isDirectory() }
   } catch (error) {
     const cause = hasErrno(error, 'ENOENT') ? 'it does not exist' : errorText(error)
     throw new RowbackError('target', `restore in place of ${path}: ${cause}; nothing was written`, {
