@@ -103,7 +103,8 @@ function withFault(gitDir: string, stderr: string): string {
   const saysMissing =
     /not a git repository|inside a git repository|configuration files|invalid config file|missing object|bad object|error reading reference/
   const read = saysMissing.test(stderr) ? accessFault(gitDir) : undefined
-  const fault = read ?? (/couldn't (?:set|write) '/.test(stderr) ? writeFault(gitDir) : undefined)
+  const fault =
+    read ?? (/(?:couldn't|could not) (?:set|write) '/.test(stderr) ? writeFault(gitDir) : undefined)
   return fault === undefined ? stderr : `fatal: ${fault}\n${stderr}`
 }
 
