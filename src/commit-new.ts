@@ -15,7 +15,7 @@ import { version } from './package.ts'
 import type { Phases } from './progress.ts'
 import type { ReadBlob, TreeSide } from './row-changes.ts'
 import { type Source, sourceName } from './source.ts'
-import { knownDatabase } from './sqlite/known.ts'
+import { forget, knownDatabase } from './sqlite/known.ts'
 import { databasePrint } from './sqlite/print.ts'
 import { openSnapshot } from './sqlite/snapshot.ts'
 import { sourceError } from './sqlite/source-error.ts'
@@ -251,8 +251,10 @@ async function dumpSource(
   try {
     phases.begin('dump')
     const dumpOptions = { excludeTables, fullText, extensions }
-    const dump = await startDump(snapshot, file, dumpOptions, { known: await pages?.value() })
+    const seenBefore = await pages?.value()
+    const dump = await startDump(snapshot, file, dumpOptions, { known: seenBefore })
     try {
+      if (seenBefore) forget(seenBefore)
       const named = { name, path: kind === 'directory' ? path : undefined }
       const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)
       const seen = { print, pages: dump.facts && Packed.of(knownDatabase(dump.facts, chunks)) }
