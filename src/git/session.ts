@@ -17,9 +17,9 @@ const config = `[core]
 	ignoreCase = false
 # A backup must survive a power cut.
 	fsync = all
-# Git looks into the pack of blobs, and would map all of it for that.
+# Git looks into the pack of blobs in the order in which it was written, and would map all of it for that.
 	packedGitWindowSize = 1m
-	packedGitLimit = 64m
+	packedGitLimit = 16m
 [fastimport]
 # One pack moves in one step, loose objects do not.
 	unpackLimit = 0
