@@ -154,6 +154,8 @@ function isOfCopy({ name, args }: SystemCall, source: string, repository: string
     files.every((file) => /^(?:anon_inode|pipe|socket):/.test(file ?? ''))
   )
     return true
+  // glibc asks that once, when a thread gives memory back.
+  if (files.includes('/proc/sys/vm/overcommit_memory')) return true
   const isCopy = (file: string | undefined): boolean =>
     file?.startsWith(join(repository, 'rowback', 'tmp')) === true && file.endsWith('/app.db')
   const isSource = (file: string | undefined): boolean => file === source || file === `${source}-journal`
