@@ -69,7 +69,13 @@ export async function moveBranch(
   const move = [...log, `refs/heads/${store.branch}`, oid, parent ?? noCommit]
   const moved = await updateRef(store, move, author)
   if (moved.code === 0) return syncBranch(store)
-  const tip = await branchTip(store)
+  const tip = await branchTip(store).catch(() => {
+    throw new RowbackError(
+      'repository',
+      `write ${store.dir}: ${gitCause(moved)}; whether branch ${store.branch} has moved to ${oid.slice(0, 12)} cannot be read`,
+      { hint: 'run the backup again when the repository can be read' },
+    )
+  })
   // The branch comes before the reflog of HEAD, for which there may be no room left.
   if (tip === oid) return syncBranch(store)
   if (tip !== parent) throw branchMoved(store, tip, parent)

@@ -150,6 +150,7 @@ const verbs: Record<string, Verb> = {
     codes: [repository],
     prepare: goOn,
     state: (scene) => tree(scene.repository),
+    mayBeOver: (_, { stderr }) => /whether branch main has moved to \w+ cannot be read/.test(stderr),
   },
   'backup by the embedded engine': {
     below: (scene) => scene.repository,
