@@ -10,7 +10,8 @@ import { parseLiteral } from './dump/parse-literal.ts'
 import { checkRows, parseRowHeader, rowLiterals } from './dump/rows.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
-import type { ReadBlob, TreeSide } from './row-changes.ts'
+import type { ReadBlob } from './match-rows.ts'
+import type { TreeSide } from './row-changes.ts'
 
 /** A column that holds paths of assets. */
 export interface AssetColumn {

@@ -9,7 +9,8 @@ import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
-import { type RowChange, type TreeSide, tableChanges } from './row-changes.ts'
+import type { RowChange } from './match-rows.ts'
+import { type TreeSide, tableChanges } from './row-changes.ts'
 
 export interface DiffOptions {
   repository: string

@@ -4,7 +4,8 @@ import { assetChanges } from './asset-changes.ts'
 import type { Settings } from './config/settings.ts'
 import { rowTotal } from './dump/manifest.ts'
 import { type TreeEntry, treeChanges } from './git/tree.ts'
-import { type ReadBlob, type TableChange, type TreeSide, tableChanges } from './row-changes.ts'
+import type { ReadBlob } from './match-rows.ts'
+import { type TableChange, type TreeSide, tableChanges } from './row-changes.ts'
 
 export interface TableSummary {
   database: string

@@ -1,10 +1,10 @@
 /** Which rows differ between two trees, whatever chunks they lie in. */
 
-import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { Manifest, TableKey } from '../src/dump/manifest.ts'
 import { rowHeader } from '../src/dump/rows.ts'
-import type { TreeEntry } from '../src/git/tree.ts'
+import { blobOid, type TreeEntry } from '../src/git/tree.ts'
 import { type TreeSide, tableChanges } from '../src/row-changes.ts'
 
 interface TestRow {
@@ -14,8 +14,6 @@ interface TestRow {
   cuts: boolean
 }
 
-type Key = 'rowid' | 'position' | string[]
-
 const blobs = new Map<string, Buffer>()
 
 /** Reads as a store does: each caller gets a content of its own. */
@@ -24,14 +22,14 @@ async function read(oid: string): Promise<Buffer> {
 }
 
 /** A tree with one table, whose rows are cut into chunks and directories. */
-function side(rows: readonly TestRow[], key: Key, columns: readonly string[]): TreeSide {
+function side(rows: readonly TestRow[], key: TableKey, columns: readonly string[]): TreeSide {
   const entries = new Map<string, TreeEntry>()
   let chunk: string[] = []
   let path = '+first/+first'
   const end = (): void => {
     if (chunk.length === 0) return
     const content = Buffer.from(`${rowHeader('t', columns)} ${chunk.join('\n,')}\n;\n`)
-    const file = { path: `databases/d/30-rows/t/${path}.sql`, mode: '100644' as const, oid: sha1(content) }
+    const file = { path: `databases/d/30-rows/t/${path}.sql`, mode: '100644' as const, oid: blobOid(content) }
     blobs.set(file.oid, content)
     entries.set(file.path, file)
     chunk = []
@@ -45,28 +43,24 @@ function side(rows: readonly TestRow[], key: Key, columns: readonly string[]): T
     chunk.push(literals(row, columns))
   }
   end()
-  const tables = [{ name: 't', rows: rows.length, key }]
-  const database = { name: 'd', fullText: 'logical' as const, excludedTables: [], tables }
-  const manifest = {
+  const manifest: Manifest = {
     format: 1,
     source: 'file',
-    databases: [database],
+    databases: [
+      { name: 'd', fullText: 'logical', excludedTables: [], tables: [{ name: 't', rows: rows.length, key }] },
+    ],
     assets: { files: 0, bytes: 0 },
-  } as const
-  return { manifest: { ...manifest, databases: [database] }, entries }
+  }
+  return { manifest, entries }
 }
 
 /** Several rows without a key may be the same, and begin a chunk each. */
-function nameOf(key: Key, id: number, nth: number): string {
-  return sha1(Buffer.from(key === 'position' ? `${id} ${nth}` : `${id}`)).slice(0, 32)
+function nameOf(key: TableKey, id: number, nth: number): string {
+  return blobOid(Buffer.from(key === 'position' ? `${id} ${nth}` : `${id}`)).slice(0, 32)
 }
 
 function literals({ id, value }: TestRow, columns: readonly string[]): string {
   return `(${[id, `'v${value}'`, ...columns.slice(2).map(() => 'NULL')].join(',')})`
-}
-
-function sha1(content: Buffer): string {
-  return createHash('sha1').update(content).digest('hex')
 }
 
 async function changesOf(before: TreeSide, after: TreeSide): Promise<string[]> {
