@@ -51,8 +51,8 @@ function readOptions(args: string[]): Options {
   })
   const rounds = Number(values.runs)
   const sizes = (positionals.length === 0 ? ['300'] : positionals).map((text) => {
-    const [megabytes, own = rounds] = text.split('x').map(Number)
-    return { megabytes: megabytes as number, rounds: own }
+    const [, megabytes, own = rounds] = /^(\d+)(?:x(\d+))?$/.exec(text) ?? []
+    return { megabytes: Number(megabytes), rounds: Number(own) }
   })
   const counts = sizes.flatMap((size) => [size.megabytes, size.rounds])
   if (![rounds, ...counts].every((value) => Number.isInteger(value) && value > 0))

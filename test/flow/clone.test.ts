@@ -356,8 +356,7 @@ describe('a partial clone', () => {
     test('fetches by it what a push to another remote proves, which takes what was made here alone.', async () => {
       const { dir, url, withToken } = await lockedPlace()
       const [clone, other] = [join(dir, 'new.git'), bareRepository(join(dir, 'other.git'))]
-      const push = () => withToken(password, 'push', '--repo', 'new.git', '--remote', 'other.git')
-      const refused = await push()
+      const refused = await withToken(password, 'push', '--repo', 'new.git', '--remote', 'other.git')
       expect(refused).toMatchObject({ code: 12, stdout: '' })
       expect(refused.stderr).toMatch(
         /^rowback: push to other.git: the remote refused it: .*; the commit is safe in new.git\n/,

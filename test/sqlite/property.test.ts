@@ -28,6 +28,7 @@ const runs = Number(process.env.PROPERTY_RUNS ?? 60)
 // What fails is told as far as it is made smaller by then; a test that runs out of time tells nothing.
 if (process.env.PROPERTY_RUNS === undefined)
   fc.configureGlobal({ interruptAfterTimeLimit: 100_000, markInterruptAsFailure: true })
+
 const options = { excludeTables: [], fullText: 'logical' as const, extensions: [] }
 
 /** A value to bind: a text as its bytes in the database's encoding, told from a blob by `text`. */
