@@ -18,7 +18,7 @@ export function accessFault(gitDir: string): string | undefined {
 const trial = Buffer.alloc(2 ** 16)
 
 /** Why nothing can be written in a git directory; undefined where it can. */
-export function writeFault(gitDir: string): string | undefined {
+export function storageFault(gitDir: string): string | undefined {
   // Where git removes what a run that was killed has left under such a name; one that is being made has no such folder.
   const packs = join(gitDir, 'objects', 'pack')
   const file = join(existsSync(packs) ? packs : gitDir, `tmp_trial_${process.pid}`)

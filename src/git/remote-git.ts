@@ -7,6 +7,7 @@ import { accessFault } from './access-fault.ts'
 import { passwordOf, remoteEnv } from './remote-env.ts'
 import { RemoteFailed, type RemoteFailure, type RemoteOutput, remoteFailure } from './remote-failure.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
+import { fullDisk, saysFull } from './run.ts'
 
 /** git in the git directory `gitDir`, ready to talk to that remote. Throws as `remoteEnv` does. */
 export async function remoteGit(gitDir: string, remote: Remote): Promise<SimpleGit> {
@@ -104,8 +105,7 @@ function ownFault(gitDir: string, error: unknown): string | undefined {
   // What the other side has written has a mark, and git's own words for what it reports have another.
   const own = lines.filter((line) => !/^remote: |^error: remote unpack failed/.test(line))
   const said = own.join('\n')
-  if (/no space left on device|disk quota exceeded|out of diskspace/i.test(said))
-    return 'no space left on device'
+  if (saysFull(said)) return fullDisk
   if (/read-only file system/i.test(said)) return 'read-only file system'
   // Where a folder cannot be made, git says that it is not there.
   const named = own.find((line) => /^(?:error|fatal): /.test(line) && line.includes(`${gitDir}/`))

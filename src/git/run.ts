@@ -6,7 +6,7 @@ import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
-import { accessFault, writeFault } from './access-fault.ts'
+import { accessFault, storageFault } from './access-fault.ts'
 import { gitEnv } from './env.ts'
 
 /** How a git process ended; `code` is 128 when a signal ended it, and `stderr` then says which. */
@@ -104,7 +104,7 @@ function withFault(gitDir: string, stderr: string): string {
     /not a git repository|inside a git repository|configuration files|invalid config file|missing object|bad object|error reading reference/
   const read = saysMissing.test(stderr) ? accessFault(gitDir) : undefined
   const fault =
-    read ?? (/(?:couldn't|could not) (?:set|write) '/.test(stderr) ? writeFault(gitDir) : undefined)
+    read ?? (/(?:couldn't|could not) (?:set|write) '/.test(stderr) ? storageFault(gitDir) : undefined)
   return fault === undefined ? stderr : `fatal: ${fault}\n${stderr}`
 }
 
@@ -154,10 +154,17 @@ export async function git(
 const systemCause =
   /: (?:Permission denied|Operation not permitted|Read-only file system|Input\/output error)$/
 
+/** One name for what the system, git and LFS have three for. */
+export const fullDisk = 'no space left on device'
+
+/** Whether a program has found the disk full. */
+export function saysFull(stderr: string): boolean {
+  return /No space left on device|Out of diskspace|Disk quota exceeded/i.test(stderr)
+}
+
 /** Why git failed, on one line and without its `fatal:`; for messages of the form "verb object: cause". */
 export function gitCause({ code, stderr }: GitEnd): string {
-  if (/No space left on device|Out of diskspace|Disk quota exceeded/i.test(stderr))
-    return 'no space left on device'
+  if (saysFull(stderr)) return fullDisk
   const lines = stderr.split('\n').filter((line) => line.trim() !== '')
   // The last words before the others.
   const failures = ['fatal: ', 'error: '].flatMap((kind) => lines.filter((text) => text.startsWith(kind)))
