@@ -16,11 +16,12 @@ import { version } from './package.ts'
 import type { Phases } from './progress.ts'
 import type { TreeSide } from './row-changes.ts'
 import { type Source, sourceName } from './source.ts'
-import { forget, knownDatabase } from './sqlite/known.ts'
+import { forget, type KnownDatabase, knownDatabase } from './sqlite/known.ts'
+import type { DumpOptions } from './sqlite/plan-dump.ts'
 import { databasePrint } from './sqlite/print.ts'
-import { openSnapshot } from './sqlite/snapshot.ts'
+import { openSnapshot, type Snapshot } from './sqlite/snapshot.ts'
 import { sourceError } from './sqlite/source-error.ts'
-import { startDump } from './sqlite/start-dump.ts'
+import { type RunningDump, startDump } from './sqlite/start-dump.ts'
 import { otherAssets, Packed, type SeenDatabase, type State } from './state.ts'
 import { commitMessage, type Summary, summarize, type VerifyPolicy } from './summary.ts'
 import { TreeBuilder } from './tree-builder.ts'
@@ -252,14 +253,12 @@ async function dumpSource(
   try {
     phases.begin('dump')
     const dumpOptions = { excludeTables, fullText, extensions }
-    const seenBefore = await pages?.value()
-    const dump = await startDump(snapshot, file, dumpOptions, { known: seenBefore })
+    const dump = await startKnownDump(snapshot, file, dumpOptions, pages)
     try {
-      if (seenBefore) forget(seenBefore)
       const named = { name, path: kind === 'directory' ? path : undefined }
       const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)
-      const seen = { print, pages: dump.facts && Packed.of(knownDatabase(dump.facts, chunks)) }
-      return { entry, seen, isWhole: dump.isWhole }
+      const { seen, isWhole } = dump
+      return { entry, seen: { print, pages: seen && packed(knownDatabase(seen, chunks)) }, isWhole }
     } finally {
       await dump.stop()
     }
@@ -268,4 +267,24 @@ async function dumpSource(
   } finally {
     await snapshot.close()
   }
+}
+
+/** Starts a dump of what is not known; what was known is not in memory any more then. */
+async function startKnownDump(
+  snapshot: Snapshot,
+  file: string,
+  options: DumpOptions,
+  pages: SeenDatabase['pages'],
+): Promise<RunningDump> {
+  const known = await pages?.value()
+  const dump = await startDump(snapshot, file, options, { known })
+  if (known) forget(known)
+  return dump
+}
+
+/** What is to be remembered, in bytes; it is nowhere else then. */
+function packed(known: KnownDatabase): Packed<KnownDatabase> {
+  const bytes = Packed.of(known)
+  forget(known)
+  return bytes
 }

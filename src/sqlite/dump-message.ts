@@ -12,15 +12,12 @@ export interface DumpOrder {
   file: string
   encoding: Encoding
   extensions: readonly string[]
-  /** The tables to dump; each is taken by one thread. */
-  works: TableWork[]
-  /** Whether the pages need no check. */
-  isChecked: boolean
-  /** Shared by all threads: how much of the work is taken, the check of the pages first, then the tables. */
-  taken: Int32Array
   /** Shared with the receiver: how many kilobytes of this thread's files it has used, or `stopped`. */
   used: Int32Array
 }
+
+/** What a thread is to do next. */
+export type DumpTask = { kind: 'check' } | { kind: 'table'; work: TableWork } | { kind: 'end' }
 
 /**
  * Tells a thread to end by itself: one that is terminated while it is in SQLite takes the whole process with it, as
@@ -28,9 +25,13 @@ export interface DumpOrder {
  */
 export const stopped = 2 ** 31 - 1
 
-/** What a thread posts: that its view of the database is fixed, files, the table that they belong to, and how it ended. */
+/**
+ * What a thread posts: that its view of the database is fixed, that the pages are sound, files, the table that they belong
+ * to, and how it ended.
+ */
 export type DumpMessage =
   | { kind: 'begun' }
+  | { kind: 'checked' }
   | { kind: 'file'; file: DumpFile | KeptFile }
   | { kind: 'table'; table: DumpedTable }
   | { kind: 'done' }

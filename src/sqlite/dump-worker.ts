@@ -1,9 +1,10 @@
-/** A thread that checks the pages or dumps tables of one database and posts their files; see `startDump`. */
+/** A thread that checks the pages or dumps tables of one database and posts their files; see `DumpThread`. */
 
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import type { Database } from 'better-sqlite3'
 import { allowSchema } from './connection.ts'
-import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
-import { type DumpFile, dumpRows, type KeptFile } from './dump-rows.ts'
+import { type DumpMessage, type DumpOrder, type DumpTask, kilobytes, stopped } from './dump-message.ts'
+import { type DumpFile, dumpRows, type KeptFile, type TableWork } from './dump-rows.ts'
 import { checkIntegrity } from './integrity.ts'
 import { openDatabase } from './open-database.ts'
 import { plainError } from './plain-error.ts'
@@ -11,55 +12,81 @@ import { plainError } from './plain-error.ts'
 /** Kilobytes that may wait for the receiver. */
 const aheadKilobytes = 4 * 1024
 
-function run({ path, file, encoding, extensions, works, isChecked, taken, used }: DumpOrder): void {
-  const db = openDatabase(path, { readonly: true, fileMustExist: true })
-  let posted = 0
-  try {
-    allowSchema(db, extensions)
-    // Each page is read once; SQLite's own cache would hold 16 MB of them.
-    db.pragma('cache_size=-2000')
-    db.exec('BEGIN')
-    db.prepare('SELECT count(*) FROM sqlite_schema').get()
-    post({ kind: 'begun' })
-    for (let index = take(taken); index <= works.length; index = take(taken)) {
-      if (Atomics.load(used, 0) === stopped) return
-      if (index === 0) {
-        if (!isChecked) checkIntegrity(db, file)
-        continue
-      }
-      const files = dumpRows(db, works[index - 1] as DumpOrder['works'][number], encoding)
-      let next = files.next()
-      while (!next.done) {
-        const size = kilobytes(next.value)
-        postFile(next.value)
-        posted += size
-        waitFor(used, posted - aheadKilobytes)
-        if (Atomics.load(used, 0) === stopped) return
-        next = files.next()
-      }
-      post({ kind: 'table', table: next.value })
-    }
-    post({ kind: 'done' })
-  } catch (error) {
-    post({ kind: 'failed', error: plainError(error) })
-  } finally {
+let posted = 0
+
+function run(order: DumpOrder, port: MessagePort): void {
+  const db = openDatabase(order.path, { readonly: true, fileMustExist: true })
+  const endWith = (message: DumpMessage): void => {
     db.close()
+    post(port, message)
+    port.close()
+  }
+  const attempt = (step: () => void): void => {
+    try {
+      step()
+    } catch (error) {
+      endWith({ kind: 'failed', error: plainError(error) })
+    }
+  }
+  port.on('message', (task: DumpTask) => {
+    if (task.kind === 'end') endWith({ kind: 'done' })
+    else if (!isStopped(order)) attempt(() => carryOut(task, db, order, port))
+  })
+  attempt(() => {
+    fixView(db, order)
+    post(port, { kind: 'begun' })
+  })
+}
+
+function fixView(db: Database, { extensions }: DumpOrder): void {
+  allowSchema(db, extensions)
+  // Each page is read once; SQLite's own cache would hold 16 MB of them.
+  db.pragma('cache_size=-2000')
+  db.exec('BEGIN')
+  db.prepare('SELECT count(*) FROM sqlite_schema').get()
+}
+
+function carryOut(
+  task: Exclude<DumpTask, { kind: 'end' }>,
+  db: Database,
+  order: DumpOrder,
+  port: MessagePort,
+): void {
+  if (task.kind === 'table') dumpTable(task.work, db, order, port)
+  else {
+    checkIntegrity(db, order.file)
+    post(port, { kind: 'checked' })
   }
 }
 
-function take(taken: Int32Array): number {
-  return Atomics.add(taken, 0, 1)
+/** Posts the files of a table, and then the table, unless it is stopped. */
+function dumpTable(work: TableWork, db: Database, order: DumpOrder, port: MessagePort): void {
+  const files = dumpRows(db, work, order.encoding)
+  let next = files.next()
+  while (!next.done) {
+    const size = kilobytes(next.value)
+    postFile(port, next.value)
+    posted += size
+    waitFor(order.used, posted - aheadKilobytes)
+    if (isStopped(order)) return
+    next = files.next()
+  }
+  post(port, { kind: 'table', table: next.value })
 }
 
-function post(message: DumpMessage, transfer: ArrayBuffer[] = []): void {
-  parentPort?.postMessage(message, transfer)
+function post(port: MessagePort, message: DumpMessage, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer)
 }
 
 /** A buffer of its own changes hands; a part of a pool is copied. */
-function postFile(file: DumpFile | KeptFile): void {
+function postFile(port: MessagePort, file: DumpFile | KeptFile): void {
   const content = 'oid' in file ? undefined : file.content
   const isOwn = content !== undefined && content.buffer.byteLength === content.byteLength
-  post({ kind: 'file', file }, isOwn ? [content.buffer as ArrayBuffer] : [])
+  post(port, { kind: 'file', file }, isOwn ? [content.buffer as ArrayBuffer] : [])
+}
+
+function isStopped({ used }: DumpOrder): boolean {
+  return Atomics.load(used, 0) === stopped
 }
 
 function waitFor(used: Int32Array, wanted: number): void {
@@ -67,4 +94,4 @@ function waitFor(used: Int32Array, wanted: number): void {
     Atomics.wait(used, 0, seen)
 }
 
-run(workerData as DumpOrder)
+run(workerData as DumpOrder, parentPort as MessagePort)

@@ -130,9 +130,19 @@ export function forget({ digests, tables }: KnownDatabase): void {
   releaseArrays([digests, ...trees])
 }
 
+/** What is to be remembered of the pages of a snapshot. */
+export type SeenPages = Pick<KnownDatabase, 'pageSize' | 'digests'> & Pick<PageFacts, 'trees'>
+
+/** Gives the memory of all else back: of each page 9 bytes. */
+export function seenPages({ pages: { pageSize }, scan, seen, trees }: PageFacts): SeenPages {
+  const { digests, types, cells, next } = scan
+  releaseArrays([types, cells, next, seen])
+  return { pageSize, digests, trees }
+}
+
 /** What is to be remembered of a database, by the chunks of its tables. */
 export function knownDatabase(
-  { pages, scan, trees }: PageFacts,
+  { pageSize, digests, trees }: SeenPages,
   chunks: ReadonlyMap<string, KnownTable['chunks']>,
 ): KnownDatabase {
   const tables: KnownDatabase['tables'] = new Map()
@@ -140,5 +150,5 @@ export function knownDatabase(
     const found = chunks.get(table)
     if (found) tables.set(table, { tree, facts, indexes, chunks: found })
   }
-  return { pageSize: pages.pageSize, digests: scan.digests, tables }
+  return { pageSize, digests, tables }
 }

@@ -1,14 +1,20 @@
 /** Starts the check and dump of a snapshot: those of a large one in threads, beside git, which compresses. */
 
-import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import type { Database } from 'better-sqlite3'
-import { packageRoot } from '../package.ts'
 import { dumpPlanned, dumpScripts } from './dump.ts'
-import { type DumpMessage, type DumpOrder, kilobytes, stopped } from './dump-message.ts'
+import { type DumpOrder, type DumpTask, kilobytes } from './dump-message.ts'
 import type { DumpedTable, DumpFile, KeptFile, TableWork } from './dump-rows.ts'
+import { DumpThread } from './dump-thread.ts'
 import { checkDuplicates, checkIntegrity } from './integrity.ts'
-import { type KnownDatabase, type PageFacts, readPageFacts, redefinedTables, tableWorks } from './known.ts'
+import {
+  type KnownDatabase,
+  type PageFacts,
+  readPageFacts,
+  redefinedTables,
+  type SeenPages,
+  seenPages,
+  tableWorks,
+} from './known.ts'
 import { revivedError } from './plain-error.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
 import type { SharedFile, Snapshot } from './snapshot.ts'
@@ -19,8 +25,8 @@ export interface RunningDump {
   files: AsyncGenerator<DumpFile | KeptFile, DumpedTable[]> | Generator<DumpFile | KeptFile, DumpedTable[]>
   /** Whether all is read, as nothing fits that was known. */
   isWhole: boolean
-  /** The pages that it reads, where they can be remembered. */
-  facts: PageFacts | undefined
+  /** What is to be remembered of the pages that it reads, where it can be. */
+  seen: SeenPages | undefined
   /** Ends it, done or not. */
   stop(): Promise<void>
 }
@@ -33,9 +39,6 @@ const threadPart = 0.25
 
 /** So do the rows of so many bytes. */
 const threadBytes = 8 * 2 ** 20
-
-/** Pages of rows are small objects to V8, which would keep many; with 16 MB, as usual, 50 MB more at 3 GB of rows. */
-const maxYoungGenerationSizeMb = 3
 
 /** What was done before. */
 export interface DoneBefore {
@@ -72,8 +75,10 @@ export async function startDump(
   const isLong = isWhole || isMuch(works, changed)
   const { encoding } = planned.plan.settings
   const { extensions } = options
-  const order = { file, encoding, extensions, works, isChecked: isChecked || !isWhole }
-  const threads = canThread && isLong ? await startThreads(shared(), order) : undefined
+  const order = { file, encoding, extensions }
+  const check: DumpTask[] = isChecked || !isWhole ? [] : [{ kind: 'check' }]
+  const tasks = [...check, ...works.map((work): DumpTask => ({ kind: 'table', work }))]
+  const threads = canThread && isLong ? await startThreads(shared(), order, tasks) : undefined
   try {
     const facts = changed ?? (await readFacts())
     if (!isWhole && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
@@ -81,23 +86,26 @@ export async function startDump(
     const files = threads
       ? receive(threads, (tables) => dumpScripts(db, planned, tables))
       : dumpPlanned(db, planned, works)
-    return { files, isWhole, facts, stop: () => stopThreads(threads ?? []) }
+    return { files, isWhole, seen: facts && seenPages(facts), stop: () => stopThreads(threads ?? []) }
   } catch (error) {
     await stopThreads(threads ?? [])
     throw error
   }
 }
 
-/** Threads that see the snapshot; undefined where no file lets them. */
+/** Threads that see the snapshot and are at those tasks; undefined where no file lets them. */
 async function startThreads(
   files: AsyncGenerator<SharedFile>,
-  order: Omit<DumpOrder, 'path' | 'taken' | 'used'>,
+  order: Omit<DumpOrder, 'path' | 'used'>,
+  tasks: DumpTask[],
 ): Promise<DumpThread[] | undefined> {
   for await (const { path, isSame } of files) {
-    const taken = new Int32Array(new SharedArrayBuffer(4))
-    const threads = Array.from({ length: 2 }, () => new DumpThread({ ...order, path, taken }))
+    const threads = Array.from({ length: 2 }, () => new DumpThread({ ...order, path }, tasks))
     const begun = await Promise.all(threads.map((thread) => thread.hasBegun()))
-    if (begun.every(Boolean) && isSame()) return threads
+    if (begun.every(Boolean) && isSame()) {
+      for (const thread of threads) thread.takeTask()
+      return threads
+    }
     await stopThreads(threads)
   }
   return undefined
@@ -151,68 +159,4 @@ async function* receive(
   }
   yield* scripts(tables)
   return tables
-}
-
-/** One dumping thread and what it has posted. */
-class DumpThread {
-  private readonly ended: Promise<unknown>
-  private readonly used = new Int32Array(new SharedArrayBuffer(4))
-  private readonly waiting: DumpMessage[] = []
-  private failure: Error | undefined
-  private wake = (): void => {}
-
-  constructor(order: Omit<DumpOrder, 'used'>) {
-    const file = join(packageRoot, 'dist', 'program', 'dump-worker.js')
-    const workerData = { ...order, used: this.used } satisfies DumpOrder
-    const worker = new Worker(file, { workerData, resourceLimits: { maxYoungGenerationSizeMb } })
-    worker.on('message', (message: DumpMessage) => {
-      this.waiting.push(message)
-      this.wake()
-    })
-    this.ended = new Promise((resolve) => worker.once('exit', resolve))
-    worker.on('error', (error) => {
-      this.failure = error
-      this.wake()
-    })
-  }
-
-  /** The next message, in the order they were posted. */
-  async next(): Promise<{ thread: DumpThread; message: DumpMessage }> {
-    for (;;) {
-      const message = this.waiting.shift()
-      if (message) return { thread: this, message: message.kind === 'file' ? asBuffer(message) : message }
-      if (this.failure) throw this.failure
-      await new Promise<void>((resolve) => {
-        this.wake = resolve
-      })
-    }
-  }
-
-  /** Waits for its first message: whether it has opened the database, and what it sees of it is fixed. */
-  async hasBegun(): Promise<boolean> {
-    try {
-      return (await this.next()).message.kind === 'begun'
-    } catch {
-      return false
-    }
-  }
-
-  /** Makes room for so many kilobytes more. */
-  use(size: number): void {
-    Atomics.add(this.used, 0, size)
-    Atomics.notify(this.used, 0)
-  }
-
-  async stop(): Promise<void> {
-    Atomics.store(this.used, 0, stopped)
-    Atomics.notify(this.used, 0)
-    await this.ended
-  }
-}
-
-/** A Buffer arrives as the plain array of bytes that it is. */
-function asBuffer(message: Extract<DumpMessage, { kind: 'file' }>): DumpMessage {
-  if ('oid' in message.file) return message
-  const { buffer, byteOffset, byteLength } = message.file.content
-  return { ...message, file: { ...message.file, content: Buffer.from(buffer, byteOffset, byteLength) } }
 }

@@ -44,7 +44,7 @@ async function dump(file: string, known?: KnownDatabase): Promise<Dumped> {
       if (isIrregular) chunks.delete(name)
       else chunks.set(name, chunks.get(name) ?? [])
     }
-    dumped.known = running.facts && knownDatabase(running.facts, chunks)
+    dumped.known = running.seen && knownDatabase(running.seen, chunks)
     return dumped
   } finally {
     await running.stop()
