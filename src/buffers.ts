@@ -15,15 +15,15 @@ export function release(content: Buffer): void {
   closed.postMessage(undefined, [content.buffer as ArrayBuffer])
 }
 
-/** The memory that small buffers share has less. */
-const ownBytes = 2 ** 20
-
-/** Ends the lives of arrays that nobody will read again, with all that lies in the same memory; small ones are left. */
+/**
+ * Ends the lives of arrays that nobody will read again, with all that lies in the same memory; what may lie in the memory
+ * that small buffers share is left.
+ */
 export function releaseArrays(arrays: Iterable<NodeJS.TypedArray>): void {
   const memory = new Set([...arrays].map(({ buffer }) => buffer))
   closed.postMessage(undefined, [...memory].filter(isOwn))
 }
 
 function isOwn(buffer: ArrayBufferLike): buffer is ArrayBuffer {
-  return buffer instanceof ArrayBuffer && buffer.byteLength > ownBytes
+  return buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize
 }

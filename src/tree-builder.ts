@@ -54,12 +54,21 @@ export class TreeBuilder {
 
   /** Notes an entry; true where the last commit lacks its content at that path. */
   private count(entry: TreeEntry, size: number, rows: number): boolean {
-    this.entries.set(entry.path, entry)
-    const isNew = this.before.get(entry.path)?.oid !== entry.oid
+    const old = this.before.get(entry.path)
+    this.entries.set(entry.path, shared(entry, old))
+    const isNew = old?.oid !== entry.oid
     this.files[isNew ? 'written' : 'reused'] += 1
     this.bytes.total += size
     if (isNew) this.bytes.written += size
     this.phases.add(rows, size)
     return isNew
   }
+}
+
+/** An entry in the memory of the old one of its path, as far as they are the same. */
+function shared(entry: TreeEntry, old: TreeEntry | undefined): TreeEntry {
+  if (!old) return entry
+  return old.oid === entry.oid && old.mode === entry.mode
+    ? old
+    : { path: old.path, mode: entry.mode, oid: entry.oid }
 }

@@ -47,9 +47,9 @@ export async function writeDatabase(
   }
   let next = await files.next()
   while (!next.done) {
-    const { table, ...file } = next.value
+    const file = next.value
     const chunk = await addDumped(tree, `databases/${name}/${file.path}`, file)
-    if (table !== undefined) chunksOf(table).push(chunk)
+    if (file.table !== undefined) chunksOf(file.table).push(chunk)
     next = await files.next()
   }
   for (const { name: table, isIrregular } of next.value) {
@@ -70,15 +70,18 @@ export async function writeDatabase(
 async function addDumped(
   tree: Pick<TreeBuilder, 'add' | 'addKnown'>,
   path: string,
-  file: Omit<DumpFile, 'table'> | Omit<KeptFile, 'table'>,
+  file: DumpFile | KeptFile,
 ): Promise<KnownChunk> {
-  const chunk = { path: chunkPath(file.path), rows: file.rows }
+  const { rows } = file
+  // Nothing is spread here: V8 would give each chunk a shape of its own, which takes twice as much as the chunk.
   if ('oid' in file) {
-    await tree.addKnown({ path, mode: '100644', oid: file.oid }, file.size, async () => {})
-    return { ...chunk, oid: file.oid, size: file.size }
+    const { oid, size } = file
+    await tree.addKnown({ path, mode: '100644', oid }, size, async () => {})
+    return { path: chunkPath(file.path), oid, size, rows }
   }
   const size = file.content.length
-  return { ...chunk, oid: await tree.add(path, file.content, file.rows), size }
+  const oid = await tree.add(path, file.content, rows)
+  return { path: chunkPath(file.path), oid, size, rows }
 }
 
 /** The row counts of tables, by name. */

@@ -11,7 +11,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { crc32, createDeflate, deflate, deflateSync, inflate } from 'node:zlib'
-import { release } from '../buffers.ts'
+import { release, releaseArrays } from '../buffers.ts'
 import { compression, compressionOf } from './compression.ts'
 import { objectHeader, type PackEntry, type PackedType, packHeader, packIndex } from './pack-format.ts'
 
@@ -66,16 +66,26 @@ export class BlobPack {
     this.#room -= size
     const isKept = this.#room >= 0
     if (isKept) this.#kept.set(oid, content)
+    else if (this.#kept.size > 0) await this.#dropKept()
     const compressed = deflated(content).finally(() => isKept || release(content))
     compressed.catch(() => {})
     this.#ahead += size
     this.#written = this.#written.then(async () => {
-      await this.#addEntry(type, oid, size, [await compressed])
+      const packed = await compressed
+      await this.#addEntry(type, oid, size, [packed])
+      releaseArrays([packed])
       this.#ahead -= size
     })
     this.#written.catch(() => {})
     this.#underWay.push(this.#written)
     while (this.#ahead > aheadBytes) await this.#underWay.shift()
+  }
+
+  /** It is no small change. */
+  async #dropKept(): Promise<void> {
+    await this.#written
+    for (const content of this.#kept.values()) release(content)
+    this.#kept.clear()
   }
 
   async #addLong(oid: string, content: Buffer, type: PackedType): Promise<void> {
@@ -114,7 +124,9 @@ export class BlobPack {
     const compressed = Buffer.alloc(entry.end - entry.content)
     await this.#file.read(compressed, 0, compressed.length, entry.content)
     // In one step: a step of the usual 16 KiB takes longer to come round than to inflate.
-    return await decompress(compressed, { chunkSize: Math.max(64, entry.size) })
+    const content = await decompress(compressed, { chunkSize: Math.max(64, entry.size) })
+    release(compressed)
+    return content
   }
 
   /** Completes pack and index, brings both to the disk and gives them their names. */

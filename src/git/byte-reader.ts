@@ -1,6 +1,7 @@
 /** Reads lines and counted bytes from a stream, as the replies of git's batch commands need it. */
 
 import type { Readable } from 'node:stream'
+import { releaseArrays } from '../buffers.ts'
 import { GitClosed } from './run.ts'
 
 const newline = 0x0a
@@ -42,6 +43,7 @@ export class ByteReader {
     for (let at = 0; at < size; ) {
       const chunk = await this.some(size - at)
       at += chunk.copy(bytes, at)
+      if (this.#rest.length === 0) releaseArrays([chunk])
     }
     return bytes
   }

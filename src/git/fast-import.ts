@@ -1,7 +1,11 @@
 /** Makes trees and commits by `git fast-import` (git-fast-import(1)). */
 
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { RowbackError } from '../errors.ts'
 import { identityLine } from './commit.ts'
-import { git, gitCause } from './run.ts'
+import { gitCause, startGit } from './run.ts'
 import type { NewCommit } from './store.ts'
 import { treePathParts } from './tree.ts'
 
@@ -10,16 +14,36 @@ import { treePathParts } from './tree.ts'
  * come from the parent's. Throws an Error of git's words.
  */
 export async function importCommit(session: string, commit: NewCommit): Promise<string> {
-  const input = [
-    commitHead(commit),
-    ...commit.remove.map(removal),
-    ...commit.add.map(addition),
-    '\nget-mark :1\ndone\n',
-  ]
-  const args = ['fast-import', '--quiet', '--done', '--date-format=raw']
-  const { code, stdout, stderr } = await git(session, args, { input: input.join('') })
-  if (code !== 0) throw new Error(gitCause({ code, stderr }))
-  return stdout.toString('latin1').trim()
+  const git = startGit(session, ['fast-import', '--quiet', '--done', '--date-format=raw'])
+  const [fed, printed, ended] = await Promise.allSettled([
+    pipeline(Readable.from(commands(commit)), git.stdin),
+    text(git.stdout),
+    git.ended,
+  ])
+  if (ended.status === 'rejected') throw ended.reason
+  // Of a pipe that git has closed, git says why.
+  if (fed.status === 'rejected' && fed.reason instanceof RowbackError) throw fed.reason
+  if (ended.value.code !== 0) throw new Error(gitCause(ended.value))
+  if (printed.status === 'rejected') throw printed.reason
+  return printed.value.trim()
+}
+
+function* commands(commit: NewCommit): Generator<string> {
+  yield commitHead(commit)
+  yield* inPieces(commit.remove, removal)
+  yield* inPieces(commit.add, addition)
+  yield '\nget-mark :1\ndone\n'
+}
+
+/** So many changes are a text at a time: those of 50,000 files took 30 MB. */
+const pieceLength = 1000
+
+function* inPieces<T>(changes: readonly T[], command: (change: T) => string): Generator<string> {
+  for (let at = 0; at < changes.length; at += pieceLength)
+    yield changes
+      .slice(at, at + pieceLength)
+      .map(command)
+      .join('')
 }
 
 function commitHead({ parent, message, author, time }: NewCommit): string {

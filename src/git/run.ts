@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
+import { releaseArrays } from '../buffers.ts'
 import { RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { accessFault, storageFault } from './access-fault.ts'
@@ -147,7 +148,9 @@ export async function git(
   const forget = options.inBackground ? onInterrupt(child.kill) : () => {}
   child.stdin.end(options.input)
   const { code, stderr } = await child.ended.finally(forget)
-  return { code, stdout: Buffer.concat(chunks), stderr }
+  const stdout = Buffer.concat(chunks)
+  releaseArrays(chunks)
+  return { code, stdout, stderr }
 }
 
 /** What git's last words leave out at times: why the system did not let it. */

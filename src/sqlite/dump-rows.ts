@@ -1,6 +1,7 @@
 /** Dumps the rows of one table as row files. */
 
 import type { Database } from 'better-sqlite3'
+import { releaseArrays } from '../buffers.ts'
 import {
   type Chunk,
   Cutter,
@@ -80,8 +81,12 @@ export function* dumpRows(
     } else {
       const cutter = new Cutter(directory, name)
       const { count } = step.rows
-      const dumped = yield* dumpRange(render, source, { cutter, range: step.rows, count })
-      if (!isSameKey(dumped.lastLine, step.lastKey)) throw otherCount(source, dumped.rows, count)
+      const dumped = yield* dumpRange(render, source, {
+        cutter,
+        range: step.rows,
+        count,
+        lastKey: step.lastKey,
+      })
       directory = cutter.directory
       total.rows += count
       total.irregular += dumped.irregular
@@ -111,17 +116,13 @@ function dumpedTable(
   return { name: source.table, rows, key: tableKey(source), isIrregular: irregular > 0 }
 }
 
-interface RangeTotal {
-  rows: number
-  irregular: number
-  lastLine: Buffer
-}
+type RangeTotal = Pick<DumpedTable, 'rows'> & { irregular: number }
 
-/** Yields the chunks of a range, which must have that many rows, and returns its counts and its last line. */
+/** Yields the chunks of a range, which must have that many rows and end with that key, and returns its counts. */
 function* dumpRange(
   render: Renderer,
   source: RowSource,
-  { cutter, range, count }: { cutter: Cutter; range: RowRange; count: number },
+  { cutter, range, count, lastKey }: { cutter: Cutter; range: RowRange; count: number; lastKey?: string[] },
 ): Generator<DumpFile, RangeTotal> {
   const header = Buffer.from(
     rowHeader(
@@ -135,16 +136,24 @@ function* dumpRange(
     rows,
     table: source.table,
   })
-  const total: RangeTotal = { rows: 0, irregular: 0, lastLine: Buffer.alloc(0) }
+  const total: RangeTotal = { rows: 0, irregular: 0 }
+  let lastLine: Buffer = Buffer.alloc(0)
+  /** Batches that the chunk which is under way may have lines of. */
+  const batches: Buffer[] = []
   for (const { lines, ends, irregular } of render(range)) {
-    for (const chunk of cutter.push(lines, ends, keysOf(source, total.rows))) yield toFile(chunk)
+    const chunks = cutter.push(lines, ends, keysOf(source, total.rows))
+    for (const chunk of chunks) yield toFile(chunk)
+    if (chunks.length > 0) releaseArrays(batches.splice(0))
+    batches.push(lines)
     total.rows += ends.length
     total.irregular += irregular
-    total.lastLine = lines.subarray(ends.at(-2) ?? 0, ends.at(-1))
+    lastLine = lines.subarray(ends.at(-2) ?? 0, ends.at(-1))
     if (total.rows > count) break
   }
-  if (total.rows !== count) throw otherCount(source, total.rows, count)
+  if (total.rows !== count || (lastKey && !isSameKey(lastLine, lastKey)))
+    throw otherCount(source, total.rows, count)
   for (const chunk of cutter.end()) yield toFile(chunk)
+  releaseArrays(batches)
   return total
 }
 
