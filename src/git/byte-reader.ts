@@ -5,11 +5,12 @@ import { releaseArrays } from '../buffers.ts'
 import { GitClosed } from './run.ts'
 
 const newline = 0x0a
+const none = Buffer.alloc(0)
 
 /** One reader of one stream; its calls must not overlap. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Buffer>
-  #rest: Buffer = Buffer.alloc(0)
+  #rest: Buffer = none
 
   constructor(stream: Readable) {
     this.#chunks = stream[Symbol.asyncIterator]()
@@ -43,7 +44,9 @@ export class ByteReader {
     for (let at = 0; at < size; ) {
       const chunk = await this.some(size - at)
       at += chunk.copy(bytes, at)
-      if (this.#rest.length === 0) releaseArrays([chunk])
+      if (this.#rest.length > 0) continue
+      releaseArrays([chunk])
+      this.#rest = none
     }
     return bytes
   }

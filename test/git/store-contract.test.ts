@@ -380,6 +380,24 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     )
   })
 
+  test('a path that git refuses among many ends the commit, and the branch does not move', async () => {
+    const store = await testStore({ engine })
+    const first = await commitFiles(store, { a: '1' })
+    const before = await traces(store)
+    const writer = store.begin()
+    const add = [
+      ...Array.from({ length: 2500 }, (_, nth) => entry(`d/${nth}`, 'one')),
+      entry('e/.git', 'one'),
+    ]
+    await writer.writeBlob(blobOid(Buffer.from('one')), Buffer.from('one'))
+    await expect(writer.commit({ ...commit, parent: first, add, remove: [] })).rejects.toMatchObject({
+      code: 'fault',
+      message: expect.stringContaining('git refuses the part ".git"'),
+    })
+    expect(await store.tip()).toBe(first)
+    expect(await traces(store)).toEqual(before)
+  })
+
   test('the same data gives the same commit id in every repository', async () => {
     const [one, other] = [await testStore({ engine }), await testStore({ engine, branch: 'elsewhere' })]
     expect(await commitFiles(one, { a: '1', b: '2' })).toBe(await commitFiles(other, { b: '2', a: '1' }))
