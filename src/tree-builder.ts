@@ -55,7 +55,8 @@ export class TreeBuilder {
   /** Notes an entry; true where the last commit lacks its content at that path. */
   private count(entry: TreeEntry, size: number, rows: number): boolean {
     const old = this.before.get(entry.path)
-    this.entries.set(entry.path, shared(entry, old))
+    const kept = shared(entry, old)
+    this.entries.set(kept.path, kept)
     const isNew = old?.oid !== entry.oid
     this.files[isNew ? 'written' : 'reused'] += 1
     this.bytes.total += size
