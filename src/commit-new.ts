@@ -37,7 +37,7 @@ interface CommitOptions extends BackupOptions {
   ref?: string | undefined
 }
 
-/** Commits the source, and tells what is to be remembered of it. Throws RowbackError; the branch has not moved then. */
+/** Commits the source, and tells what is to be remembered of it. Throws RowbackError; the branch has not moved then, unless that says so. */
 export async function commitTree(
   store: Store,
   source: Source,

@@ -19,7 +19,7 @@ interface CommitOptions extends BackupOptions {
   remembered: State | undefined
 }
 
-/** Commits the source. Throws RowbackError; the branch has not moved then. */
+/** Commits the source. Throws RowbackError; the branch has not moved then, unless that says so. */
 export async function commitSource(
   store: Store,
   source: Source,

@@ -20,7 +20,7 @@ export interface RowChange {
 export type ReadBlob = (oid: string) => Promise<Buffer>
 
 /** The chunks of a table that only one side has, of each side in replay order. */
-export interface Chunks {
+interface Chunks {
   before: TreeEntry[]
   after: TreeEntry[]
 }
@@ -194,11 +194,11 @@ function earlier(old: Row | undefined, now: Row | undefined): [old: Row | undefi
  */
 async function* matchByKey(chunks: Chunks, key: TableKey, read: ReadBlob): AsyncGenerator<RowChange[]> {
   const [gone, come] = [new RowsByKey(), new RowsByKey()]
-  const readPair = ([old, now]: ChunkPair): Promise<Buffer[]> =>
+  const readPair = ([old, now]: ChunkPair): Promise<[before: Buffer, after: Buffer]> =>
     old && now
       ? onlyDifferent(read, old.oid, now.oid)
       : Promise.all([old ? read(old.oid) : none, now ? read(now.oid) : none])
-  for await (const [[old, now], [before = none, after = none]] of readAhead(chunkPairs(chunks), readPair)) {
+  for await (const [[old, now], [before, after]] of readAhead(chunkPairs(chunks), readPair)) {
     const changes: RowChange[] = []
     const here = new RowsByKey(old && rowsOf(old.path, before, key))
     for (const row of now ? rowsOf(now.path, after, key) : []) {

@@ -62,7 +62,7 @@ export class Packed<T> {
     return new Packed(async () => bytes)
   }
 
-  /** Undefined where the file does not hold it any more. */
+  /** Undefined where the file does not hold it any more. Arrays of it may lie in the bytes that it is read from. */
   async value(): Promise<T | undefined> {
     try {
       return deserialize(await this.bytes()) as T

@@ -45,14 +45,11 @@ export async function writeDatabase(
     chunks.set(table, found)
     return found
   }
-  let next = await files.next()
-  while (!next.done) {
-    const file = next.value
+  const tables = await eachFile(files, async (file) => {
     const chunk = await addDumped(tree, `databases/${name}/${file.path}`, file)
     if (file.table !== undefined) chunksOf(file.table).push(chunk)
-    next = await files.next()
-  }
-  for (const { name: table, isIrregular } of next.value) {
+  })
+  for (const { name: table, isIrregular } of tables) {
     if (isIrregular) chunks.delete(table)
     else chunksOf(table)
   }
@@ -61,9 +58,23 @@ export async function writeDatabase(
     ...(path === undefined ? {} : { path }),
     fullText: options.fullText,
     excludedTables: [...options.excludeTables].sort(),
-    tables: tableRows(next.value),
+    tables: tableRows(tables),
   }
   return { entry, chunks }
+}
+
+/** Takes the files of a dump, and returns its tables. Where that fails, nothing of the database is being read any more. */
+async function eachFile(
+  files: RunningDump['files'],
+  take: (file: DumpFile | KeptFile) => Promise<void>,
+): Promise<DumpedTable[]> {
+  try {
+    let next = await files.next()
+    for (; !next.done; next = await files.next()) await take(next.value)
+    return next.value
+  } finally {
+    await files.return([])
+  }
 }
 
 /** Adds a file of the dump, or one that the repository holds. */

@@ -81,7 +81,7 @@ export class BlobPack {
     while (this.#ahead > aheadBytes) await this.#underWay.shift()
   }
 
-  /** It is no small change. */
+  /** Gives up the contents that are kept: so much is no small change. */
   async #dropKept(): Promise<void> {
     await this.#written
     for (const content of this.#kept.values()) release(content)

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { dirname, join } from 'node:path'
 import { syncDirectory } from '../durable.ts'
-import { RowbackError } from '../errors.ts'
+import { errorText, RowbackError } from '../errors.ts'
 import { accessFault } from './access-fault.ts'
 import { branchMoved } from './branch-moved.ts'
 import { type Identity, subjectOf } from './commit.ts'
@@ -58,7 +58,8 @@ export async function resolveRevision(store: Store, rev: string): Promise<string
 
 /**
  * Moves the branch from the commit's parent to `oid`, in one step. Throws RowbackError('repository') if it is
- * anywhere else by now, or cannot be moved.
+ * anywhere else by now, or cannot be moved; where it has moved all the same, or that cannot be read any more, the error
+ * says so.
  */
 export async function moveBranch(
   store: Store,
@@ -68,16 +69,16 @@ export async function moveBranch(
   const log = ['-m', `backup: ${subjectOf(message)}`]
   const move = [...log, `refs/heads/${store.branch}`, oid, parent ?? noCommit]
   const moved = await updateRef(store, move, author)
-  if (moved.code === 0) return syncBranch(store)
-  const tip = await branchTip(store).catch(() => {
+  if (moved.code === 0) return syncBranch(store, oid)
+  const tip = await branchTip(store).catch((cause) => {
     throw new RowbackError(
       'repository',
       `write ${store.dir}: ${gitCause(moved)}; whether branch ${store.branch} has moved to ${oid.slice(0, 12)} cannot be read`,
-      { hint: 'run the backup again when the repository can be read' },
+      { hint: 'run the backup again when the repository can be read', cause },
     )
   })
   // The branch comes before the reflog of HEAD, for which there may be no room left.
-  if (tip === oid) return syncBranch(store)
+  if (tip === oid) return syncBranch(store, oid)
   if (tip !== parent) throw branchMoved(store, tip, parent)
   const isLocked = /Unable to create '.+\.lock': File exists/.test(moved.stderr)
   throw new RowbackError('repository', `write ${store.dir}: ${gitCause(moved)}; the last commit is intact`, {
@@ -86,9 +87,15 @@ export async function moveBranch(
 }
 
 /** Git syncs the content of a ref, not its name. A repository may keep its refs elsewhere than in files. */
-async function syncBranch({ gitDir, branch }: Store): Promise<void> {
+async function syncBranch({ gitDir, dir, branch }: Store, oid: string): Promise<void> {
   const folder = dirname(join(gitDir, 'refs', 'heads', branch))
-  if (existsSync(folder)) await syncDirectory(folder)
+  if (!existsSync(folder)) return
+  try {
+    await syncDirectory(folder)
+  } catch (cause) {
+    const moved = `branch ${branch} has moved to ${oid.slice(0, 12)}, which a power cut may undo`
+    throw new RowbackError('repository', `write ${dir}: ${errorText(cause)}; ${moved}`, { cause })
+  }
 }
 
 /** Points a ref at a commit; see `Store.setRef`. */

@@ -150,8 +150,9 @@ function* dumpRange(
     lastLine = lines.subarray(ends.at(-2) ?? 0, ends.at(-1))
     if (total.rows > count) break
   }
-  if (total.rows !== count || (lastKey && !isSameKey(lastLine, lastKey)))
-    throw otherCount(source, total.rows, count)
+  if (total.rows !== count) throw faultOf(source, `${total.rows} rows came of ${count}`)
+  if (lastKey && !isSameKey(lastLine, lastKey))
+    throw faultOf(source, 'its rows do not end where its pages do')
   for (const chunk of cutter.end()) yield toFile(chunk)
   releaseArrays(batches)
   return total
@@ -159,8 +160,9 @@ function* dumpRange(
 
 /** Whether a row line begins with these literals. */
 function isSameKey(line: Buffer, key: readonly string[]): boolean {
-  const text = `,(${key.join(',')}`
-  return line.toString('utf8', 0, Buffer.byteLength(text)) === text
+  const start = Buffer.from(`,(${key.join(',')}`)
+  const behind = line[start.length]
+  return line.subarray(0, start.length).equals(start) && (behind === 0x2c || behind === 0x29)
 }
 
 /** The file of a chunk, relative to the database's folder. */
@@ -179,11 +181,8 @@ function pathParts(path: string): [directory: string, name: string] {
 }
 
 /** Rows that no page gave, or two: verify cannot tell, as it dumps in the same way again. */
-function otherCount({ table }: RowSource, dumped: number, counted: number): RowbackError {
-  return new RowbackError(
-    'fault',
-    `dump table ${JSON.stringify(table)}: ${dumped} rows came of ${counted}; nothing was committed`,
-  )
+function faultOf({ table }: RowSource, cause: string): RowbackError {
+  return new RowbackError('fault', `dump table ${JSON.stringify(table)}: ${cause}; nothing was committed`)
 }
 
 /** A NULL in the key of a WITHOUT ROWID table: no statement can put it there. */

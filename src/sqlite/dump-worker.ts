@@ -12,6 +12,7 @@ import { plainError } from './plain-error.ts'
 /** Kilobytes that may wait for the receiver. */
 const aheadKilobytes = 4 * 1024
 
+/** Kilobytes of files so far. */
 let posted = 0
 
 function run(order: DumpOrder, port: MessagePort): void {
@@ -62,16 +63,19 @@ function carryOut(
 /** Posts the files of a table, and then the table, unless it is stopped. */
 function dumpTable(work: TableWork, db: Database, order: DumpOrder, port: MessagePort): void {
   const files = dumpRows(db, work, order.encoding)
-  let next = files.next()
-  while (!next.done) {
-    const size = kilobytes(next.value)
-    postFile(port, next.value)
-    posted += size
-    waitFor(order.used, posted - aheadKilobytes)
-    if (isStopped(order)) return
-    next = files.next()
+  try {
+    let next = files.next()
+    for (; !next.done; next = files.next()) {
+      postFile(port, next.value)
+      posted += kilobytes(next.value)
+      waitFor(order.used, posted - aheadKilobytes)
+      if (isStopped(order)) return
+    }
+    post(port, { kind: 'table', table: next.value })
+  } finally {
+    // A database of which something is read cannot be closed.
+    files.return(undefined as never)
   }
-  post(port, { kind: 'table', table: next.value })
 }
 
 function post(port: MessagePort, message: DumpMessage, transfer: ArrayBuffer[] = []): void {

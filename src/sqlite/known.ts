@@ -133,8 +133,8 @@ export function forget({ digests, tables }: KnownDatabase): void {
 /** What is to be remembered of the pages of a snapshot. */
 export type SeenPages = Pick<KnownDatabase, 'pageSize' | 'digests'> & Pick<PageFacts, 'trees'>
 
-/** Gives the memory of all else back: of each page 9 bytes. */
-export function seenPages({ pages: { pageSize }, scan, seen, trees }: PageFacts): SeenPages {
+/** Takes that out of the facts, and gives the memory of all else back: of each page 9 bytes. */
+export function takeSeenPages({ pages: { pageSize }, scan, seen, trees }: PageFacts): SeenPages {
   const { digests, types, cells, next } = scan
   releaseArrays([types, cells, next, seen])
   return { pageSize, digests, trees }

@@ -12,8 +12,8 @@ import {
   readPageFacts,
   redefinedTables,
   type SeenPages,
-  seenPages,
   tableWorks,
+  takeSeenPages,
 } from './known.ts'
 import { revivedError } from './plain-error.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
@@ -86,7 +86,7 @@ export async function startDump(
     const files = threads
       ? receive(threads, (tables) => dumpScripts(db, planned, tables))
       : dumpPlanned(db, planned, works)
-    return { files, isWhole, seen: facts && seenPages(facts), stop: () => stopThreads(threads ?? []) }
+    return { files, isWhole, seen: facts && takeSeenPages(facts), stop: () => stopThreads(threads ?? []) }
   } catch (error) {
     await stopThreads(threads ?? [])
     throw error
@@ -100,13 +100,18 @@ async function startThreads(
   tasks: DumpTask[],
 ): Promise<DumpThread[] | undefined> {
   for await (const { path, isSame } of files) {
-    const threads = Array.from({ length: 2 }, () => new DumpThread({ ...order, path }, tasks))
-    const begun = await Promise.all(threads.map((thread) => thread.hasBegun()))
-    if (begun.every(Boolean) && isSame()) {
-      for (const thread of threads) thread.takeTask()
-      return threads
+    const threads: DumpThread[] = []
+    let seeTheSame = false
+    try {
+      while (threads.length < 2) threads.push(new DumpThread({ ...order, path }, tasks))
+      const begun = await Promise.all(threads.map((thread) => thread.hasBegun()))
+      seeTheSame = begun.every(Boolean) && isSame()
+    } finally {
+      if (!seeTheSame) await stopThreads(threads)
     }
-    await stopThreads(threads)
+    if (!seeTheSame) continue
+    for (const thread of threads) thread.takeTask()
+    return threads
   }
   return undefined
 }

@@ -8,6 +8,7 @@ import {
   copyFileSync,
   existsSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -251,3 +252,27 @@ describe('A backup beside somebody who', () => {
     expect(await verifyAll({ repository })).toMatchObject({ commits: 3, failures: [] })
   })
 })
+
+test.each(['UTF-8', 'UTF-16le'])(
+  'What ends a backup while it reads rows in %s is told, and the source is closed.',
+  async (encoding) => {
+    const dir = tempDir()
+    const source = databaseFrom(`PRAGMA encoding='${encoding}'; ${rowsOf(5000)}`, join(dir, 'app.db'))
+    const onProgress = ({ rows }: { rows: number }): void => {
+      if (rows > 0) throw new Error('the cause')
+    }
+    const ended = backup({ source, repository: join(dir, 'repo.git'), onProgress })
+    await expect(ended).rejects.toThrow('the cause')
+    const open = readdirSync('/proc/self/fd').flatMap((name) => linkOf(`/proc/self/fd/${name}`))
+    expect(open.filter((path) => path.startsWith(dir))).toEqual([])
+  },
+)
+
+/** Where a link leads, if it is still there. */
+function linkOf(path: string): string[] {
+  try {
+    return [readlinkSync(path)]
+  } catch {
+    return []
+  }
+}

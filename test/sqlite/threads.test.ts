@@ -83,3 +83,21 @@ test.each<[Moment, number]>([
     expect(byThreads === here).toBe(true)
   },
 )
+
+test.each(['UTF-8', 'UTF-16le'])(
+  'Threads that are stopped in the middle of tables in %s end.',
+  async (encoding) => {
+    const file = databaseFrom(`
+    PRAGMA encoding='${encoding}';
+    CREATE TABLE a(id INTEGER PRIMARY KEY, t);
+    CREATE TABLE b(id INTEGER PRIMARY KEY, t);
+    INSERT INTO a SELECT value, hex(randomblob(60)) FROM generate_series(1, 60000);
+    INSERT INTO b SELECT id, t FROM a;`)
+    const snapshot = await openSnapshot(file, { workDir: tempDir(), busyTimeoutMs: 1000, extensions: [] })
+    const running = await startDump(snapshot, file, options)
+    expect((await running.files.next()).done).toBe(false)
+    await running.stop()
+    await running.files.return([])
+    await snapshot.close()
+  },
+)
