@@ -37,7 +37,10 @@ interface CommitOptions extends BackupOptions {
   ref?: string | undefined
 }
 
-/** Commits the source, and tells what is to be remembered of it. Throws RowbackError; the branch has not moved then, unless that says so. */
+/**
+ * Commits the source, and tells what is to be remembered of it. Throws RowbackError; the branch has not moved then,
+ * unless that says so.
+ */
 export async function commitTree(
   store: Store,
   source: Source,

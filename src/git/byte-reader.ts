@@ -28,7 +28,10 @@ export class ByteReader {
     return this.#take(end + 1).toString('utf8', 0, end)
   }
 
-  /** Between 1 and `max` bytes, whatever is there first; they are to be used before the next call. Throws GitClosed at the end of the stream. */
+  /**
+   * Between 1 and `max` bytes, whatever is there first; they are to be used before the next call. Throws GitClosed at the end
+   * of the stream.
+   */
   async some(max: number): Promise<Buffer> {
     while (this.#rest.length === 0) {
       const more = await this.#more()

@@ -8,6 +8,7 @@ import type { LfsObject } from '../assets/lfs.ts'
 import { syncDirectory, syncFile } from '../durable.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
+import { fullDisk } from './run.ts'
 
 function lfsFile(gitDir: string, { sha256 }: Pick<LfsObject, 'sha256'>): string {
   return join(gitDir, 'lfs', 'objects', sha256.slice(0, 2), sha256.slice(2, 4), sha256)
@@ -41,7 +42,7 @@ export async function putLfsObject(
     await rename(draft, target)
     await syncNames(dirname(target), gitDir)
   } catch (error) {
-    const problem = hasErrno(error, 'ENOSPC', 'EDQUOT') ? 'no space left on device' : errorText(error)
+    const problem = hasErrno(error, 'ENOSPC', 'EDQUOT') ? fullDisk : errorText(error)
     throw new RowbackError('repository', `write ${target}: ${problem}; the last commit is intact`, {
       cause: error,
     })

@@ -9,7 +9,7 @@ import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { onInterrupt } from '../interrupt.ts'
 import type { Pack, RepackPlan } from './repack-plan.ts'
-import { git, gitCause, mapsLittle } from './run.ts'
+import { fullDisk, git, gitCause, mapsLittle } from './run.ts'
 import { makeSession, packFolder, publishObjects } from './session.ts'
 
 /** Bounds of memory (about 75 MB for a repository of 145 MB), and one thread: this is never urgent. */
@@ -157,7 +157,7 @@ function isRest(file: string, whole: ReadonlySet<string>): boolean {
 async function expectRoom(gitDir: string, packs: readonly Pack[]): Promise<void> {
   const bytes = packs.reduce((sum, pack) => sum + pack.bytes, 0)
   const { bavail, bsize } = await statfs(gitDir)
-  if (bavail * bsize < bytes * 1.1) throw new Error('no space left on device for a second copy of its packs')
+  if (bavail * bsize < bytes * 1.1) throw new Error(`${fullDisk} for a second copy of its packs`)
 }
 
 async function run(gitDir: string, args: readonly string[], input = ''): Promise<string> {

@@ -80,16 +80,11 @@ export function* dumpRows(
       total.rows += rows
     } else {
       const cutter = new Cutter(directory, name)
-      const { count } = step.rows
-      const dumped = yield* dumpRange(render, source, {
-        cutter,
-        range: step.rows,
-        count,
-        lastKey: step.lastKey,
-      })
+      const { rows: range, lastKey } = step
+      const { irregular } = yield* dumpRange(render, source, { cutter, range, count: range.count, lastKey })
       directory = cutter.directory
-      total.rows += count
-      total.irregular += dumped.irregular
+      total.rows += range.count
+      total.irregular += irregular
     }
   }
   return dumpedTable(db, source, total)
@@ -107,16 +102,15 @@ function* dumpAll(db: Database, source: RowSource, encoding: Encoding): Generato
   )
 }
 
-function dumpedTable(
-  db: Database,
-  source: RowSource,
-  { rows, irregular }: { rows: number; irregular: number },
-): DumpedTable {
+function dumpedTable(db: Database, source: RowSource, { rows, irregular }: RangeTotal): DumpedTable {
   if (irregular > 0) refuseNullKeys(db, source)
   return { name: source.table, rows, key: tableKey(source), isIrregular: irregular > 0 }
 }
 
-type RangeTotal = Pick<DumpedTable, 'rows'> & { irregular: number }
+interface RangeTotal {
+  rows: number
+  irregular: number
+}
 
 /** Yields the chunks of a range, which must have that many rows and end with that key, and returns its counts. */
 function* dumpRange(
