@@ -5,7 +5,7 @@ import { RowbackError } from '../errors.ts'
 import { git, gitCause } from './run.ts'
 import type { TreeEntry } from './tree.ts'
 
-const modes: readonly string[] = ['100644', '100755', '120000'] satisfies TreeEntry['mode'][]
+const modes: readonly TreeEntry['mode'][] = ['100644', '100755', '120000']
 
 /** The longest list of files that is read, in bytes: about two million. Trees can name one subtree again and again. */
 export const longestList = 2 ** 28
@@ -30,20 +30,23 @@ export async function listTree(
   return treeEntries(treeish, listed.stdout)
 }
 
-/** The entries of `git ls-tree -z` output: `<mode> SP <type> SP <oid> TAB <path> NUL` each. */
+/**
+ * The entries of `git ls-tree -z` output: `<mode> SP <type> SP <oid> TAB <path> NUL` each. Their texts are cut from the
+ * bytes: parts of one text would keep all of it in memory.
+ */
 export function treeEntries(treeish: string, listed: Buffer): Map<string, TreeEntry> {
   if (!isUtf8(listed)) {
     const line = illegiblePart(listed)
     throw unfit(treeish, line.slice(line.indexOf('\t') + 1), 'its path is not UTF-8')
   }
   const entries = new Map<string, TreeEntry>()
-  let last = Buffer.alloc(0)
-  for (const line of listed.toString().split('\0').slice(0, -1)) {
-    const mode = line.slice(0, 6)
-    const tab = line.indexOf('\t')
-    const path = line.slice(tab + 1)
-    const entry = checkedEntry(treeish, { path, mode, oid: line.slice(tab - 40, tab) })
-    const bytes = Buffer.from(path)
+  let last = listed.subarray(0, 0)
+  for (let [at, end] = [0, listed.indexOf(0)]; end >= 0; at = end + 1, end = listed.indexOf(0, at)) {
+    const tab = listed.indexOf('\t', at)
+    const bytes = listed.subarray(tab + 1, end)
+    const path = bytes.toString()
+    const mode = listed.toString('latin1', at, at + 6)
+    const entry = checkedEntry(treeish, { path, mode, oid: listed.toString('latin1', tab - 40, tab) })
     if (bytes.compare(last) <= 0) throw unfit(treeish, path, 'it is there twice, or not in its place')
     last = bytes
     entries.set(path, entry)
@@ -56,9 +59,9 @@ export function checkedEntry(
   treeish: string,
   { path, mode, oid }: Record<keyof TreeEntry, string>,
 ): TreeEntry {
-  if (!modes.includes(mode))
-    throw unfit(treeish, path, `its mode is ${mode}, no file's and no symbolic link's`)
-  return { path, mode: mode as TreeEntry['mode'], oid }
+  const known = modes.find((one) => one === mode)
+  if (known === undefined) throw unfit(treeish, path, `its mode is ${mode}, no file's and no symbolic link's`)
+  return { path, mode: known, oid }
 }
 
 /** Which of the NUL-ended parts is not UTF-8, a character a byte. */
