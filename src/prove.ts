@@ -55,23 +55,22 @@ interface Run {
   extensions: readonly string[]
   /** Asked, before those of the last push, for contents of Git LFS that are missing or damaged. */
   remotes: readonly Remote[] | undefined
+  /** Kept for the proofs of other commits; one of its own without it. */
+  process: ReplayProcess | undefined
 }
 
-type ProofRun = Pick<Run, 'proofs' | 'scratch' | 'extensions' | 'remotes' | 'phases'>
+type ProofRun = Pick<Run, 'proofs' | 'scratch' | 'extensions' | 'remotes' | 'process' | 'phases'>
 
 /**
  * Proves a commit, and notes the proofs of its parts as they come. `scratch` is a private folder, left as it was.
  * Throws a `difference` error for the first thing that does not come back as it is, a `dump` error for what a dump may
  * not hold; neither names the commit.
  */
-export async function proveCommit(
-  store: Store,
-  commit: CommitTree,
-  { proofs, scratch, extensions, remotes, phases }: ProofRun,
-): Promise<Proof> {
+export async function proveCommit(store: Store, commit: CommitTree, given: ProofRun): Promise<Proof> {
   const sink = new FirstDifferent()
+  const { phases, proofs } = given
   const rebuilt = new TreeBuilder(commit.entries, sink, phases)
-  const run = { store, commit, proofs, phases, rebuilt, sink, scratch, extensions, remotes }
+  const run = { store, commit, rebuilt, sink, ...given }
   const databases = await proveDatabases(run)
   phases.begin('assets')
   const assets = await readAssetEntries(store, commit)
@@ -118,7 +117,7 @@ async function proveDatabases(run: Run): Promise<ProvedDatabases> {
   const proved: ProvedDatabases = { entries: [], replayed: 0, foreignKeyViolations: 0 }
   await withReplayProcess(async (process) => {
     for (const database of run.commit.manifest.databases) await proveDatabase(run, process, database, proved)
-  })
+  }, run.process)
   return proved
 }
 

@@ -17,6 +17,7 @@ import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
 import { type OnProgress, Phases } from './progress.ts'
+import { withReplayProcess } from './replay-process.ts'
 import { lastRemotes, setLastRemotes } from './repository.ts'
 import { isFailedProof, verifyCommit } from './verify.ts'
 
@@ -287,14 +288,16 @@ async function verifyUnproved(
   options: Pick<PushOptions, 'extensions' | 'onProgress'>,
 ): Promise<number> {
   let verified = 0
-  for (const commit of commits) {
-    try {
-      const { proved } = await verifyCommit(store, commit, { ...options, unlessProved: true })
-      if (proved === 'now') verified += 1
-    } catch (error) {
-      throw isFailedProof(error) ? heldBack(store, url, commit, error) : error
+  await withReplayProcess(async (process) => {
+    for (const commit of commits) {
+      try {
+        const { proved } = await verifyCommit(store, commit, { ...options, process, unlessProved: true })
+        if (proved === 'now') verified += 1
+      } catch (error) {
+        throw isFailedProof(error) ? heldBack(store, url, commit, error) : error
+      }
     }
-  }
+  })
   return verified
 }
 

@@ -4,6 +4,7 @@ import { CatFile } from './git/cat-file.ts'
 import { type BlobReader, replayDatabase } from './replay.ts'
 import type { ReplayJob, ReplayNews } from './replay-job.ts'
 import { plainError } from './sqlite/plain-error.ts'
+import { ReplayThread } from './sqlite/replay-thread.ts'
 
 /** What is told at once, in bytes. */
 const progressBytes = 2 ** 20
@@ -22,7 +23,10 @@ async function openObjects({
   return new EmbeddedObjects(gitDir)
 }
 
+let thread: ReplayThread | undefined
+
 async function carryOut(job: ReplayJob): Promise<void> {
+  thread ??= new ReplayThread()
   const objects = await openObjects(job)
   const store: BlobReader = {
     blobSizes: (oids) => objects.sizes(oids),
@@ -35,7 +39,7 @@ async function carryOut(job: ReplayJob): Promise<void> {
     done.bytes = 0
   }
   try {
-    const proof = await replayDatabase(store, job, {
+    const proof = await replayDatabase(thread, store, job, {
       onPhase: (phase) => {
         report()
         say({ kind: 'phase', phase })

@@ -35,8 +35,12 @@ export class ReplayProcess {
   }
 }
 
-/** Runs `use` with a process, which ends with it. */
-export async function withReplayProcess<T>(use: (process: ReplayProcess) => Promise<T>): Promise<T> {
+/** Runs `use` with the process that the caller keeps, or with one that ends with it. */
+export async function withReplayProcess<T>(
+  use: (process: ReplayProcess) => Promise<T>,
+  kept?: ReplayProcess | undefined,
+): Promise<T> {
+  if (kept) return use(kept)
   const process = new ReplayProcess()
   try {
     return await use(process)

@@ -5,24 +5,26 @@ import { RowbackError } from './errors.ts'
 import type { Store } from './git/store.ts'
 import type { OnReplay, ReplayJob, ReplayProof } from './replay-job.ts'
 import { type ReplayFile, replayDump } from './sqlite/replay.ts'
-import { ReplayThread } from './sqlite/replay-thread.ts'
+import type { ReplayThread } from './sqlite/replay-thread.ts'
 
 /** What is read of a repository. */
 export type BlobReader = Pick<Store, 'blobSizes' | 'readBlob'>
 
-/** Replays a database into the new file `job.target`; reads no other blobs. Throws as `replayDump` does. */
+/**
+ * Replays a database into the new file `job.target`; reads no other blobs. Throws as `replayDump` does; the thread is of no
+ * use then.
+ */
 export async function replayDatabase(
+  thread: ReplayThread,
   store: BlobReader,
   job: ReplayJob,
   { onPhase, onRows }: OnReplay,
 ): Promise<ReplayProof | undefined> {
   const { files, target, extensions, table, proof: database } = job
-  const thread = new ReplayThread()
   onPhase('replay')
   await replayDump(thread, readAhead(store, files), target, extensions, onRows, table)
   if (database) onPhase('check')
   const foreignKeyViolations = database && (await check(thread, job))
-  await thread.end()
   if (!database) return undefined
   onPhase('dump')
   // Loading it takes as long as starting the process, and a restore does without.

@@ -9,6 +9,7 @@ import { blobOid } from './git/tree.ts'
 import type { LfsFindings } from './lfs-contents.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { assetClaim, Proofs } from './proofs.ts'
+import { withReplayProcess } from './replay-process.ts'
 import type { Healed } from './sound.ts'
 import { isFailedProof, prove, type VerifyOptions, type VerifyResult } from './verify.ts'
 
@@ -70,13 +71,15 @@ export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllRes
     const proofs = await Proofs.read(store, { trusted: !damage && !(lfs instanceof RowbackError) })
     phases.begin('verify')
     const outcomes = new Map<string, VerifyResult | RowbackError>()
-    for (const [index, { oid, tree }] of commits.entries()) {
-      if (outcomes.has(tree)) continue
-      const commit = { number: index + 1, of: commits.length }
-      const report: OnProgress = (progress) => onProgress?.({ ...progress, commit })
-      const asked = { extensions, remotes, onProgress: report }
-      outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, asked)))
-    }
+    await withReplayProcess(async (process) => {
+      for (const [index, { oid, tree }] of commits.entries()) {
+        if (outcomes.has(tree)) continue
+        const commit = { number: index + 1, of: commits.length }
+        const report: OnProgress = (progress) => onProgress?.({ ...progress, commit })
+        const asked = { extensions, remotes, process, onProgress: report }
+        outcomes.set(tree, await outcomeOf(prove(store, oid, proofs, asked)))
+      }
+    })
     const unsigned = await signatureProblems(store, commits, signers)
     phases.end()
     const result = {

@@ -17,6 +17,7 @@ import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { Proofs, treeClaim } from './proofs.ts'
 import { type Proof, proveCommit } from './prove.ts'
+import type { ReplayProcess } from './replay-process.ts'
 import type { Healed } from './sound.ts'
 
 export interface VerifyOptions {
@@ -90,6 +91,8 @@ async function verifyRevision(
 interface ProofOptions extends Pick<VerifyOptions, 'extensions' | 'remotes' | 'onProgress'> {
   /** A private folder for what is replayed; one in the system's temporary folder without it. */
   scratch?: string | undefined
+  /** Kept for the proofs of other commits. */
+  process?: ReplayProcess | undefined
 }
 
 /** `verify` for an open repository and a full commit id. */
@@ -118,7 +121,7 @@ export async function prove(
   store: Store,
   oid: string,
   proofs: Proofs,
-  { extensions = [], remotes, onProgress, scratch }: ProofOptions,
+  { extensions = [], remotes, onProgress, scratch, process }: ProofOptions,
 ): Promise<VerifyResult> {
   const phases = new Phases(onProgress)
   phases.begin('read')
@@ -128,7 +131,7 @@ export async function prove(
     ? nothing
     : await withScratch(scratch, async (folder) =>
         proveCommit(store, await readCommitTree(store, oid), {
-          ...{ proofs, scratch: folder, extensions, remotes, phases },
+          ...{ proofs, scratch: folder, extensions, remotes, process, phases },
         }),
       )
   phases.end()
