@@ -108,6 +108,9 @@ export function definedTables(files: DumpFile[]): string[] {
     .filter((name) => !dropped.includes(name))
 }
 
+/** It has replayed; one that has failed is of no use. */
+let idleThread: ReplayThread | undefined
+
 /** Replays a dump with our replay, all of it or only one table, and returns the new file. */
 export async function replayed(files: DumpFile[], table?: string): Promise<string> {
   const target = join(tempDir(), 'replayed.db')
@@ -116,12 +119,15 @@ export async function replayed(files: DumpFile[], table?: string): Promise<strin
     for (const { path, content } of files)
       if (!path.startsWith('30-rows/') || path.startsWith(rows)) yield { path, content: Buffer.from(content) }
   }
-  const thread = new ReplayThread()
+  const thread = idleThread ?? new ReplayThread()
+  idleThread = undefined
   try {
     await replayDump(thread, copies(), target, [], () => {}, table)
-  } finally {
+  } catch (error) {
     await thread.end()
+    throw error
   }
+  idleThread = thread
   return target
 }
 
