@@ -1,6 +1,6 @@
 /** The clone flow: a new repository that has what a remote has, and goes on from there. */
 
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { lfsAttributes } from './assets/lfs.ts'
@@ -10,6 +10,7 @@ import { syncDirectory } from './durable.ts'
 import { diskErrnos, errorText, hasErrno, RowbackError } from './errors.ts'
 import { makeFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
+import { settledRemote } from './git/directory-remote.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { fetchAll } from './git/fetch.ts'
 import { openStore } from './git/open-store.ts'
@@ -56,7 +57,8 @@ export interface CloneResult {
  */
 export async function clone(options: CloneOptions): Promise<CloneResult> {
   const phases = new Phases(options.onProgress)
-  const remote = settled(options.remote)
+  checkRemoteUrl(options.remote.url)
+  const remote = settledRemote(options.remote)
   const target = resolve(options.repository)
   await refuseOccupied(options.repository)
   const draft = draftBeside(target, 'new')
@@ -111,12 +113,6 @@ function cloneError({ remote, repository }: CloneOptions, draft: string, error: 
       cause: error,
     },
   )
-}
-
-/** The new repository will not be used from this directory only. */
-function settled({ url, passwordVariable }: Remote): Remote {
-  checkRemoteUrl(url)
-  return { url: existsSync(url) ? resolve(url) : url, passwordVariable }
 }
 
 async function refuseOccupied(dir: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** The push flow: what is not pushed yet is verified and sent. */
 
 import { errorText, RowbackError } from './errors.ts'
+import { settledRemote } from './git/directory-remote.ts'
 import type { EngineChoice } from './git/engine.ts'
 import type { LfsFile } from './git/lfs-history.ts'
 import { openStore } from './git/open-store.ts'
@@ -87,7 +88,7 @@ export async function pushStore(
   options: StorePushOptions = {},
 ): Promise<PushResult[]> {
   const last = await lastRemotes(store)
-  const targets = remotes.length > 0 ? remotes : last.map((url) => ({ url }))
+  const targets = (remotes.length > 0 ? remotes : last.map((url) => ({ url }))).map(settledRemote)
   if (targets.length === 0) {
     throw new RowbackError('usage', `push ${store.dir}: no remote is known`, {
       hint: 'rowback push --remote URL',

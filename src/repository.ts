@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
+import { settledRemote } from './git/directory-remote.ts'
 import { openStore, type StoreOptions } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
@@ -22,13 +23,14 @@ export async function lastRemotes(store: Pick<Store, 'config'>): Promise<string[
   return (await store.config(remotesKey))?.split('\n') ?? []
 }
 
-/** The remotes that are given, then those of the last push. */
+/** The remotes that are given, then those of the last push. An address leads to them from every directory. */
 export async function remotesToAsk(
   store: Pick<Store, 'config'>,
   remotes: readonly Remote[],
 ): Promise<readonly Remote[]> {
-  const others = (await lastRemotes(store)).filter((last) => !remotes.some(({ url }) => url === last))
-  return [...remotes, ...others.map((url) => ({ url }))]
+  const given = remotes.map(settledRemote)
+  const last = (await lastRemotes(store)).map((url) => settledRemote({ url }))
+  return [...given, ...last.filter(({ url }) => !given.some((one) => one.url === url))]
 }
 
 export async function setLastRemotes(

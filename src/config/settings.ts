@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path'
 import type { AssetColumn } from '../agreement.ts'
 import type { AssetRule } from '../assets/rules.ts'
 import { RowbackError } from '../errors.ts'
+import { isRelativePath } from '../git/remote-url.ts'
 import type { engineModes, signatureFormats, unstableModes, upkeepModes, verifyModes } from './defaults.ts'
 import { sizeBytes } from './settings-checks.ts'
 import { type Problem, problemLines } from './settings-problems.ts'
@@ -105,7 +106,7 @@ function assetRule({ match, over, store }: SettingsFile['assets']['rules'][numbe
 }
 
 function settings(file: SettingsFile, directory: string): Settings {
-  const remoteUrl = (url: string) => (/^\.\.?\//.test(url) ? resolve(directory, url) : url)
+  const remoteUrl = (url: string) => (isRelativePath(url) ? resolve(directory, url) : url)
   const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(directory, path))
   return {
     source: absolute(file.source),

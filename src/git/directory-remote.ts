@@ -8,12 +8,18 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { syncDirectory } from '../durable.ts'
 import { hasErrno } from '../errors.ts'
+import type { Remote } from './remote-url.ts'
 import { packFolder } from './session.ts'
 
 /** The directory that an address leads to, bare or not; undefined for one of a server, or the name of a git remote. */
 export function remoteDirectory(url: string): string | undefined {
   const path = /^file:\/\//i.test(url) ? filePath(url) : resolve(url)
   return path !== undefined && statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : undefined
+}
+
+/** The remote with an address that leads to it from every directory, as git is started in several. */
+export function settledRemote<T extends Remote>(remote: T): T {
+  return existsSync(remote.url) ? { ...remote, url: resolve(remote.url) } : remote
 }
 
 function filePath(url: string): string | undefined {

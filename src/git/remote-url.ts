@@ -52,6 +52,11 @@ export function isServer(url: string): boolean {
   return /^(?!file:)[a-z][a-z0-9+.-]*:\/\//i.test(url) || /^[^/:]+:(?!\/\/)/.test(url)
 }
 
+/** Whether the address is a path, and meant from somewhere; a name without a slash may be that of a git remote. */
+export function isRelativePath(url: string): boolean {
+  return !isServer(url) && !/^(?:[a-z]:)?[/\\]|^file:|^[a-z]+::/i.test(url) && /[/\\]|\.git$/i.test(url)
+}
+
 /** Whether the server is GitHub, which refuses what is over its limits after all was sent. */
 export function isGitHub(url: string): boolean {
   return /^(?:[a-z+]+:\/\/)?(?:[^/@]*@)?(?:[\w-]+\.)*github\.com(?::|\/)/i.test(url)

@@ -1,6 +1,5 @@
 /**
- * Asks remotes what they have, and pushes to them. A remote is any address that git knows; a relative path is meant
- * from the working directory.
+ * Asks remotes what they have, and pushes to them. A remote is any address that git knows.
  */
 
 import { RowbackError } from '../errors.ts'

@@ -178,9 +178,17 @@ signers: { required: true, opengpg: [x] }
     expect(parseSettings('source: /srv/data', file).source).toBe('/srv/data')
     expect(parseSettings('remote: ./copy.git', file).remote).toBe('/etc/rowback/copy.git')
     expect(parseSettings('remote: ../copy.git', file).remote).toBe('/etc/copy.git')
-    for (const remote of ['/srv/copy.git', 'git@host:app.git', 'https://host:8080/a@b.git', 'origin']) {
+    expect(parseSettings('remote: copy.git', file).remote).toBe('/etc/rowback/copy.git')
+    expect(parseSettings('remotes: [usb/copy]', file).remotes[0]?.url).toBe('/etc/rowback/usb/copy')
+    const others = [
+      '/srv/copy.git',
+      'git@host:app.git',
+      'https://host:8080/a@b.git',
+      'file:///srv/a.git',
+      'origin',
+    ]
+    for (const remote of [...others, 'C:\\copy.git', 'codecommit::eu-west-1://copy.git'])
       expect(parseSettings(`remote: ${remote}`, file).remote).toBe(remote)
-    }
   })
 
   it('reports every problem at once, in the order of lines', () => {

@@ -94,7 +94,7 @@ describe('a backup with a remote', () => {
       ['backup', 'app.db', '--repo', 'repo.git', '--remote', 'remote.git'],
       options,
     )
-    expect(again).toMatchObject({ pushes: [{ commits: 1, verified: 1, remote: 'remote.git' }] })
+    expect(again).toMatchObject({ pushes: [{ commits: 1, verified: 1, remote }] })
     expect(commits(remote)).toEqual(commits(repository))
     expect(git(remote, ['for-each-ref', '--format=%(refname)'])).toBe('refs/heads/main')
     expect(git(remote, ['fsck', '--strict'])).toBe('')
@@ -102,6 +102,28 @@ describe('a backup with a remote', () => {
     git(dir, ['clone', '--quiet', '--bare', remote, 'clone.git'])
     await rowbackJson(['restore', 'latest', '--to', 'out', '--repo', 'clone.git'], options)
     expect(facts(join(dir, 'out', 'app.db'))).toEqual(facts(source))
+  })
+
+  test('and a relative path is one from its own directory, wherever the next run starts.', async () => {
+    const found = place()
+    const { dir, source, repository, remote, options } = found
+    expect((await backup(found, '--remote', 'remote.git')).stdout).toContain(`pushed 1 commit to ${remote}`)
+    addNote(found, 'four')
+    const elsewhere = { ...options, cwd: tempDir() }
+    expect(await rowback(['backup', source, '--repo', repository], elsewhere)).toMatchObject({ code: 0 })
+    expect((await rowback(['push', '--repo', repository], elsewhere)).stdout).toContain('pushed 1 commit')
+
+    const settings = join(dir, 'rowback.yaml')
+    writeFileSync(settings, 'source: app.db\nrepository: repo.git\nremote: remote.git\n')
+    git(dir, ['clone', '--quiet', '--bare', remote, 'other.git'])
+    addNote(found, 'theirs')
+    const other = ['backup', 'app.db', '--repo', 'other.git', '--remote', 'remote.git']
+    expect(await rowback(other, options)).toMatchObject({ code: 0 })
+    addNote(found, 'ours')
+    const refused = await rowback(['backup', '--config', settings], elsewhere)
+    expect(refused.code).toBe(12)
+    expect(refused.stderr).toContain('the remote has a commit that this repository lacks: ')
+    expect(refused.stderr).toContain('"app: 1 row added" by Rowback <rowback@localhost>, of ')
   })
 
   test('that finds nothing changed pushes nothing and says so.', async () => {
