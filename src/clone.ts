@@ -2,7 +2,8 @@
 
 import { rmSync } from 'node:fs'
 import { mkdir, readdir, rename } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { lfsAttributes } from './assets/lfs.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import { draftBeside } from './drafts.ts'
@@ -57,8 +58,7 @@ export interface CloneResult {
  */
 export async function clone(options: CloneOptions): Promise<CloneResult> {
   const phases = new Phases(options.onProgress)
-  checkRemoteUrl(options.remote.url)
-  const remote = settledRemote(options.remote)
+  const remote = remoteOf(options)
   const target = resolve(options.repository)
   await refuseOccupied(options.repository)
   const draft = draftBeside(target, 'new')
@@ -113,6 +113,13 @@ function cloneError({ remote, repository }: CloneOptions, draft: string, error: 
       cause: error,
     },
   )
+}
+
+/** Where the files of a partial clone stay must have an address that begins with a scheme: git takes no path for it. */
+function remoteOf({ remote, partial }: CloneOptions): Remote {
+  checkRemoteUrl(remote.url)
+  const settled = settledRemote(remote)
+  return partial && isAbsolute(settled.url) ? { ...settled, url: pathToFileURL(settled.url).href } : settled
 }
 
 async function refuseOccupied(dir: string): Promise<void> {

@@ -99,9 +99,9 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
 /** Told with --quiet, too: a disk that loses bytes loses more of them. */
 function printHealed({ output }: Context, { healed }: Pick<VerifyResult, 'healed'>): void {
   if (healed === undefined) return
-  output.problem(
-    `${counted(healed.objects.length, 'object')} were damaged or missing, and came back from ${healed.remote}: ${healed.objects.join(' ')}`,
-  )
+  const { objects, remote } = healed
+  const were = `${counted(objects.length, 'object')} ${objects.length === 1 ? 'was' : 'were'}`
+  output.problem(`${were} damaged or missing, and came back from ${remote}: ${objects.join(' ')}`)
 }
 
 /** What came from a remote, of the contents in Git LFS. */

@@ -89,7 +89,9 @@ async function fetchCommits(dir: string, store: Store, remote: Remote, branch: s
   await writeFile(join(dir, 'objects', 'info', 'alternates'), `${join(store.gitDir, 'objects')}\n`)
   const only = ['--quiet', '--no-tags', '--no-auto-maintenance', '--filter=tree:0']
   const refs = `+refs/heads/${branch}:refs/heads/theirs`
-  const fetch = startGit(dir, ['fetch', ...only, '--', remote.url, refs], await remoteEnv(dir, remote))
+  // By a name, as git takes no path for the remote that files are left at.
+  const named = ['-c', `remote.theirs.url=${remote.url}`]
+  const fetch = startGit(dir, [...named, 'fetch', ...only, 'theirs', refs], await remoteEnv(dir, remote))
   fetch.stdout.resume()
   const watch = setInterval(async () => {
     if ((await packBytes(dir)) > mostBytes) fetch.kill()

@@ -110,7 +110,7 @@ describe('verify heals from the remote', () => {
         code: 0,
         stdout: expect.stringContaining(' is proved: '),
         stderr: expect.stringMatching(
-          /^rowback: \d+ objects? were damaged or missing, and came back from \S+remote\.git: [0-9a-f ]*\n$/,
+          /^rowback: (?:1 object was|\d+ objects were) damaged or missing, and came back from \S+remote\.git: [0-9a-f ]*\n$/,
         ),
       })
       expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')

@@ -2,7 +2,16 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -261,6 +270,21 @@ describe('a partial clone', () => {
     expect(new Set(blobs(clone))).toEqual(read(['manifest.json', chunk('note')], 'main', 'main~1'))
   })
 
+  test('of a directory, by its path, leaves files there.', async () => {
+    const { dir, remote, rowback } = await place()
+    const disk = join(dir, 'a disk %41.git')
+    cpSync(remote, disk, { recursive: true })
+    git(disk, ['config', 'uploadpack.allowFilter', 'true'])
+    expect(await rowback('clone', 'a disk %41.git', 'new.git', '--partial')).toMatchObject({
+      code: 0,
+      stderr: '',
+    })
+    expect(blobs(join(dir, 'new.git'))).toEqual([blobOf(remote, 'main', 'manifest.json')])
+    rmSync(join(dir, 'out'), { recursive: true, force: true })
+    expect(await rowback('restore', 'latest', '--to', 'out', '--repo', 'new.git')).toMatchObject({ code: 0 })
+    expect(await rowback('push', '--repo', 'new.git')).toMatchObject({ code: 0, stderr: '' })
+  })
+
   test('that the server makes a whole one of says so.', async () => {
     const { dir, remote, url, rowback } = await place()
     git(remote, ['config', 'uploadpack.allowFilter', 'false'])
@@ -359,7 +383,7 @@ describe('a partial clone', () => {
       const refused = await withToken(password, 'push', '--repo', 'new.git', '--remote', 'other.git')
       expect(refused).toMatchObject({ code: 12, stdout: '' })
       expect(refused.stderr).toMatch(
-        /^rowback: push to other.git: the remote refused it: .*; the commit is safe in new.git\n/,
+        /^rowback: push to \S+other\.git: the remote refused it: .*; the commit is safe in new.git\n/,
       )
       expect(refused.stderr).toContain(
         `rowback: try: new.git is a partial clone, and git sends only what was made in it: push from a whole one, by rowback clone ${url} DIR\n`,

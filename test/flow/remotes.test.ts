@@ -427,10 +427,12 @@ describe('several remotes', () => {
 })
 
 describe('a remote that another machine pushes to', () => {
-  test.each(['directory', 'http'])('is explained and left as it is (%s).', async (kind) => {
+  const kinds = ['directory', 'directory that leaves out files', 'http']
+  test.each(kinds)('is explained and left as it is (%s).', async (kind) => {
     const [one, two] = [machine(), machine()]
     const root = tempDir()
     const remote = bareRepository(join(root, 'app.git'))
+    git(remote, ['config', 'uploadpack.allowFilter', String(kind !== 'directory')])
     const url = kind === 'http' ? `http://127.0.0.1:${await httpServer(root)}/app.git` : remote
     const time = (day: number) => ['--time', `2026-01-0${day}T12:00:00Z`]
     const author = ['--author', 'Grace <grace@example.org>']
