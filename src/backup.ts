@@ -102,6 +102,21 @@ export interface BackupResult {
   upkeep: UpkeepResult | undefined
 }
 
+/** What has kept a push from being done, behind a backup that is. */
+export class PushError extends RowbackError {
+  readonly backup: BackupResult
+
+  constructor(reason: RowbackError, done: Omit<BackupResult, 'pushes'>) {
+    const backup = { ...done, pushes: (reason.result.pushes ?? []) as PushResult[] }
+    super(reason.code, reason.message, {
+      hint: reason.hint,
+      cause: reason,
+      result: { ...backup, ...reason.result },
+    })
+    this.backup = backup
+  }
+}
+
 /**
  * Backs the source up as one commit, pushes it, and looks after the repository when that is due. Throws RowbackError;
  * the last commit is intact then. A commit that does not verify gives a `difference` error: it is kept under
@@ -116,8 +131,9 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   try {
     const { pushed, plan, ...committed } = await commitAndPush({ store, discard }, options, phases)
     const kept = await upkeep(store, plan, phases)
-    if (pushed.status === 'rejected') throw pushed.reason
-    return { ...committed, pushes: pushed.value, upkeep: kept, timesMs: phases.timesMs }
+    const done = { ...committed, upkeep: kept, timesMs: phases.timesMs }
+    if (pushed.status === 'fulfilled') return { ...done, pushes: pushed.value }
+    throw pushed.reason instanceof RowbackError ? new PushError(pushed.reason, done) : pushed.reason
   } finally {
     await store.close()
   }

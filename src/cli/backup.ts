@@ -2,7 +2,7 @@
 
 import { shownPath } from '../assets/paths.ts'
 import { exclusion } from '../assets/source-error.ts'
-import { type BackupOptions, type BackupResult, backup } from '../backup.ts'
+import { type BackupOptions, type BackupResult, backup, PushError } from '../backup.ts'
 import { RowbackError } from '../errors.ts'
 import { number } from '../number.ts'
 import { counted, tableLines } from '../summary.ts'
@@ -40,6 +40,10 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
       hint: 'rowback backup SOURCE --repo DIR',
     })
   }
+  const print = (made: BackupResult): void => {
+    printAssets(output, made, settings.assets.unstable)
+    printBackup(output, made)
+  }
   const result = await backup({
     source: path,
     ...repositoryOf(context, flags),
@@ -64,9 +68,11 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     busyTimeoutMs: settings.busyTimeoutMs,
     lockTimeoutMs: settings.lockTimeoutMs,
     onProgress: output.progress(),
+  }).catch((error: unknown) => {
+    if (error instanceof PushError) print(error.backup)
+    throw error
   })
-  printAssets(output, result, settings.assets.unstable)
-  printBackup(output, result)
+  print(result)
   const problem = assetsProblem(result, settings.assets.unstable)
   if (problem) throw problem
   output.document(result)

@@ -116,7 +116,7 @@ export function extensionsOf({ settings }: Context, { extension = [] }: Extensio
 export function repositoryOf(
   { settings }: Context,
   flags: CommonFlags,
-): { repository: string; branch: string; engine: Settings['engine'] } {
+): { repository: string; branch: string | undefined; engine: Settings['engine'] } {
   const repository = flags.repo ?? settings.repository
   if (repository !== undefined && repository !== '')
     return { repository, branch: settings.branch, engine: flags.engine ?? settings.engine }

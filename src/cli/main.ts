@@ -11,8 +11,9 @@ import { type CommonFlags, type Context, makeOutput, readContext } from './conte
 
 /** Runs the program with those arguments and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
+  // Not once: a second one would end the process before what the first one undoes.
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
   process.stdout.on('error', ignoreClosedPipe)
   try {
     await program().parseAsync(args, { from: 'user' })

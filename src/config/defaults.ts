@@ -20,7 +20,7 @@ export const signatureFormats = ['ssh', 'openpgp'] as const
 export const defaultSettings = {
   remotes: [],
   retries: 4,
-  branch: 'main',
+  branch: undefined,
   engine: 'auto',
   assets: { include: ['**'], exclude: [], rules: [], unstable: 'warn' },
   assetColumns: [],

@@ -104,7 +104,7 @@ export const settingsFile = z.strictObject({
   remote: text(remoteProblem).optional(),
   remotes: remotes.default(defaultSettings.remotes),
   retries: retries.default(defaultSettings.retries),
-  branch: text(branchProblem).default(defaultSettings.branch),
+  branch: text(branchProblem).optional(),
   engine: z.enum(engineModes).default(defaultSettings.engine),
   name: text(lineProblem).optional(),
   assets: assets.prefault({}),

@@ -28,7 +28,7 @@ export interface Settings {
   /** How often a push that a fault of the network has ended is tried again; default 4. */
   retries: number
   /** Default: `main`. */
-  branch: string
+  branch: string | undefined
   /**
    * What reads and writes the repository: the git binary (`native`), isomorphic-git (`embedded`), or the git binary where a
    * usable one is in PATH, and else the other (`auto`, the default).

@@ -9,6 +9,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { type LfsObject, lfsPointer } from '../assets/lfs.ts'
 import { errorText, RowbackError } from '../errors.ts'
 import { onInterrupt } from '../interrupt.ts'
@@ -18,7 +19,7 @@ import { syncLfsObjects } from './lfs-objects.ts'
 import { remoteEnv } from './remote-env.ts'
 import type { RemoteOutput } from './remote-failure.ts'
 import { canHeal, RemoteGitError, remoteError } from './remote-git.ts'
-import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
+import { checkRemoteUrl, isRelativePath, isServer, type Remote, redactUrl } from './remote-url.ts'
 import { type Retries, withRetries } from './retry.ts'
 import { type GitEnd, git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
@@ -137,9 +138,17 @@ async function makeRepository(own: string, gitDir: string, { url }: Remote): Pro
   const added = [
     '[core]\n\tbare = false',
     `[lfs]\n\tstorage = ${quoted(storage)}`,
-    `[remote "${remoteName}"]\n\turl = ${quoted(existsSync(url) ? resolve(url) : url)}`,
+    `[remote "${remoteName}"]\n\turl = ${quoted(await lfsUrl(gitDir, url))}`,
   ]
   await writeFile(join(own, 'config'), `${settings}\n${added.join('\n')}\n`, { mode: 0o600 })
+}
+
+/** An address that leads there from another repository; git-lfs takes paths for addresses, in which `%`, `#` and `?` mean something. */
+async function lfsUrl(gitDir: string, url: string): Promise<string> {
+  if (existsSync(url)) return pathToFileURL(resolve(url)).href
+  if (isServer(url) || /^file:/i.test(url)) return url
+  const named = (await git(gitDir, ['ls-remote', '--get-url', '--', url])).stdout.toString().trim()
+  return isRelativePath(named) ? resolve(gitDir, named) : named
 }
 
 /** A value as git-config(1) has it. */

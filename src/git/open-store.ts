@@ -25,25 +25,39 @@ export interface StoreOptions {
 }
 
 /**
- * Opens the repository at `dir`, bare or not. Without `branch` it is the one that the repository's HEAD names.
+ * Opens the repository at `dir`, bare or not. Without `branch` it is the one that the repository's HEAD names; where
+ * that has no commit, and `main` has, it is `main`.
  * Throws RowbackError('repository') if there is no repository that the engine can read, RowbackError('usage') for a bad
  * branch.
  */
-export async function openStore(
-  dir: string,
-  { branch, engine, remotes = [], knownRemotes = [] }: StoreOptions = {},
-): Promise<Store> {
+export async function openStore(dir: string, options: StoreOptions = {}): Promise<Store> {
+  const { branch } = options
   if (branch !== undefined) checkBranch(branch)
   const gitDir = await gitDirectory(dir)
+  if (branch !== undefined) return openBranch(dir, gitDir, branch, options)
+  const head = await openBranch(dir, gitDir, await headBranch(gitDir), options)
+  if (head.branch === defaultBranch || (await head.tip()) !== undefined) return head
+  const main = await openBranch(dir, gitDir, defaultBranch, options)
+  const [chosen, other] = (await main.tip()) === undefined ? [head, main] : [main, head]
+  await other.close()
+  return chosen
+}
+
+async function openBranch(
+  dir: string,
+  gitDir: string,
+  branch: string,
+  { engine, remotes = [], knownRemotes = [] }: StoreOptions,
+): Promise<Store> {
   // While git is asked for its version, which takes as long: whether there is a git at all is said by that.
   const format = engine === 'embedded' ? undefined : git(gitDir, ['rev-parse', '--show-object-format'])
   format?.catch(() => {})
   if ((await engineOf(engine)) === 'embedded' || format === undefined) {
     const { openEmbedded } = await import('./embedded/open.ts')
-    return openEmbedded(dir, gitDir, branch ?? (await headBranch(gitDir)))
+    return openEmbedded(dir, gitDir, branch)
   }
   refuseOtherFormat(dir, await format)
-  return new NativeStore(dir, gitDir, branch ?? (await headBranch(gitDir)), [...remotes, ...knownRemotes])
+  return new NativeStore(dir, gitDir, branch, [...remotes, ...knownRemotes])
 }
 
 /** Throws unless git has said that object ids are SHA-1. */

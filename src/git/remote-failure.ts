@@ -13,7 +13,7 @@ export interface RemoteOutput {
 /** The cause for a message, and what helps; the hint is left out where the cause says it. */
 export interface RemoteFailure {
   cause: string
-  hint?: string
+  hint?: string | undefined
   /** Whether it may be gone by itself in a moment. A refusal, a wrong password or a missing repository is not. */
   canHeal?: boolean
 }
@@ -30,7 +30,12 @@ export class RemoteFailed extends Error {
 }
 
 /** Causes by what git, git-lfs, ssh and curl print. The order matters: ssh adds git's general complaint to its own. */
-const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean }[] = [
+const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean; hint?: string }[] = [
+  {
+    pattern: /unadvertised object/,
+    cause: 'the server gives no single files',
+    hint: 'there, git config uploadpack.allowAnySHA1InWant true, or over ssh AcceptEnv GIT_PROTOCOL in sshd_config',
+  },
   { pattern: /Host key verification failed/, cause: 'the host key of the remote is not known' },
   {
     pattern:
@@ -69,8 +74,8 @@ export function remoteFailure(output: RemoteOutput): RemoteFailure {
   if (isPrePushRefusal(output)) return { cause: `the pre-push hook refused it${said(output.stderr)}` }
   const known = causes.find(({ pattern }) => pattern.test(output.stderr))
   if (known) {
-    const { cause, pattern, canHeal = false } = known
-    return { cause: `${cause} (${detail(pattern, output.stderr)})`, canHeal }
+    const { cause, pattern, canHeal = false, hint } = known
+    return { cause: `${cause} (${detail(pattern, output.stderr)})`, canHeal, hint }
   }
   return { cause: gitCause(output) }
 }

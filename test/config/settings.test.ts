@@ -27,7 +27,7 @@ describe('parseSettings', () => {
     const defaults = {
       remotes: [],
       retries: 4,
-      branch: 'main',
+      branch: undefined,
       engine: 'auto',
       assets: { include: ['**'], exclude: [], rules: [], unstable: 'warn' },
       assetColumns: [],

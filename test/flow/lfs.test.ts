@@ -366,11 +366,11 @@ suite('a remote', () => {
     const unknown = clientPointer(Buffer.from('nobody has it'))
     writeFileSync(join(source, 'pointer.txt'), unknown)
     utimesSync(join(source, 'pointer.txt'), 1_700_000_000, 1_700_000_000)
-    const [one, two] = ['usb disk.git', 'two.git'].map((name) => bareRepository(join(dir, name))) as [
+    const [one, two] = ['usb disk.git', 'two %41#?.git'].map((name) => bareRepository(join(dir, name))) as [
       string,
       string,
     ]
-    expect(await run('backup', '--remote', one, '--remote', './two.git')).toMatchObject({
+    expect(await run('backup', '--remote', one, '--remote', './two %41#?.git')).toMatchObject({
       code: 0,
       stderr: '',
     })
