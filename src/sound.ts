@@ -122,7 +122,7 @@ async function healFromRemotes(store: Store, damage: Damage, known: readonly Rem
     const left = (await findDamage(gitDir)) ?? damage
     throw damageError(dir, left, paths, {
       remedy: `and ${failures.join('; ')}`,
-      hint: 'rowback verify --all, or rowback verify when the remote can be reached',
+      hint: 'rowback verify --all, or rowback verify when the remote can be reached and is sound itself',
     })
   } finally {
     await unlock()
@@ -135,7 +135,7 @@ async function healFrom(store: Store, damage: Damage, remote: Remote): Promise<s
     await heal(store, damage, remote)
   } catch (error) {
     if (!(error instanceof RowbackError) || error.code !== 'remote') throw error
-    return `the remote cannot be asked: ${errorText(error)}`
+    return `nothing came from the remote: ${errorText(error)}`
   }
   if (await findDamage(store.gitDir))
     return `${redactUrl(remote.url)} does not have them; the damaged files are in ${damagedFolder(store.gitDir)}`

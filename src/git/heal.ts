@@ -11,7 +11,7 @@ import { hasErrno, RowbackError } from '../errors.ts'
 import type { Damage } from './damage.ts'
 import { remoteEnv } from './remote-env.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
-import { git, gitCause, startGit } from './run.ts'
+import { type GitEnd, git, gitCause, startGit } from './run.ts'
 import { packFolder, publishObjects } from './session.ts'
 import type { Store } from './store.ts'
 import { blobOid } from './tree.ts'
@@ -25,7 +25,7 @@ export function damagedFolder(gitDir: string): string {
 /** Heals as far as the remote has the branch's objects. Throws RowbackError('remote') where that cannot be read. */
 export async function heal(store: Store, damage: Damage, remote: Remote): Promise<void> {
   const { gitDir } = store
-  await fetchObjects(store, remote)
+  await fetchObjects(store, damage, remote)
   await setAside(gitDir, damage)
   const folder = packFolder(damagedFolder(gitDir))
   for (const file of await readdir(folder))
@@ -37,26 +37,30 @@ export async function removeDamaged(gitDir: string): Promise<void> {
   await rm(damagedFolder(gitDir), { recursive: true, force: true })
 }
 
-/** Fetches the whole branch into a repository of its own: in the real one git would compare it with what is damaged. */
-async function fetchObjects({ gitDir, branch }: Store, remote: Remote): Promise<void> {
+/**
+ * Fetches the whole branch into a repository of its own: in the real one git would compare it with what is damaged. Where the
+ * remote cannot give all of it, as where it is damaged itself, what is known to be missing is fetched by itself.
+ */
+async function fetchObjects({ gitDir, branch }: Store, { objects }: Damage, remote: Remote): Promise<void> {
   checkRemoteUrl(remote.url)
   await withWorkDir(gitDir, async (folder) => {
     await makeGitDirectory(folder)
     await copyFile(join(gitDir, 'config'), join(folder, 'config'))
-    const settings = ['fetch.fsckObjects=true', 'fetch.unpackLimit=1', 'core.fsync=all']
-    const fetched = await git(
-      folder,
-      [
-        ...settings.flatMap((setting) => ['-c', setting]),
-        ...['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', remote.url],
-        `+refs/heads/${branch}:refs/heads/${branch}`,
-      ],
-      { env: await remoteEnv(folder, remote) },
-    )
-    if (fetched.code !== 0)
-      throw new RowbackError('remote', `fetch from ${redactUrl(remote.url)}: ${redactUrl(gitCause(fetched))}`)
+    const whole = await fetchInto(folder, remote, [`+refs/heads/${branch}:refs/heads/${branch}`])
+    if (whole.code !== 0 && (objects.length === 0 || (await fetchInto(folder, remote, objects)).code !== 0))
+      throw new RowbackError('remote', `fetch from ${redactUrl(remote.url)}: ${redactUrl(gitCause(whole))}`)
     await publishObjects(folder, gitDir)
   })
+}
+
+async function fetchInto(folder: string, remote: Remote, wanted: readonly string[]): Promise<GitEnd> {
+  const settings = ['fetch.fsckObjects=true', 'fetch.unpackLimit=1', 'core.fsync=all']
+  const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--stdin']
+  return git(
+    folder,
+    [...settings.flatMap((setting) => ['-c', setting]), 'fetch', ...only, '--', remote.url],
+    { env: await remoteEnv(folder, remote), input: wanted.map((one) => `${one}\n`).join('') },
+  )
 }
 
 async function makeGitDirectory(dir: string): Promise<void> {

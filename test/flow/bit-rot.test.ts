@@ -121,6 +121,24 @@ describe('verify heals from the remote', () => {
       })
     })
 
+  test('what it has, though it is damaged itself elsewhere.', async () => {
+    const { repository, remote } = await place(true)
+    for (const [broken, path] of [
+      [repository, 'manifest.json'],
+      [remote, 'README.md'],
+    ] as const) {
+      loosen(broken)
+      const oid = git(broken, ['rev-parse', `main:${path}`])
+      flip(join(broken, 'objects', oid.slice(0, 2), oid.slice(2)), 0.5)
+    }
+    const { code, stderr } = await rowback(['verify', '--repo', repository])
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringContaining('1 object was damaged or missing'),
+    })
+    expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
+  })
+
   test('and keeps what is intact and nowhere else: commits that were not pushed.', async () => {
     const { repository } = await place(false)
     git(repository, ['repack', '-a', '-d', '-q'])
@@ -175,7 +193,7 @@ describe('verify names what nobody has', () => {
     await expectDamage(
       repository,
       ['verify'],
-      new RegExp(`and the remote cannot be asked: fetch from .*\n  ${oid} \\(databases/`),
+      new RegExp(`and nothing came from the remote: fetch from .*\n  ${oid} \\(databases/`),
     )
     renameSync(join(dir, 'away.git'), remote)
     await expectDamage(
