@@ -92,11 +92,16 @@ export function remoteError(
       'repository',
       consequence === undefined ? `${what}: ${own}` : `${what}: ${own}; ${consequence}`,
     )
-  const { cause, hint = `git ls-remote ${redactUrl(remote.url)}` } = failureOf(error)
+  const { cause, hint = `git ls-remote ${shellWord(redactUrl(remote.url))}` } = failureOf(error)
   const told = consequence === undefined ? [] : [consequence]
   return new RowbackError('remote', [`${what}: ${withoutSecrets(cause, remote)}`, ...told].join('; '), {
     hint,
   })
+}
+
+/** A word as a shell is given it. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./~*?-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 /** Why this side failed: its disk is full or read-only, or the repository cannot be read or written any more. */

@@ -277,7 +277,7 @@ suite('without git-lfs', () => {
     const without = (...args: string[]) =>
       rowback(args, { cwd: dir, env: { ...env, PATH: pathWithoutLfs() } })
     const made = await without('backup', '--remote', url)
-    expect(made).toMatchObject({ code: 12, stdout: '' })
+    expect(made).toMatchObject({ code: 12, stdout: expect.stringContaining('first backup') })
     expect(made.stderr).toContain(
       `push to the Git LFS of ${url}: there is no git-lfs (git: 'lfs' is not a git command. See 'git --help'.); nothing was pushed, the commit is safe in ${repository}\nrowback: try: install git-lfs`,
     )

@@ -208,7 +208,7 @@ rowback: try: rowback verify ${ref}, and please report what it says
     const { repository, remote, faultyBackup } = place()
     const failed = await faultyBackup('--verify', 'never', '--remote', remote)
     const commit = git(repository, ['rev-parse', 'main'])
-    expect(failed).toMatchObject({ code: 13, stdout: '' })
+    expect(failed).toMatchObject({ code: 13, stdout: expect.stringContaining('first backup') })
     expect(failed.stderr).toContain(`rowback: push to ${remote}: ${finding(commit)}; nothing was pushed\n`)
     expect(refs(repository)).toEqual(['refs/heads/main'])
     expect(git(remote, ['for-each-ref'])).toBe('')
