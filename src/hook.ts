@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { makeFolders } from './folders.ts'
 import { packageRoot } from './package.ts'
+import { shellQuoted } from './shell.ts'
 
 /** The line of the hook that says which programs to run; installing fills it in. */
 const programLine = /^rowback_program=.*$/m
@@ -44,8 +45,4 @@ export async function hasOwnHook(gitDir: string): Promise<boolean> {
 
 function hookFile(gitDir: string): string {
   return join(gitDir, 'hooks', 'pre-push')
-}
-
-function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }

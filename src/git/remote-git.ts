@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { GitError, type SimpleGit, simpleGit } from 'simple-git'
 import { errorText, RowbackError } from '../errors.ts'
+import { shellWord } from '../shell.ts'
 import { accessFault } from './access-fault.ts'
 import { passwordOf, remoteEnv } from './remote-env.ts'
 import { RemoteFailed, type RemoteFailure, type RemoteOutput, remoteFailure } from './remote-failure.ts'
@@ -97,11 +98,6 @@ export function remoteError(
   return new RowbackError('remote', [`${what}: ${withoutSecrets(cause, remote)}`, ...told].join('; '), {
     hint,
   })
-}
-
-/** A word as a shell is given it. */
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./~*?-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 /** Why this side failed: its disk is full or read-only, or the repository cannot be read or written any more. */
