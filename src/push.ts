@@ -18,9 +18,8 @@ import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
 import { type OnProgress, Phases } from './progress.ts'
-import { withReplayProcess } from './replay-process.ts'
 import { lastRemotes, setLastRemotes } from './repository.ts'
-import { isFailedProof, verifyCommit } from './verify.ts'
+import { verifyUnproved } from './verify-unproved.ts'
 
 export interface PushOptions extends Retries {
   repository: string
@@ -279,34 +278,4 @@ async function commitsSince(store: Store, known: string | undefined): Promise<st
     commits.push(oid)
   }
   return commits.reverse()
-}
-
-/** Proves what was not proved yet, and returns how many that were; nothing leaves together with a commit that fails. */
-async function verifyUnproved(
-  store: Store,
-  url: string,
-  commits: string[],
-  options: Pick<PushOptions, 'extensions' | 'onProgress'>,
-): Promise<number> {
-  let verified = 0
-  await withReplayProcess(async (process) => {
-    for (const commit of commits) {
-      try {
-        const { proved } = await verifyCommit(store, commit, { ...options, process, unlessProved: true })
-        if (proved === 'now') verified += 1
-      } catch (error) {
-        throw isFailedProof(error) ? heldBack(store, url, commit, error) : error
-      }
-    }
-  })
-  return verified
-}
-
-function heldBack(store: Store, url: string, commit: string, error: RowbackError): RowbackError {
-  const { code, message } = error
-  const past = `git --git-dir=${JSON.stringify(store.gitDir)} push --no-verify ${redactUrl(url)} ${store.branch}`
-  return new RowbackError(code, `push to ${redactUrl(url)}: ${message}; nothing was pushed`, {
-    hint: `rowback verify ${commit.slice(0, 12)}, and to push all the same: ${past}`,
-    cause: error,
-  })
 }
