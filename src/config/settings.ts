@@ -27,7 +27,7 @@ export interface Settings {
   remotes: { url: string; passwordVariable?: string | undefined }[]
   /** How often a push that a fault of the network has ended is tried again; default 4. */
   retries: number
-  /** Default: `main`. */
+  /** Default: the one that HEAD of the repository names, `main` in a new one; see `openStore`. */
   branch: string | undefined
   /**
    * What reads and writes the repository: the git binary (`native`), isomorphic-git (`embedded`), or the git binary where a

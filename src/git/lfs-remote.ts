@@ -145,7 +145,7 @@ async function makeRepository(own: string, gitDir: string, { url }: Remote): Pro
 
 /** An address that leads there from another repository; git-lfs takes paths for addresses, in which `%`, `#` and `?` mean something. */
 async function lfsUrl(gitDir: string, url: string): Promise<string> {
-  if (existsSync(url)) return pathToFileURL(resolve(url)).href
+  if (existsSync(url)) return pathToFileURL(url).href
   if (isServer(url) || /^file:/i.test(url)) return url
   const named = (await git(gitDir, ['ls-remote', '--get-url', '--', url])).stdout.toString().trim()
   return isRelativePath(named) ? resolve(gitDir, named) : named
