@@ -10,6 +10,7 @@ import { draftBeside } from './drafts.ts'
 import { syncDirectory } from './durable.ts'
 import { diskErrnos, errorText, hasErrno, RowbackError } from './errors.ts'
 import { makeFolders } from './folders.ts'
+import { pointHead } from './git/branch.ts'
 import { createStore } from './git/create-store.ts'
 import { settledRemote } from './git/directory-remote.ts'
 import type { EngineChoice } from './git/engine.ts'
@@ -27,7 +28,10 @@ export interface CloneOptions extends Retries {
   remote: Remote
   /** The directory of the new repository, which must be missing or empty. */
   repository: string
-  /** The branch that holds the backups: that `latest` names, and that backups go on; `main` without it. */
+  /**
+   * The branch that holds the backups: that `latest` names, and that backups go on. Without it `main`, or the only one that
+   * the remote has.
+   */
   branch?: string | undefined
   /** What makes the repository; it takes the git binary, and is refused without. */
   engine?: EngineChoice | undefined
@@ -96,24 +100,21 @@ function cloneError({ remote, repository }: CloneOptions, draft: string, error: 
   const verb = `clone ${redactUrl(remote.url)}`
   if (!(error instanceof RowbackError))
     return hasErrno(error, ...diskErrnos)
-      ? new RowbackError(
-          'repository',
-          `${verb}: write ${repository}: ${errorText(error)}; nothing was made`,
-          {
-            cause: error,
-          },
-        )
+      ? new RowbackError('repository', `${verb}: write ${repository}: ${errorText(error)}${untouched}`, {
+          cause: error,
+        })
       : error
-  if (!error.message.includes(draft)) return error
+  const { code, hint } = error
   const message = error.message.replaceAll(draft, repository)
-  return new RowbackError(
-    error.code,
-    message.startsWith(verb) ? message : `${verb}: ${message}; nothing was made`,
-    {
-      cause: error,
-    },
-  )
+  if (message.endsWith(untouched)) return new RowbackError(code, message, { hint, cause: error })
+  return new RowbackError(code, `${message.startsWith(verb) ? '' : `${verb}: `}${message}${untouched}`, {
+    // What could be done with the draft cannot be done with what is not there.
+    hint: hint?.includes(draft) ? undefined : hint,
+    cause: error,
+  })
 }
+
+const untouched = '; nothing was made'
 
 /** Where the files of a partial clone stay must have an address that begins with a scheme: git takes no path for it. */
 function remoteOf({ remote, partial }: CloneOptions): Remote {
@@ -143,6 +144,7 @@ async function cloneInto(
   const made = await createStore(draft, options)
   await fetchAll(made, remote, options)
   await setLastRemotes(made, [remote.url])
+  if (options.branch === undefined) await takeOnlyBranch(made)
   await made.close()
   const store = await openStore(draft, { ...options, remotes: [remote] })
   try {
@@ -158,6 +160,12 @@ async function cloneInto(
   } finally {
     await store.close()
   }
+}
+
+/** Has the only branch of a repository be its own, where that is another one. */
+async function takeOnlyBranch(store: Store): Promise<void> {
+  const [branch, ...others] = await store.branches()
+  if (branch !== undefined && others.length === 0 && branch !== store.branch) await pointHead(store, branch)
 }
 
 async function lacksFiles(store: Store, commit: string): Promise<boolean> {
@@ -196,6 +204,6 @@ async function fetchLatest(
 async function noBranch(store: Store, { url }: Remote): Promise<RowbackError> {
   const branches = await store.branches()
   const there = branches.length > 0 ? `its branches are ${branches.join(', ')}` : 'it has no branch at all'
-  const message = `clone ${redactUrl(url)}: it has no branch ${store.branch}, ${there}; nothing was made`
+  const message = `clone ${redactUrl(url)}: it has no branch ${store.branch}, ${there}${untouched}`
   return new RowbackError('remote', message, { hint: 'name the branch by the setting "branch"' })
 }

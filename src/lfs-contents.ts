@@ -1,6 +1,6 @@
 /** The contents of Git LFS that a step needs: those that are missing or damaged come from a remote. */
 
-import type { AssetEntry, FileEntry } from './assets/manifest.ts'
+import { type AssetEntry, type FileEntry, fileEntries } from './assets/manifest.ts'
 import { shownPath } from './assets/paths.ts'
 import { RowbackError } from './errors.ts'
 import type { LfsFile } from './git/lfs-history.ts'
@@ -28,7 +28,7 @@ export interface LfsFindings {
 
 /** The assets whose contents are in Git LFS. */
 export function lfsAssets(assets: readonly AssetEntry[]): FileEntry[] {
-  return assets.filter((asset) => asset.kind === 'file').filter(({ lfs }) => lfs)
+  return fileEntries(assets).filter(({ lfs }) => lfs)
 }
 
 /**

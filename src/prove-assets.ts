@@ -4,7 +4,7 @@ import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digests } from './assets/digests.ts'
 import { lfsPointer } from './assets/lfs.ts'
-import type { AssetEntry, FileEntry } from './assets/manifest.ts'
+import { type AssetEntry, type FileEntry, fileEntries } from './assets/manifest.ts'
 import { memoryBytes } from './assets/read.ts'
 import type { CommitTree } from './commit-tree.ts'
 import { RowbackError } from './errors.ts'
@@ -40,9 +40,7 @@ export async function proveAssets({
   lfs: LfsFindings | undefined
 }> {
   const { store, commit, proofs, rebuilt, scratch } = run
-  const files = assets
-    .filter((asset) => asset.kind === 'file')
-    .map((asset) => ({ asset, oid: storedOid(commit, asset) }))
+  const files = fileEntries(assets).map((asset) => ({ asset, oid: storedOid(commit, asset) }))
   const unproved = files.filter(({ asset, oid }) => !proofs.has(assetClaim(oid, asset)))
   const inGit = unproved.filter(({ asset }) => !asset.lfs)
   const sizes = await store.blobSizes(inGit.map(({ oid }) => oid))

@@ -1,7 +1,7 @@
 /** The contents of a commit's assets: whether they are what the manifest says, and where they are copied from. */
 
 import { assetTreePath, lfsPointer } from './assets/lfs.ts'
-import type { AssetEntry, FileEntry } from './assets/manifest.ts'
+import { type AssetEntry, type FileEntry, fileEntries } from './assets/manifest.ts'
 import { shownPath } from './assets/paths.ts'
 import type { CopyContent } from './assets/restore.ts'
 import type { CommitTree } from './commit-tree.ts'
@@ -16,7 +16,7 @@ export async function checkContents(
   tree: CommitTree,
   assets: readonly AssetEntry[],
 ): Promise<void> {
-  const files = assets.filter((asset) => asset.kind === 'file')
+  const files = fileEntries(assets)
   for (const file of files) if (file.lfs) checkPointer(tree, file)
   const inGit = files.filter(({ lfs }) => !lfs)
   const sizes = await store.blobSizes(inGit.map((file) => contentOid(tree, file)))

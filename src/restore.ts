@@ -2,7 +2,7 @@
 
 import { link, mkdir, rename } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { AssetEntry, FileEntry } from './assets/manifest.ts'
+import { type AssetEntry, type FileEntry, fileEntries } from './assets/manifest.ts'
 import { isSafePath, shownPath } from './assets/paths.ts'
 import { type AssetPlan, planAssets } from './assets/plan.ts'
 import { refuseFoldedNames, restoreAssets } from './assets/restore.ts'
@@ -46,6 +46,7 @@ export interface RestoreResult {
   table?: string
   databases: number
   rows: number
+  /** Assets that are files with content. */
   files: number
   bytes: number
   /** Assets that the commit names and whose content it does not hold. */
@@ -87,7 +88,7 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
       phases.begin('assets')
       await restoreAssets(draft, assets, copier(store, tree))
       for (const asset of assets) phases.add(0, asset.kind === 'file' ? asset.size : 0)
-      counts.files = assets.length - missing.length
+      counts.files = fileEntries(assets).length
       await removeEmptyTarget(target)
       await rename(draft, target)
     })

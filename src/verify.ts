@@ -61,7 +61,7 @@ export interface VerifyResult extends Proof {
  * did so in the source.
  */
 export async function verify(
-  options: VerifyOptions,
+  options: VerifyOptions & Pick<ProofOptions, 'process'>,
 ): Promise<VerifyResult & { agreement: Agreement | undefined }> {
   // What was proved before may have been replaced by what nobody has signed.
   const { objects = !options.unlessProved || options.signers !== undefined } = options
@@ -72,7 +72,7 @@ export async function verify(
 }
 
 async function verifyRevision(
-  options: VerifyOptions,
+  options: VerifyOptions & Pick<ProofOptions, 'process'>,
 ): Promise<VerifyResult & { agreement: Agreement | undefined }> {
   const { repository, rev, assetColumns = [] } = options
   const store = await openStore(repository, options)

@@ -1,7 +1,13 @@
 /** Puts a database and the assets of a source into a tree: the parts that backup and verify share. */
 
 import { assetTreePath, lfsAttributes, lfsPointer } from './assets/lfs.ts'
-import { type AssetEntry, assetLine, type FileEntry, type ListedEntry } from './assets/manifest.ts'
+import {
+  type AssetEntry,
+  assetLine,
+  type FileEntry,
+  fileEntries,
+  type ListedEntry,
+} from './assets/manifest.ts'
 import { textBytes } from './assets/paths.ts'
 import { entryWithoutContent, type ReadAsset, readAsset, type UnreadableAsset } from './assets/read.ts'
 import type { AssetPlace, PlaceOf } from './assets/rules.ts'
@@ -242,7 +248,7 @@ export async function writeManifest(
 ): Promise<Manifest> {
   for (const { path, lines } of assetChunks(assets))
     await tree.add(`assets-manifest/${path}.jsonl`, Buffer.concat(lines))
-  const files = assets.filter((entry) => entry.kind === 'file')
+  const files = fileEntries(assets)
   if (files.some(({ lfs }) => lfs)) await tree.add(lfsAttributes.path, lfsAttributes.content)
   const bytes = files.reduce((sum, entry) => sum + entry.size, 0)
   const manifest: Manifest = { format: 1, source, databases, assets: { files: files.length, bytes } }

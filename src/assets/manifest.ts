@@ -48,6 +48,11 @@ export interface DirectoryEntry {
 
 export type AssetEntry = FileEntry | ListedEntry | SymlinkEntry | DirectoryEntry | UnreadableEntry
 
+/** The assets that are files with content: those that are counted. */
+export function fileEntries(entries: readonly AssetEntry[]): FileEntry[] {
+  return entries.filter((entry) => entry.kind === 'file')
+}
+
 /** The manifest line of an entry, without a line feed: its keys in the order of the format. */
 export function assetLine(entry: AssetEntry): string {
   const { path } = entry

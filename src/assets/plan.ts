@@ -1,7 +1,7 @@
 /** What a restore of assets makes, and in which order; refuses what could leave its root. Pure. */
 
 import { RowbackError } from '../errors.ts'
-import type { AssetEntry, FileEntry, SymlinkEntry } from './manifest.ts'
+import { type AssetEntry, type FileEntry, fileEntries, type SymlinkEntry } from './manifest.ts'
 import { comparePaths, isSafeAssetPath, parentOf, shownPath } from './paths.ts'
 
 /** The mode of directories that the manifest does not list. */
@@ -35,7 +35,7 @@ export function planAssets(entries: readonly AssetEntry[]): AssetPlan {
   const directories = [...modes].map(([path, mode]) => ({ path, mode }))
   return {
     directories: directories.sort((a, b) => comparePaths(a.path, b.path)),
-    files: entries.filter((entry) => entry.kind === 'file'),
+    files: fileEntries(entries),
     symlinks: entries.filter((entry) => entry.kind === 'symlink'),
     collision: firstCollision([...modes.keys(), ...kinds.keys()]),
   }

@@ -3,6 +3,7 @@
 import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import { number } from '../number.ts'
+import { withReplayProcess } from '../replay-process.ts'
 import { counted } from '../summary.ts'
 import { type VerifyResult, verify } from '../verify.ts'
 import { type VerifyAllResult, verifyAll } from '../verify-all.ts'
@@ -26,43 +27,49 @@ export interface VerifyFlags extends ExtensionFlags, SignedFlags {
 export async function runVerify(context: Context, flags: VerifyFlags, revs: string[]): Promise<void> {
   if (flags.all) return runVerifyAll(context, flags, revs)
   const { output } = context
-  const { unlessProved } = flags
-  const results: Awaited<ReturnType<typeof verify>>[] = []
-  for (const rev of revs.length > 0 ? revs : ['latest']) {
-    const result = await verify({
-      ...repositoryOf(context, flags),
-      rev,
-      unlessProved,
-      // Once for all of them.
-      objects: results.length === 0 ? undefined : false,
-      extensions: extensionsOf(context, flags),
-      remotes: knownRemotes(context),
-      signers: demandedSigners(context, flags),
-      assetColumns: context.settings.assetColumns,
-      onProgress: output.progress(),
-    })
-    results.push(result)
-    printHealed(context, result)
-    printLfs(context, result)
-    output.line(resultLine(result))
-    if (result.signature) output.line(`  ${signedBy(result.signature)}`)
-    if (result.foreignKeyViolations > 0) {
-      output.warn(
-        `${counted(result.foreignKeyViolations, 'row')} name a row that is not there, in the source as in the copy`,
-      )
-    }
-    if (result.unreadable > 0)
-      output.warn(
-        `${shortId(result.commit)} is partial: ${counted(result.unreadable, 'path')} could not be read when it was made`,
-      )
-    if (result.unstable > 0)
-      output.warn(
-        `${counted(result.unstable, 'asset')} of ${shortId(result.commit)} kept changing when it was made`,
-      )
-    if (result.agreement) printAgreement(output, result.agreement)
-    output.times(result.timesMs)
+  const options = {
+    ...repositoryOf(context, flags),
+    unlessProved: flags.unlessProved,
+    extensions: extensionsOf(context, flags),
+    remotes: knownRemotes(context),
+    signers: demandedSigners(context, flags),
+    assetColumns: context.settings.assetColumns,
+    onProgress: output.progress(),
   }
+  const results: Verified[] = []
+  await withReplayProcess(async (process) => {
+    for (const rev of revs.length > 0 ? revs : ['latest']) {
+      // The objects are read once for all of them.
+      const objects = results.length === 0 ? undefined : false
+      const result = await verify({ ...options, rev, objects, process })
+      results.push(result)
+      printVerified(context, result)
+    }
+  })
   output.document(results.length === 1 ? results[0] : { results })
+}
+
+type Verified = Awaited<ReturnType<typeof verify>>
+
+function printVerified(context: Context, result: Verified): void {
+  const { output } = context
+  const { commit, signature, foreignKeyViolations, unreadable, unstable, agreement } = result
+  printHealed(context, result)
+  printLfs(context, result)
+  output.line(resultLine(result))
+  if (signature) output.line(`  ${signedBy(signature)}`)
+  if (foreignKeyViolations > 0) {
+    const rows = counted(foreignKeyViolations, 'row')
+    output.warn(`${rows} name a row that is not there, in the source as in the copy`)
+  }
+  if (unreadable > 0) {
+    const paths = counted(unreadable, 'path')
+    output.warn(`${shortId(commit)} is partial: ${paths} could not be read when it was made`)
+  }
+  if (unstable > 0)
+    output.warn(`${counted(unstable, 'asset')} of ${shortId(commit)} kept changing when it was made`)
+  if (agreement) printAgreement(output, agreement)
+  output.times(result.timesMs)
 }
 
 async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]): Promise<void> {
@@ -100,20 +107,25 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
 function printHealed({ output }: Context, { healed }: Pick<VerifyResult, 'healed'>): void {
   if (healed === undefined) return
   const { objects, remote } = healed
-  const were = `${counted(objects.length, 'object')} ${objects.length === 1 ? 'was' : 'were'}`
-  output.problem(`${were} damaged or missing, and came back from ${remote}: ${objects.join(' ')}`)
+  const text = `${were(objects, 'object')} damaged or missing, and came back from ${remote}`
+  output.problem(`${text}: ${objects.join(' ')}`)
 }
 
 /** What came from a remote, of the contents in Git LFS. */
 function printLfs({ output }: Context, { lfs }: Pick<VerifyResult, 'lfs'>): void {
   if (lfs === undefined) return
-  const files = (paths: readonly string[]) => `${counted(paths.length, 'file')} of Git LFS`
   const named = (paths: readonly string[]) => paths.map(shownPath).join(', ')
   const { healed, fetched } = lfs
   if (healed.length > 0)
-    output.problem(`${files(healed)} were damaged, and came back from a remote: ${named(healed)}`)
+    output.problem(`${were(healed, lfsFile)} damaged, and came back from a remote: ${named(healed)}`)
   if (fetched.length > 0)
-    output.line(`${files(fetched)} were not here, and came from a remote: ${named(fetched)}`)
+    output.line(`${were(fetched, lfsFile)} not here, and came from a remote: ${named(fetched)}`)
+}
+
+const lfsFile = 'Git LFS file'
+
+function were({ length }: readonly unknown[], noun: string): string {
+  return `${counted(length, noun)} ${length === 1 ? 'was' : 'were'}`
 }
 
 function allLine({ commits, proved, known, replayed, hashed }: VerifyAllResult): string {

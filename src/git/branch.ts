@@ -98,6 +98,13 @@ async function syncBranch({ gitDir, dir, branch }: Store, oid: string): Promise<
   }
 }
 
+/** Makes a branch the one that HEAD names. */
+export async function pointHead({ gitDir, dir }: Store, branch: string): Promise<void> {
+  const pointed = await git(gitDir, ['symbolic-ref', 'HEAD', `refs/heads/${branch}`])
+  if (pointed.code === 0) return
+  throw new RowbackError('repository', `write HEAD of ${dir}: ${gitCause(pointed)}`)
+}
+
 /** Points a ref at a commit; see `Store.setRef`. */
 export async function setRef(store: Store, ref: string, oid: string): Promise<void> {
   const set = await updateRef(store, [ref, oid], { name: 'Rowback', email: 'rowback@localhost' })

@@ -46,7 +46,9 @@ async function readLine(file: string, otherwise: string): Promise<string> {
 
 function unusable(dir: string, text: string, cause?: unknown): RowbackError {
   return new RowbackError('repository', `open repository ${dir}: ${text}`, {
-    hint: `rowback backup SOURCE --repo ${dir}`,
+    hint: hasErrno(cause, 'EACCES', 'EPERM')
+      ? 'run it as root, or as the user who makes the backups'
+      : `rowback backup SOURCE --repo ${dir}`,
     cause,
   })
 }

@@ -36,6 +36,11 @@ const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean; hint
     cause: 'the server gives no single files',
     hint: 'there, git config uploadpack.allowAnySHA1InWant true, or over ssh AcceptEnv GIT_PROTOCOL in sshd_config',
   },
+  {
+    pattern: /dubious ownership/,
+    cause: 'git does not trust it, as it belongs to another user',
+    hint: 'there, as the user who is let in, git config --global --add safe.directory DIRECTORY',
+  },
   { pattern: /Host key verification failed/, cause: 'the host key of the remote is not known' },
   {
     pattern:

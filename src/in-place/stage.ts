@@ -3,7 +3,7 @@
 import type { Stats } from 'node:fs'
 import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { AssetEntry } from '../assets/manifest.ts'
+import { type AssetEntry, fileEntries } from '../assets/manifest.ts'
 import { bytesText, fileAt, shownPath } from '../assets/paths.ts'
 import { restoreAssets } from '../assets/restore.ts'
 import type { CommitTree } from '../commit-tree.ts'
@@ -14,7 +14,7 @@ import type { Store } from '../git/store.ts'
 import type { Phases } from '../progress.ts'
 import { replayJob } from '../replay-job.ts'
 import { withReplayProcess } from '../replay-process.ts'
-import { type Counts, count, type RestoreOptions, withoutContent } from '../restore.ts'
+import { type Counts, count, type RestoreOptions } from '../restore.ts'
 import { copier, fetchLfsContents } from '../restore-contents.ts'
 import type { Steps, Wanted } from './steps.ts'
 
@@ -39,7 +39,7 @@ export interface Staging {
  */
 export async function stage(job: Staging, phases: Phases): Promise<Counts> {
   const { store, tree, wanted, made, staging, extensions, remotes } = job
-  const files = wanted.assets.length - withoutContent(wanted.assets).length
+  const files = fileEntries(wanted.assets).length
   const counts = { databases: wanted.databases.length, rows: 0, files, bytes: 0 }
   await refuseObstacles(job)
   const rev = tree.commit.oid.slice(0, 10)

@@ -150,6 +150,24 @@ describe('a clone', () => {
     expect(git(join(dir, 'new.git'), ['rev-parse', 'main'])).toBe(commits[1])
   })
 
+  test('goes on with the only branch of the remote, whatever its name; of several it takes main or the one that is set.', async () => {
+    const { dir, remote, commits, rowback } = await place()
+    git(remote, ['branch', '-m', 'main', 'hosts/nas'])
+    expect(await rowback('clone', remote, 'new.git')).toMatchObject({ code: 0, stderr: '' })
+    expect(git(join(dir, 'new.git'), ['symbolic-ref', 'HEAD'])).toBe('refs/heads/hosts/nas')
+    const restored = await rowback('restore', 'latest', '--to', 'out', '--repo', 'new.git')
+    expect(restored.stdout).toContain(`restored ${commits[1]?.slice(0, 10)}`)
+    expect(restored.stdout).toMatch(/2 databases, 4 rows, 2 assets, in/)
+
+    git(remote, ['branch', 'hosts/pi', 'hosts/nas~1'])
+    const several = await rowback('clone', remote, 'other.git')
+    expect(several).toMatchObject({ code: 12, stdout: '' })
+    expect(several.stderr).toContain('it has no branch main, its branches are hosts/nas, hosts/pi; nothing')
+    writeFileSync(join(dir, 'rowback.yaml'), 'branch: hosts/pi\n')
+    expect(await rowback('clone', remote, 'other.git')).toMatchObject({ code: 0, stderr: '' })
+    expect(git(join(dir, 'other.git'), ['symbolic-ref', 'HEAD'])).toBe('refs/heads/hosts/pi')
+  })
+
   test('refuses a directory that holds anything, a branch that is not there, and what is no backup.', async () => {
     const { dir, remote, url, rowback } = await place()
     const before = contents(join(dir, 'data'))
@@ -166,7 +184,7 @@ describe('a clone', () => {
 
     const foreign = await rowback('clone', foreignRepository(join(dir, 'foreign'), 'main'), 'new.git')
     expect(foreign).toMatchObject({ code: 11, stdout: '' })
-    expect(foreign.stderr).toContain("is no backup of Rowback's")
+    expect(foreign.stderr).toMatch(/^rowback: clone .*is no backup of Rowback's; nothing was made\n/)
     expect(readdirSync(dir).filter((name) => name.startsWith('new.git'))).toEqual([])
   })
 })

@@ -119,7 +119,7 @@ describe('A backup whose repository', () => {
     const run = () => rowback(['backup', source, '--repo', repository], { uid: 1234 })
     expect(await run()).toMatchObject({
       code: exitCodes.repository,
-      stderr: expect.stringMatching(/EACCES|permission|ownership/i),
+      stderr: expect.stringMatching(/EACCES: permission denied.*\n.*try: run it as root, or as the user who/),
     })
     const other = join(dir, 'own.git')
     chmodSync(source, 0)
@@ -154,12 +154,16 @@ describe('A backup that is told to stop', () => {
         const ended = once(program, 'exit')
         await sleep(part * durationMs)
         program.kill(signal)
+        // Whoever is impatient does it again while temporary files are being removed.
+        await sleep(2)
+        program.kill(signal)
         const [code, by] = await ended
         // Before it has set itself up, a signal ends it as any program.
         expect(by === signal ? 130 : code).toBeOneOf([0, 130])
         if (code === 130) stopped += 1
         expect(left(repository)).toEqual([])
-        if (code !== 0) expect(git(repository, ['rev-parse', 'main'])).toBe(before)
+        // What comes behind the move of the branch can be stopped, too.
+        if (code !== 0) expect(git(repository, ['rev-list', '--max-count=2', 'main'])).toContain(before)
         expect(contents(dir, ['repo.git'])).toEqual(files)
       }
       expect(stopped).toBeGreaterThan(0)

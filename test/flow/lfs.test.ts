@@ -314,15 +314,15 @@ suite('verify', () => {
     const healed = await run('verify')
     expect(healed).toMatchObject({
       code: 0,
-      stderr: 'rowback: 1 file of Git LFS were damaged, and came back from a remote: big.bin\n',
+      stderr: 'rowback: 1 Git LFS file was damaged, and came back from a remote: big.bin\n',
     })
-    expect(healed.stdout).toMatch(/^1 file of Git LFS were not here, and came from a remote: "sub dir/)
+    expect(healed.stdout).toMatch(/^1 Git LFS file was not here, and came from a remote: "sub dir/)
     expect(hasContent(objectFile(repository, big), big)).toBe(true)
     expect(existsSync(join(repository, 'lfs', 'bad', sha256(big)))).toBe(true)
 
     damage(at, big)
     expect((await run('verify', '--all')).stderr).toContain(
-      'were damaged, and came back from a remote: big.bin',
+      'was damaged, and came back from a remote: big.bin',
     )
 
     lfs.objects.delete(sha256(big))

@@ -40,6 +40,10 @@ test.each([
     'error transferring "4d7a": [0] remote missing object 4d7a\n',
     'it does not have them (error transferring "4d7a": [0] remote missing object 4d7a)',
   ],
+  [
+    "fatal: detected dubious ownership in repository at '/srv/app.git'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /srv/app.git\nfatal: Could not read from remote repository.\n",
+    "git does not trust it, as it belongs to another user (detected dubious ownership in repository at '/srv/app.git')",
+  ],
   ['fatal: something new\n', 'something new'],
   ['', 'git ended with code 1'],
 ])('%j is put into words', (stderr, cause) => {

@@ -1,0 +1,70 @@
+/** What a restore in place wants to be in the source, and what of that is there already. */
+
+import { lstatSync, readlinkSync } from 'node:fs'
+import type { AssetEntry } from '../assets/manifest.ts'
+import { bytesText, fileAt } from '../assets/paths.ts'
+import { type CommitTree, readAssetEntries } from '../commit-tree.ts'
+import { hasErrno, RowbackError } from '../errors.ts'
+import type { Store } from '../git/store.ts'
+import { databasesInSource } from '../restore.ts'
+import type { LiveSource } from './live-source.ts'
+import { shortId, taskName } from './refusals.ts'
+import type { Wanted } from './steps.ts'
+
+/** What of a commit the settings cover. Throws a `usage` error for a commit of another kind of source. */
+export async function wantedOf(store: Store, live: LiveSource, tree: CommitTree): Promise<Wanted> {
+  const assets = await readAssetEntries(store, tree)
+  const { databases } = databasesInSource(tree, assets)
+  if (live.file !== undefined) return wantedOfFile(live, tree, { databases, assets })
+  if (tree.manifest.source === 'file') throw otherKind(live, tree)
+  return {
+    databases: databases.filter(({ path }) => live.covers(path, true)),
+    assets: assets.filter(({ path }) => live.covers(path, false)),
+  }
+}
+
+/** A file keeps its name, whatever it was called; a safety commit may have it as an asset. */
+function wantedOfFile(live: LiveSource, tree: CommitTree, { databases, assets }: Wanted): Wanted {
+  if (tree.manifest.source === 'file')
+    return { databases: databases.map((found) => ({ ...found, path: live.file as string })), assets: [] }
+  if (databases.length === 0 && assets.every(({ path }) => live.covers(path, false)))
+    return { databases, assets }
+  throw otherKind(live, tree)
+}
+
+function otherKind(live: LiveSource, { commit, manifest }: CommitTree): RowbackError {
+  return new RowbackError(
+    'usage',
+    `${taskName({ live, commit: commit.oid })}: the commit is that of a ${manifest.source}, this is a ${live.kind}`,
+    { hint: `rowback restore ${shortId(commit.oid)} --to DIR` },
+  )
+}
+
+/** Whether an asset is in the source as it is wanted: the safety commit has it so, and the file was not written since. */
+export function isUnchanged(
+  { root }: LiveSource,
+  saved: readonly AssetEntry[],
+): (asset: AssetEntry) => boolean {
+  const byPath = new Map(saved.map((asset) => [asset.path, asset]))
+  return (asset) => {
+    const found = byPath.get(asset.path)
+    if (asset.kind === 'symlink')
+      return (
+        found?.kind === 'symlink' && found.target === asset.target && linkText(root, asset) === asset.target
+      )
+    if (asset.kind !== 'file' || found?.kind !== 'file') return false
+    const stats = lstatSync(fileAt(root, asset.path), { bigint: true, throwIfNoEntry: false })
+    const isAsSaved = stats?.isFile() && stats.mtimeNs === found.mtimeNs && Number(stats.size) === found.size
+    const facts = ({ size, mode, mtimeNs, sha256 }: typeof asset) => [size, mode, mtimeNs, sha256].join(' ')
+    return isAsSaved === true && facts(found) === facts(asset)
+  }
+}
+
+function linkText(root: string, { path }: AssetEntry): string | undefined {
+  try {
+    return bytesText(readlinkSync(fileAt(root, path), { encoding: 'buffer' }))
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EINVAL', 'ENOTDIR')) return undefined
+    throw error
+  }
+}
