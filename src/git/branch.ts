@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { dirname, join } from 'node:path'
 import { syncDirectory } from '../durable.ts'
-import { errorText, RowbackError } from '../errors.ts'
+import { RowbackError } from '../errors.ts'
 import { accessFault } from './access-fault.ts'
-import { branchMoved } from './branch-moved.ts'
+import { branchMoved, movedUnsynced } from './branch-moved.ts'
 import { type Identity, subjectOf } from './commit.ts'
 import { gitEnv } from './env.ts'
 import { type GitEnd, git, gitCause } from './run.ts'
@@ -87,14 +87,13 @@ export async function moveBranch(
 }
 
 /** Git syncs the content of a ref, not its name. A repository may keep its refs elsewhere than in files. */
-async function syncBranch({ gitDir, dir, branch }: Store, oid: string): Promise<void> {
-  const folder = dirname(join(gitDir, 'refs', 'heads', branch))
+async function syncBranch(store: Store, oid: string): Promise<void> {
+  const folder = dirname(join(store.gitDir, 'refs', 'heads', store.branch))
   if (!existsSync(folder)) return
   try {
     await syncDirectory(folder)
   } catch (cause) {
-    const moved = `branch ${branch} has moved to ${oid.slice(0, 12)}, which a power cut may undo`
-    throw new RowbackError('repository', `write ${dir}: ${errorText(cause)}; ${moved}`, { cause })
+    throw movedUnsynced(store, oid, cause)
   }
 }
 

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import * as isomorphic from 'isomorphic-git'
 import { errorText, RowbackError } from '../../errors.ts'
-import { branchMoved } from '../branch-moved.ts'
+import { branchMoved, movedUnsynced } from '../branch-moved.ts'
 import { type Commit, parseCommit, subjectOf } from '../commit.ts'
 import type { NewCommit, Store, TreeDifference, Writer } from '../store.ts'
 import type { TreeEntry } from '../tree.ts'
@@ -151,6 +151,7 @@ export class EmbeddedStore implements Store {
       })
     } catch (error) {
       if (error instanceof RefMoved) throw branchMoved(this, error.tip, parent)
+      if ((await this.tip().catch(() => undefined)) === oid) throw movedUnsynced(this, oid, error)
       const isLocked = /File exists/.test(errorText(error))
       throw new RowbackError(
         'repository',
