@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { type BackupResult, backup } from '../../src/backup.ts'
-import { projectRoot, rowback, rowbackJson } from '../support/cli.ts'
+import { projectRoot, rowbackJson as rowbackProcess } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { git } from '../support/git.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Place {
@@ -159,7 +160,7 @@ test('a backup that starts while packs are joined does not wait, and both end we
   change(found)
   const [begun, go] = [join(dir, 'begun'), join(dir, 'go')]
   const waiting = `[ "$found" ] && { touch ${begun}; while [ ! -e ${go} ]; do sleep 0.05; done; }`
-  const slow = rowbackJson(['backup', source, '--repo', repository, '--upkeep', 'always'], {
+  const slow = rowbackProcess(['backup', source, '--repo', repository, '--upkeep', 'always'], {
     env: { PATH: wrappedGit(waiting) },
   })
   while (!existsSync(begun)) await sleep(20)
