@@ -14,6 +14,8 @@ import { fullDisk, saysFull } from './run.ts'
 export async function remoteGit(gitDir: string, remote: Remote): Promise<SimpleGit> {
   const env = await remoteEnv(gitDir, remote)
   const git = simpleGit({
+    // Where git itself takes the relative address of one of its remotes from.
+    baseDir: gitDir,
     config: [`core.hooksPath=${join(gitDir, 'hooks')}`],
     allowEnvironment: Object.keys(env),
     unsafe,

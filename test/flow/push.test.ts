@@ -113,6 +113,12 @@ describe('a backup with a remote', () => {
     expect(await rowback(['backup', source, '--repo', repository], elsewhere)).toMatchObject({ code: 0 })
     expect((await rowback(['push', '--repo', repository], elsewhere)).stdout).toContain('pushed 1 commit')
 
+    git(repository, ['remote', 'add', 'copy', '../copy.git'])
+    const copy = bareRepository(join(dir, 'copy.git'))
+    const named = await rowback(['push', '--repo', repository, '--remote', 'copy'], elsewhere)
+    expect(named).toMatchObject({ code: 0, stdout: expect.stringContaining('pushed 2 commits to copy') })
+    expect(commits(copy)).toEqual(commits(remote))
+
     const settings = join(dir, 'rowback.yaml')
     writeFileSync(settings, 'source: app.db\nrepository: repo.git\nremote: remote.git\n')
     git(dir, ['clone', '--quiet', '--bare', remote, 'other.git'])
