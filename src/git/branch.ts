@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { dirname, join } from 'node:path'
-import { syncDirectory } from '../durable.ts'
+import { syncDirectory, syncFile } from '../durable.ts'
 import { RowbackError } from '../errors.ts'
 import { accessFault } from './access-fault.ts'
 import { branchMoved, movedUnsynced } from './branch-moved.ts'
@@ -97,11 +97,11 @@ async function syncBranch(store: Store, oid: string): Promise<void> {
   }
 }
 
-/** Makes a branch the one that HEAD names. */
+/** Makes a branch the one that HEAD names, durably: git does not sync that file, and without it there is no repository. */
 export async function pointHead({ gitDir, dir }: Store, branch: string): Promise<void> {
   const pointed = await git(gitDir, ['symbolic-ref', 'HEAD', `refs/heads/${branch}`])
-  if (pointed.code === 0) return
-  throw new RowbackError('repository', `write HEAD of ${dir}: ${gitCause(pointed)}`)
+  if (pointed.code !== 0) throw new RowbackError('repository', `write HEAD of ${dir}: ${gitCause(pointed)}`)
+  await syncFile(join(gitDir, 'HEAD'))
 }
 
 /** Points a ref at a commit; see `Store.setRef`. */

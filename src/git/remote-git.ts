@@ -16,7 +16,8 @@ export async function remoteGit(gitDir: string, remote: Remote): Promise<SimpleG
   const git = simpleGit({
     // Where git itself takes the relative address of one of its remotes from.
     baseDir: gitDir,
-    config: [`core.hooksPath=${join(gitDir, 'hooks')}`],
+    // By itself git syncs no refs and no loose objects that it fetches.
+    config: [`core.hooksPath=${join(gitDir, 'hooks')}`, 'core.fsync=all'],
     allowEnvironment: Object.keys(env),
     unsafe,
     errors: (_, { exitCode, stdOut, stdErr }) =>
