@@ -40,8 +40,9 @@ function dumpTable(work: TableWork): void {
   try {
     let next = files.next()
     for (; !next.done; next = files.next()) {
-      postFile(next.value)
+      // A content that changes hands is empty here afterwards.
       posted += kilobytes(next.value)
+      postFile(next.value)
       waitFor(posted - aheadKilobytes)
       if (isStopped()) return
     }

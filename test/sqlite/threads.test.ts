@@ -2,8 +2,12 @@
 
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { dumpDatabase } from '../../src/sqlite/dump.ts'
+import { type DumpTask, kilobytes } from '../../src/sqlite/dump-message.ts'
+import { DumpThread } from '../../src/sqlite/dump-thread.ts'
+import { planDump, rowSources } from '../../src/sqlite/plan-dump.ts'
 import { openSnapshot, type Snapshot } from '../../src/sqlite/snapshot.ts'
 import { startDump } from '../../src/sqlite/start-dump.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
@@ -101,3 +105,34 @@ test.each(['UTF-8', 'UTF-16le'])(
     await snapshot.close()
   },
 )
+
+test('A thread whose files nobody takes waits with a few of them.', async () => {
+  const file = databaseFrom(`
+    CREATE TABLE a(id INTEGER PRIMARY KEY, b);
+    INSERT INTO a SELECT value, randomblob(10000) FROM generate_series(1, 1000);`)
+  const snapshot = await openSnapshot(file, { workDir: tempDir(), busyTimeoutMs: 1000, extensions: [] })
+  const tasks = rowSources(planDump(snapshot.db, options)).map(
+    (source): DumpTask => ({ kind: 'table', work: { source } }),
+  )
+  const thread = new DumpThread({ path: file, file, encoding: 'UTF-8', extensions: [] }, tasks)
+  expect(await thread.hasBegun()).toBe(true)
+  thread.takeTask()
+  /** Kilobytes of the files that come until none has for a while. */
+  const received = async (): Promise<number> => {
+    let sum = 0
+    for (;;) {
+      const next = await Promise.race([thread.next(), sleep(1000)])
+      if (next === undefined || next.message.kind === 'done') return sum
+      if (next.message.kind === 'file') sum += kilobytes(next.message.file)
+    }
+  }
+  const first = await received()
+  expect(first).toBeGreaterThan(0)
+  expect(first).toBeLessThan(6000)
+  thread.use(first)
+  const second = await received()
+  expect(second).toBeGreaterThan(0)
+  expect(first + second).toBeLessThan(12_000)
+  await thread.stop()
+  await snapshot.close()
+})
