@@ -3,7 +3,8 @@
 import { type CommitTree, pathInSource } from './commit-tree.ts'
 import { pathPart } from './dump/names.ts'
 import { RowbackError } from './errors.ts'
-import { counted, displayName } from './summary.ts'
+import { counted } from './number.ts'
+import { displayName } from './summary.ts'
 
 /** What names a table: `file` is the database, by its path in the source, and may be left out where one has such a table. */
 export interface TableName {

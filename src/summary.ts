@@ -104,7 +104,7 @@ function subject(summary: Summary, facts: CommitFacts): string {
 }
 
 function changesText(summary: Summary, { first }: CommitFacts): string {
-  if (first) return `first backup, ${counted(summary.rows, 'row')}, ${counted(summary.files, 'asset')}`
+  if (first) return `first backup, ${plainly(summary.rows, 'row')}, ${plainly(summary.files, 'asset')}`
   const total = { added: 0, changed: 0, removed: 0 }
   for (const table of summary.tables) for (const kind of kinds) total[kind] += table[kind]
   const rows = phrase(total, 'row')
@@ -122,13 +122,13 @@ const kinds = ['added', 'changed', 'removed'] as const
 export function phrase(counts: Record<(typeof kinds)[number], number>, noun: string): string {
   const [first, ...rest] = kinds.filter((kind) => counts[kind] > 0)
   if (first === undefined) return ''
-  return [`${counted(counts[first], noun)} ${first}`, ...rest.map((kind) => `${counts[kind]} ${kind}`)].join(
+  return [`${plainly(counts[first], noun)} ${first}`, ...rest.map((kind) => `${counts[kind]} ${kind}`)].join(
     ', ',
   )
 }
 
-/** `1 row`, `12 rows`. */
-export function counted(count: number, noun: string): string {
+/** `1 row`, `7134 rows`: the texts of commits are for good, and have no separators. */
+function plainly(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 

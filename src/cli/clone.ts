@@ -1,7 +1,7 @@
 /** `rowback clone URL DIR` */
 
 import { clone } from '../clone.ts'
-import { counted } from '../summary.ts'
+import { counted } from '../number.ts'
 import { type Context, type RemoteFlags, remotesOf } from './context.ts'
 import { seconds, shortId } from './output.ts'
 

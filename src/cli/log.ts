@@ -3,8 +3,8 @@
 import { holdsBytes, shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import { type LogEntry, log, show } from '../log.ts'
-import { number } from '../number.ts'
-import { counted, displayName } from '../summary.ts'
+import { counted, number } from '../number.ts'
+import { displayName } from '../summary.ts'
 import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
 import { shortId, size } from './output.ts'
 
@@ -28,7 +28,7 @@ function parseLimit(text: string | undefined): number | undefined {
 }
 
 function holds({ rows, assets }: LogEntry): string {
-  return rows === undefined ? '' : `  [${number(rows)} rows, ${number(assets ?? 0)} assets]`
+  return rows === undefined ? '' : `  [${counted(rows, 'row')}, ${counted(assets ?? 0, 'asset')}]`
 }
 
 /** A time in the zone of this machine, to the minute. */

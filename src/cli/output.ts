@@ -2,7 +2,7 @@
 
 import { errorText, RowbackError } from '../errors.ts'
 import type { Signature } from '../git/signature.ts'
-import { number } from '../number.ts'
+import { counted, number } from '../number.ts'
 import type { OnProgress, Progress } from '../progress.ts'
 
 export interface OutputOptions {
@@ -97,7 +97,7 @@ export class Output {
 
 function progressText({ phase, rows, bytes, elapsedMs, commit }: Progress): string {
   const parts = commit ? [`commit ${number(commit.number)} of ${number(commit.of)}`, phase] : [phase]
-  if (rows > 0) parts.push(`${number(rows)} rows`)
+  if (rows > 0) parts.push(counted(rows, 'row'))
   if (rows > 0 && elapsedMs > 1000) parts.push(`${number(Math.round(rows / (elapsedMs / 1000)))} rows/s`)
   if (bytes > 0) parts.push(size(bytes))
   return parts.join('  ')

@@ -1,7 +1,7 @@
 /** What a push did, in one line. */
 
+import { counted } from '../number.ts'
 import type { PushResult } from '../push.ts'
-import { counted } from '../summary.ts'
 import { type Output, size } from './output.ts'
 
 export function printPush(

@@ -3,9 +3,9 @@
 import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import type { InPlaceResult, UndoOptions } from '../in-place.ts'
-import { number } from '../number.ts'
+import { counted } from '../number.ts'
 import { type RestoreOptions, type RestoreResult, restore, restoreFile } from '../restore.ts'
-import { counted, displayName } from '../summary.ts'
+import { displayName } from '../summary.ts'
 import {
   type CommonFlags,
   type Context,
@@ -116,7 +116,7 @@ function printInPlace(context: Context, result: InPlaceResult): void {
 function restoredLine(result: RestoreResult, where: string): string {
   const { table } = result
   const what = table === undefined ? counted(result.databases, 'database') : `table ${displayName(table)}`
-  const parts = [what, `${number(result.rows)} rows`]
+  const parts = [what, counted(result.rows, 'row')]
   if (table === undefined) parts.push(counted(result.files, 'asset'))
   return `restored ${shortId(result.commit)} ${where}: ${parts.join(', ')}, in ${seconds(result.timesMs)}`
 }

@@ -2,9 +2,8 @@
 
 import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
-import { number } from '../number.ts'
+import { counted, number } from '../number.ts'
 import { withReplayProcess } from '../replay-process.ts'
-import { counted } from '../summary.ts'
 import { type VerifyResult, verify } from '../verify.ts'
 import { type VerifyAllResult, verifyAll } from '../verify-all.ts'
 import { printAgreement } from './agreement-lines.ts'
@@ -150,6 +149,6 @@ function failuresError(repository: string, result: VerifyAllResult, isSignedOnly
 
 function resultLine({ proved, commit, rows, files, tree, timesMs }: VerifyResult): string {
   if (proved === 'before') return `${shortId(commit)} was proved before: tree ${shortId(tree)}`
-  const held = `${number(rows)} rows and ${counted(files, 'asset')}`
+  const held = `${counted(rows, 'row')} and ${counted(files, 'asset')}`
   return `${shortId(commit)} is proved: ${held} came back as tree ${shortId(tree)}, in ${seconds(timesMs)}`
 }
