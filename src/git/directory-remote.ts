@@ -10,6 +10,7 @@ import { syncDirectory } from '../durable.ts'
 import { hasErrno } from '../errors.ts'
 import type { Remote } from './remote-url.ts'
 import { packFolder } from './session.ts'
+import { removeStaleLocks } from './stale-locks.ts'
 
 /** The directory that an address leads to, bare or not; undefined for one of a server, or the name of a git remote. */
 export function remoteDirectory(url: string): string | undefined {
@@ -35,6 +36,14 @@ function filePath(url: string): string | undefined {
  * (git-config(1), core.fsync); it does not hand settings on to a git that it starts.
  */
 export const durableReceive = '--receive-pack=git -c core.fsync=all -c receive.unpackLimit=1 receive-pack'
+
+/**
+ * Removes the locks that a push that was killed has left: git would refuse every later one. What may not be removed stays, and
+ * git says so.
+ */
+export async function removeReceiverLocks(directory: string): Promise<void> {
+  await removeStaleLocks(gitDirIn(directory)).catch(() => {})
+}
 
 /** The git directory of a repository that may be bare. */
 export function gitDirIn(directory: string): string {

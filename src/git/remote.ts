@@ -3,7 +3,7 @@
  */
 
 import { RowbackError } from '../errors.ts'
-import { durableReceive, remoteDirectory, syncReceived } from './directory-remote.ts'
+import { durableReceive, remoteDirectory, removeReceiverLocks, syncReceived } from './directory-remote.ts'
 import { mayExceed, newObjects, type Part, parts, presentObjects, writeBlobTree } from './push-parts.ts'
 import { canHeal, PushLost, remoteError, remoteGit } from './remote-git.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
@@ -136,6 +136,8 @@ async function pushOnce(
   { verifyHook, partBytes = defaultPartBytes, known }: PushBounds,
 ): Promise<number> {
   const push = (refspec: string) => connection.push([refspec], verifyHook)
+  const directory = remoteDirectory(url)
+  if (directory !== undefined) await removeReceiverLocks(directory)
   const before = known ?? (await connection.readState(branch))
   let count = 0
   for await (const part of partsToSend(store, tip, before, partBytes)) {
@@ -147,7 +149,6 @@ async function pushOnce(
       await push(`${part.commit === tip ? `refs/heads/${store.branch}` : part.commit}:refs/heads/${branch}`)
     }
   }
-  const directory = remoteDirectory(url)
   if (directory !== undefined) await syncReceived(directory, branch)
   const after = await connection.readState(branch)
   if (after.tip !== tip)

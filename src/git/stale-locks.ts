@@ -18,7 +18,7 @@ const oldMs = 3_600_000
 /** File systems of other machines, and FUSE, which may be one: statfs(2). */
 const networkTypes = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x517b, 0x65735546, 0x01021997, 0x00c36400])
 
-/** Removes what is stale. For the holder of the repository's lock. */
+/** Removes what is stale. For the holder of the repository's lock, and before a push to a directory of this machine. */
 export async function removeStaleLocks(dir: string): Promise<void> {
   const gitDir = await realpath(dir)
   const found = await lockFiles(gitDir)

@@ -1,6 +1,7 @@
 /** Pushing: what a remote gets, what happens where it cannot be reached, and what never leaves. */
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   accessSync,
   constants,
@@ -9,10 +10,11 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { push } from '../../src/push.ts'
 import { type Ended, program } from '../support/cli.ts'
 import { copiedPlace } from '../support/copied-place.ts'
@@ -228,6 +230,27 @@ rowback: try: git ls-remote ${remote}
     expect(commits(repository)).toHaveLength(1)
     rmSync(join(remote, 'hooks'), { recursive: true })
     expect(await backup(found, '--remote', remote)).toMatchObject({ code: 0 })
+    expect(commits(remote)).toEqual(commits(repository))
+  })
+
+  test('removes the lock that a push that was killed has left in a directory, and none that is held.', async (context) => {
+    if (process.platform !== 'linux') return context.skip('it needs /proc')
+    const found = place()
+    const { repository, remote } = found
+    const lock = join(remote, 'refs', 'heads', 'main.lock')
+    writeFileSync(lock, '')
+    utimesSync(lock, 0, 0)
+    const holder = spawn('sh', ['-c', `exec 9>>${lock}; echo ready; read line`], { cwd: found.dir })
+    onTestFinished(() => void holder.kill('SIGKILL'))
+    await once(holder.stdout, 'data')
+    const refused = await backup(found, '--remote', remote)
+    expect(refused).toMatchObject({ code: 12, stderr: expect.stringMatching(/main\.lock': File exists/) })
+    expect(existsSync(lock)).toBe(true)
+
+    holder.stdin.end('\n')
+    await once(holder, 'exit')
+    expect(await backup(found, '--remote', remote)).toMatchObject({ code: 0, stderr: '' })
+    expect(existsSync(lock)).toBe(false)
     expect(commits(remote)).toEqual(commits(repository))
   })
 
