@@ -166,14 +166,18 @@ function heldLock(file: string, handle: FileHandle, text: string): Lock {
   const forget = onInterrupt(() => rmSync(file, { force: true }))
   const release = async (): Promise<void> => {
     clearInterval(timer)
-    forget()
     if (handle.fd < 0) return
     await sign
     const [own, found] = await Promise.all([handle.stat(), stat(file).catch(() => undefined)])
     const isOwn = found && found.ino === own.ino && found.dev === own.dev
     await handle.close()
-    // Where it cannot be removed, it is taken over when this process is gone; what the run ends with still counts.
-    if (isOwn) await rm(file, { force: true }).catch(() => {})
+    try {
+      if (isOwn) rmSync(file, { force: true })
+    } catch {
+      // It is taken over when this process is gone; what the run ends with still counts.
+    }
+    // In one step with the removal: a signal before it must remove the lock, and one behind it might remove that of the next.
+    forget()
   }
   return { release }
 }
