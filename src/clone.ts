@@ -106,7 +106,6 @@ function cloneError({ remote, repository }: CloneOptions, draft: string, error: 
       : error
   const { code, hint } = error
   const message = error.message.replaceAll(draft, repository)
-  if (message.endsWith(untouched)) return new RowbackError(code, message, { hint, cause: error })
   return new RowbackError(code, `${message.startsWith(verb) ? '' : `${verb}: `}${message}${untouched}`, {
     // What could be done with the draft cannot be done with what is not there.
     hint: hint?.includes(draft) ? undefined : hint,
@@ -204,6 +203,6 @@ async function fetchLatest(
 async function noBranch(store: Store, { url }: Remote): Promise<RowbackError> {
   const branches = await store.branches()
   const there = branches.length > 0 ? `its branches are ${branches.join(', ')}` : 'it has no branch at all'
-  const message = `clone ${redactUrl(url)}: it has no branch ${store.branch}, ${there}${untouched}`
+  const message = `clone ${redactUrl(url)}: it has no branch ${store.branch}, ${there}`
   return new RowbackError('remote', message, { hint: 'name the branch by the setting "branch"' })
 }

@@ -7,5 +7,10 @@ export function number(count: number): string {
 
 /** `1 row`, `7,134 rows`. */
 export function counted(count: number, noun: string): string {
-  return `${number(count)} ${noun}${count === 1 ? '' : 's'}`
+  return `${number(count)} ${nounFor(count, noun)}`
+}
+
+/** The noun as it stands behind a count. */
+export function nounFor(count: number, noun: string): string {
+  return count === 1 ? noun : `${noun}s`
 }

@@ -5,6 +5,7 @@ import type { Settings } from './config/settings.ts'
 import { rowTotal } from './dump/manifest.ts'
 import { type TreeEntry, treeChanges } from './git/tree.ts'
 import type { ReadBlob } from './match-rows.ts'
+import { nounFor } from './number.ts'
 import { type TableChange, type TreeSide, tableChanges } from './row-changes.ts'
 
 export interface TableSummary {
@@ -129,7 +130,7 @@ export function phrase(counts: Record<(typeof kinds)[number], number>, noun: str
 
 /** `1 row`, `7134 rows`: the texts of commits are for good, and have no separators. */
 function plainly(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${count} ${nounFor(count, noun)}`
 }
 
 /** `bookmarks: 12 added, 1 removed` for each changed table, with the database where there are several. */

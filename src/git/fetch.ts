@@ -29,7 +29,7 @@ export async function fetchAll(
       git.raw(['fetch', ...only, ...filter, ...sender, '--', remote.url, ...refs]),
     )
   } catch (error) {
-    throw remoteError(what, remote, error, 'nothing was made', store.gitDir)
+    throw remoteError(what, remote, error, undefined, store.gitDir)
   }
 }
 

@@ -25,6 +25,9 @@ interface Machine {
   addRow: (text: string) => void
 }
 
+/** What a backup says of its commit, whatever becomes of the push. */
+const saysCommit = expect.stringMatching(/^[0-9a-f]{10} app: /)
+
 /** A machine with a database; its random text does not compress, so that a push is as large as the count says. */
 function machine(bytes = 100): Machine {
   const dir = tempDir()
@@ -124,7 +127,7 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('over %s a backu
     const server = await servers[kind](found, weather)
     if (!server) return context.skip('there is no sshd')
     const lost = await found.backup('--remote', server.url, '--retries', '0')
-    expect(lost).toMatchObject({ code: 12 })
+    expect(lost).toMatchObject({ code: 12, stdout: saysCommit })
     expect(lost.stderr).toMatch(/push to .*: it is unreachable \(.*\); the commit is safe in repo\.git/)
     expect(git(server.remote, ['for-each-ref'])).toBe('')
     const remotes = [{ url: server.url }]
@@ -156,7 +159,7 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('over %s a backu
     execFileSync('rm', ['-r', objects])
     execFileSync('ln', ['-s', disk.dir, objects])
     const full = await found.backup('--remote', server.url)
-    expect(full).toMatchObject({ code: 12 })
+    expect(full).toMatchObject({ code: 12, stdout: saysCommit })
     expect(full.stderr).toMatch(
       /push to .*: there is no space left on the remote; the commit is safe in repo\.git/,
     )
@@ -196,7 +199,7 @@ describe('to a bare directory a backup', () => {
     const dies = `echo x >> ${count}; [ "$(wc -l < ${count})" -gt 2 ] || kill -9 $PPID`
     writeFileSync(join(remote, 'hooks', 'pre-receive'), `#!/bin/sh\n${dies}\n`, { mode: 0o755 })
     const lost = await found.backup('--remote', remote, '--retries', '0')
-    expect(lost).toMatchObject({ code: 12 })
+    expect(lost).toMatchObject({ code: 12, stdout: saysCommit })
     expect(lost.stderr).toMatch(/: it is unreachable \(.*\); the commit is safe in repo\.git/)
     expect(await found.backup('--remote', remote, '--retries', '1')).toMatchObject({ code: 0, stderr: '' })
     expect(readFileSync(count, 'utf8')).toBe('x\nx\nx\n')
@@ -267,7 +270,7 @@ describe('over http a server', () => {
     }
     const port = await httpServer(tempDir(), { refuse })
     const failed = await found.backup('--remote', `http://127.0.0.1:${port}/app.git`, '--retries', '1')
-    expect(failed).toMatchObject({ code: 12 })
+    expect(failed).toMatchObject({ code: 12, stdout: saysCommit })
     expect(failed.stderr).toContain(`: ${cause} (`)
     expect(asked).toBe(tries)
   })
