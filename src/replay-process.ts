@@ -5,8 +5,8 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
+import { noteChild } from './child-processes.ts'
 import { RowbackError } from './errors.ts'
-import { onInterrupt } from './interrupt.ts'
 import { packageRoot } from './package.ts'
 import type { OnReplay, ReplayJob, ReplayNews, ReplayProof } from './replay-job.ts'
 import { revivedError } from './sqlite/plain-error.ts'
@@ -65,15 +65,15 @@ function startChild(): Child {
     // The text of a row file lives for one statement: with little room for the young it goes soon (159 MB, not 222).
     execArgv: ['--max-semi-space-size=1'],
   })
+  // It leaves other signals to this process.
+  noteChild(child, 'SIGKILL')
   const kill = (): void => {
     child.kill('SIGKILL')
   }
-  const forget = onInterrupt(kill)
   const ended = new Promise<RowbackError>((resolve) => {
     child.once('error', (error) => resolve(endError(error.message)))
     child.once('exit', (code, signal) => resolve(endError(signal ?? `code ${code}`)))
   })
-  ended.then(forget)
   return { process: child, ended, kill }
 }
 

@@ -1,9 +1,6 @@
 /** The verify flow of one commit. Equal tree ids are the proof; see `prove.ts`. */
 
-import { rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Agreement, AssetColumn } from './agreement.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { demandSignature } from './demand-signature.ts'
@@ -13,12 +10,12 @@ import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Signature, Signers } from './git/signature.ts'
 import type { Store } from './git/store.ts'
-import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { Proofs, treeClaim } from './proofs.ts'
 import { type Proof, proveCommit } from './prove.ts'
 import type { ReplayProcess } from './replay-process.ts'
 import type { Healed } from './sound.ts'
+import { temporaryFolderHint, withTemporaryFolder } from './temporary-folder.ts'
 
 export interface VerifyOptions {
   repository: string
@@ -141,22 +138,14 @@ export async function prove(
 /** Runs `use` with the folder, or with one in the system's temporary folder that is removed afterwards. */
 async function withScratch<T>(folder: string | undefined, use: (folder: string) => Promise<T>): Promise<T> {
   if (folder !== undefined) return use(folder)
-  const hint = 'TMPDIR=DIR rowback verify'
-  const scratch = await mkdtemp(join(tmpdir(), 'rowback-verify-')).catch((error: unknown) => {
-    throw new RowbackError('target', `verify in ${tmpdir()}: ${errorText(error)}`, { hint, cause: error })
-  })
-  const forget = onInterrupt(() => rmSync(scratch, { recursive: true, force: true }))
   try {
-    const result = await use(scratch)
-    await rm(scratch, { recursive: true, force: true })
-    return result
+    return await withTemporaryFolder('verify', use)
   } catch (error) {
-    // What cannot be removed must not hide why that is to be.
-    await rm(scratch, { recursive: true, force: true }).catch(() => {})
     if (error instanceof RowbackError || !hasErrno(error, ...diskErrnos)) throw error
-    throw new RowbackError('target', `verify in ${scratch}: ${errorText(error)}`, { hint, cause: error })
-  } finally {
-    forget()
+    throw new RowbackError('target', `verify in ${tmpdir()}: ${errorText(error)}`, {
+      hint: temporaryFolderHint,
+      cause: error,
+    })
   }
 }
 

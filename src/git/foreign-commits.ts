@@ -3,10 +3,10 @@
  * wants to know whose they are. Nothing of them gets into the repository.
  */
 
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
+import { withTemporaryFolder } from '../temporary-folder.ts'
 import { remoteEnv } from './remote-env.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
 import { git, startGit } from './run.ts'
@@ -50,13 +50,10 @@ export async function foreignCommits(
   if (code === 0) return undefined
   // It is here, as where a branch was moved back.
   if (code === 1) return readForeign(store.gitDir, ours, theirs)
-  const dir = await mkdtemp(join(tmpdir(), 'rowback-remote-'))
-  try {
+  return withTemporaryFolder('remote', async (dir) => {
     const fetched = await fetchCommits(dir, store, remote, branch)
-    return fetched ? await readForeign(dir, ours, theirs) : { commits: undefined, related: false }
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
+    return fetched ? readForeign(dir, ours, theirs) : { commits: undefined, related: false }
+  })
 }
 
 /** Without git only commits that are here are looked at. */

@@ -5,14 +5,14 @@
  */
 
 import { spawn } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type LfsObject, lfsPointer } from '../assets/lfs.ts'
+import { noteChild } from '../child-processes.ts'
 import { errorText, RowbackError } from '../errors.ts'
-import { onInterrupt } from '../interrupt.ts'
+import { withTemporaryFolder } from '../temporary-folder.ts'
 import { gitDirIn, remoteDirectory } from './directory-remote.ts'
 import { needsGit } from './engine.ts'
 import { syncLfsObjects } from './lfs-objects.ts'
@@ -88,26 +88,23 @@ async function withLfs(
 ): Promise<void> {
   checkRemoteUrl(remote.url)
   if (engine === 'embedded') throw needsGit('remote', what, 'contents go by git-lfs')
-  const folder = await mkdtemp(join(tmpdir(), 'rowback-lfs-'))
-  const forget = onInterrupt(() => rmSync(folder, { recursive: true, force: true }))
-  try {
-    const own = join(folder, '.git')
-    await makeRepository(own, gitDir, remote)
-    // git-lfs would take GIT_DIR for the repository at the other end, too, where that is a directory.
-    const env = { ...(await remoteEnv(own, remote)), GIT_DIR: undefined }
-    const run: RunLfs = async (...args) => {
-      const output = await runLfs(folder, args, env)
-      if (output.code !== 0) throw new RemoteGitError({ ...output, stderr: ownWords(output.stderr) })
+  await withTemporaryFolder('lfs', async (folder) => {
+    try {
+      const own = join(folder, '.git')
+      await makeRepository(own, gitDir, remote)
+      // git-lfs would take GIT_DIR for the repository at the other end, too, where that is a directory.
+      const env = { ...(await remoteEnv(own, remote)), GIT_DIR: undefined }
+      const run: RunLfs = async (...args) => {
+        const output = await runLfs(folder, args, env)
+        if (output.code !== 0) throw new RemoteGitError({ ...output, stderr: ownWords(output.stderr) })
+      }
+      const version = await runLfs(folder, ['version'], env)
+      if (version.code !== 0) throw noGitLfs(what, version, left)
+      await withRetries(retries, canHeal, () => use(run, own))
+    } catch (error) {
+      throw remoteError(what, remote, error, left)
     }
-    const version = await runLfs(folder, ['version'], env)
-    if (version.code !== 0) throw noGitLfs(what, version, left)
-    await withRetries(retries, canHeal, () => use(run, own))
-  } catch (error) {
-    throw remoteError(what, remote, error, left)
-  } finally {
-    forget()
-    await rm(folder, { recursive: true, force: true })
-  }
+  })
 }
 
 /** Without the lines that only say that something failed, or where more is to be read. */
@@ -174,7 +171,7 @@ const maxOutputChars = 65_536
 /** Runs `git lfs` with `folder` as its working directory, and returns how that ended. */
 function runLfs(folder: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<RemoteOutput> {
   const child = spawn('git', ['lfs', ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const forget = onInterrupt(() => child.kill())
+  noteChild(child)
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => {
@@ -185,5 +182,5 @@ function runLfs(folder: string, args: readonly string[], env: NodeJS.ProcessEnv)
       reject(new RowbackError('repository', `run git: ${errorText(error)}`, { cause: error }))
     })
     child.once('close', (code) => done({ code: code ?? 128, ...output }))
-  }).finally(forget)
+  })
 }

@@ -3,9 +3,9 @@
  * needs at once: git itself would fetch object by object, and without the user's credentials where settings are off.
  */
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { withTemporaryFolder } from '../temporary-folder.ts'
 import { gitEnv } from './env.ts'
 import { remoteEnv } from './remote-env.ts'
 import { RemoteGitError, remoteError } from './remote-git.ts'
@@ -49,8 +49,7 @@ export async function fetchMissing(gitDir: string, remote: Remote, oids: readonl
  * each before it answers.
  */
 export async function missingObjects(gitDir: string, oids: readonly string[]): Promise<string[]> {
-  const stub = await mkdtemp(join(tmpdir(), 'rowback-partial-'))
-  try {
+  return withTemporaryFolder('partial', async (stub) => {
     await mkdir(join(stub, 'refs'))
     await mkdir(join(stub, 'objects'))
     await writeFile(join(stub, 'HEAD'), 'ref: refs/heads/stub\n')
@@ -60,7 +59,5 @@ export async function missingObjects(gitDir: string, oids: readonly string[]): P
     })
     const lines = found.stdout.toString().split('\n')
     return lines.filter((line) => line.endsWith(' missing')).map((line) => line.slice(0, 40))
-  } finally {
-    await rm(stub, { recursive: true, force: true })
-  }
+  })
 }

@@ -1,12 +1,12 @@
 /** Runs the git binary, without a shell. `git` is one short command, `startGit` one to talk with. */
 
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { releaseArrays } from '../buffers.ts'
+import { killTree, noteChild } from '../child-processes.ts'
 import { RowbackError } from '../errors.ts'
-import { onInterrupt } from '../interrupt.ts'
 import { accessFault, storageFault } from './access-fault.ts'
 import { gitEnv } from './env.ts'
 
@@ -52,6 +52,7 @@ export function startGit(
   env: NodeJS.ProcessEnv = gitEnv(),
 ): GitProcess {
   const child = spawn('git', args, { cwd: gitDir, env: { ...env, GIT_DIR: gitDir }, windowsHide: true })
+  noteChild(child)
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     if (stderr.length < maxStderrChars) stderr += text
@@ -66,9 +67,7 @@ export function startGit(
   })
   ended.catch(() => {})
   const kill = () => {
-    const started = childrenOf(child.pid)
-    child.kill('SIGKILL')
-    for (const pid of started) killProcess(pid)
+    killTree(child)
     // An unread pipe would hold back the `close` event.
     child.stdout.destroy()
   }
@@ -80,23 +79,6 @@ export function startGit(
     }
   }
   return { stdin: child.stdin, stdout: child.stdout, ended, kill, giveWay }
-}
-
-/** The ids of what a process has started and what still runs; none where the system has no such list (proc(5)). */
-function childrenOf(pid: number | undefined): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number)
-  } catch {
-    return []
-  }
-}
-
-function killProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended already.
-  }
 }
 
 /** What git says, with the reason before it where it leaves that out. */
@@ -123,7 +105,7 @@ function startError(gitDir: string, cause: Error): RowbackError {
 
 /**
  * Runs one git command on the git directory `gitDir` and returns its exit code and what it printed; a code other
- * than 0 is not thrown. With `inBackground` git gives way to everything else, and ends with this process.
+ * than 0 is not thrown. With `inBackground` git gives way to everything else.
  * Throws RowbackError('repository') if git could not be started.
  */
 export async function git(
@@ -145,9 +127,8 @@ export async function git(
     if (left < 0) child.kill()
   })
   if (options.inBackground) child.giveWay()
-  const forget = options.inBackground ? onInterrupt(child.kill) : () => {}
   child.stdin.end(options.input)
-  const { code, stderr } = await child.ended.finally(forget)
+  const { code, stderr } = await child.ended
   const stdout = Buffer.concat(chunks)
   releaseArrays(chunks)
   return { code, stdout, stderr }

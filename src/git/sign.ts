@@ -1,8 +1,8 @@
 /** Signs commits by ssh-keygen or gpg. Nothing is ever asked for: a key that needs it must be unlocked in its agent. */
 
 import { spawn } from 'node:child_process'
+import { noteChild } from '../child-processes.ts'
 import { RowbackError } from '../errors.ts'
-import { onInterrupt } from '../interrupt.ts'
 import { inheritedEnv } from './env.ts'
 
 /** What commits are signed with. */
@@ -69,7 +69,7 @@ function run(program: string, args: readonly string[], input: Buffer): Promise<E
       if (output[name].length < 65_536) output[name] += text
     })
   for (const stream of child.stdio) stream?.on('error', () => {})
-  const forget = onInterrupt(() => child.kill('SIGKILL'))
+  noteChild(child)
   const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs)
   child.stdin.end(input)
   return new Promise<Ended>((resolve) => {
@@ -79,10 +79,7 @@ function run(program: string, args: readonly string[], input: Buffer): Promise<E
         code === null ? `it was ended by ${signal}, or did not answer for two minutes` : output.stderr
       resolve({ ...output, code: code ?? 128, stderr })
     })
-  }).finally(() => {
-    clearTimeout(timer)
-    forget()
-  })
+  }).finally(() => clearTimeout(timer))
 }
 
 const lockedKey = /incorrect passphrase|No pinentry|Bad passphrase|Inappropriate ioctl|Operation cancelled/i

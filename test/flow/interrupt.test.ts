@@ -1,12 +1,13 @@
-/** What becomes of a restore or a proof that is told to stop, or dies, while SQLite computes. */
+/** What becomes of processes that a run has started, and of what they write, when the run is told to stop or dies. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { projectRoot } from '../support/cli.ts'
+import { projectRoot, program as run } from '../support/cli.ts'
+import { databaseFrom } from '../support/database.ts'
 import { dump, hostileCommit, hostileScene } from '../support/hostile.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -109,4 +110,50 @@ describe.skipIf(process.platform !== 'linux')('while SQLite computes without end
       expect(await gone(child)).toBe(true)
     })
   }
+})
+
+describe.skipIf(process.platform !== 'linux')('while git writes', () => {
+  // As git fast-import: when nobody talks to it any more, it still ends its pack, and makes the folders of that again.
+  const lateGit = (heeds: string, found: string) => `#!/bin/sh
+case " $* " in *" fast-import "*)
+  trap ${heeds} TERM
+  echo $$ > "$STARTED"
+  cat > "$STARTED.in"
+  for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; done
+  mkdir -p "$GIT_DIR/objects/pack"
+  echo late > "$GIT_DIR/objects/pack/late.keep"
+  exit 128
+esac
+exec '${found}' "$@"
+`
+  for (const [what, heeds] of [
+    ['it ends', '-'],
+    ['it ends though it does not heed that', "''"],
+  ] as const)
+    it(`${what}, and nothing that it writes is left`, async () => {
+      const dir = tempDir()
+      const source = databaseFrom('CREATE TABLE t(x); INSERT INTO t VALUES(1)', join(dir, 'app.db'))
+      const [repository, started, bin] = [join(dir, 'repo.git'), join(dir, 'started'), join(dir, 'bin')]
+      mkdirSync(bin)
+      const found = (await run('sh', ['-c', 'command -v git'])).stdout.trim()
+      writeFileSync(join(bin, 'git'), lateGit(heeds, found), { mode: 0o755 })
+      const args = [join(projectRoot, 'bin', 'rowback.js'), 'backup', source, '--repo', repository]
+      const program = spawn(process.execPath, args, {
+        env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, STARTED: started },
+        stdio: 'ignore',
+      })
+      const ended = once(program, 'exit')
+      onTestFinished(() => void program.kill('SIGKILL'))
+      while (!existsSync(`${started}.in`)) {
+        expect(program.exitCode).toBeNull()
+        await sleep(10)
+      }
+      program.kill('SIGTERM')
+      expect(await ended).toEqual([130, null])
+      expect(await gone(Number(readFileSync(started, 'latin1')))).toBe(true)
+      const left = existsSync(repository)
+        ? readdirSync(repository, { recursive: true, encoding: 'utf8' })
+        : []
+      expect(left.filter((name) => /^rowback\/tmp|\.lock$|^rowback\/lock/.test(name))).toEqual([])
+    })
 })

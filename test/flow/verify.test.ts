@@ -308,7 +308,7 @@ describe('verify', () => {
     const failed = await rowback(['verify', '--repo', 'repo.git'], options)
     expect(failed).toMatchObject({ code: 15, stdout: '' })
     expect(failed.stderr).toMatch(
-      /^rowback: verify in .*\/none: ENOENT[^\n]*\nrowback: try: TMPDIR=DIR rowback verify\n$/,
+      /^rowback: make a temporary folder in .*\/none: ENOENT[^\n]*\nrowback: try: TMPDIR=DIR rowback …\n$/,
     )
   })
 })
