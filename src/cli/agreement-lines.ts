@@ -15,11 +15,14 @@ export function printAgreement(output: Output, { missing, unnamed, unknown }: Ag
     ({ table, row, path }) =>
       `row ${shortened(row)} of ${displayName(table)} names ${shownPath(path) || '.'}, which is not there`,
   )
-  printSome(output, rows, 'rows name a file that is not there')
+  printSome(output, rows, {
+    one: 'row names a file that is not there',
+    many: 'rows name a file that is not there',
+  })
   printSome(
     output,
     unnamed.map((path) => `no row names ${shownPath(path)}`),
-    'files are named by no row',
+    { one: 'file is named by no row', many: 'files are named by no row' },
   )
 }
 
@@ -29,7 +32,8 @@ function shortened(row: string): string {
   return row.length > longestKey ? `${row.slice(0, longestKey)}…` : row
 }
 
-function printSome(output: Output, lines: readonly string[], rest: string): void {
+function printSome(output: Output, lines: readonly string[], rest: { one: string; many: string }): void {
   for (const line of lines.slice(0, mostLines)) output.warn(line)
-  if (lines.length > mostLines) output.warn(`${number(lines.length - mostLines)} more ${rest}`)
+  const more = lines.length - mostLines
+  if (more > 0) output.warn(`${number(more)} more ${more === 1 ? rest.one : rest.many}`)
 }

@@ -58,8 +58,8 @@ function printVerified(context: Context, result: Verified): void {
   output.line(resultLine(result))
   if (signature) output.line(`  ${signedBy(signature)}`)
   if (foreignKeyViolations > 0) {
-    const rows = counted(foreignKeyViolations, 'row')
-    output.warn(`${rows} name a row that is not there, in the source as in the copy`)
+    const rows = foreignKeyViolations === 1 ? '1 row names' : `${number(foreignKeyViolations)} rows name`
+    output.warn(`${rows} a row that is not there, in the source as in the copy`)
   }
   if (unreadable > 0) {
     const paths = counted(unreadable, 'path')
