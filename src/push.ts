@@ -5,6 +5,7 @@ import { settledRemote } from './git/directory-remote.ts'
 import type { EngineChoice } from './git/engine.ts'
 import type { LfsFile } from './git/lfs-history.ts'
 import { openStore } from './git/open-store.ts'
+import { remoteAddress } from './git/own-remote.ts'
 import {
   defaultPartBytes,
   type PushBounds,
@@ -259,7 +260,7 @@ async function refuseForeign(store: Store, remote: Remote, theirs: string | unde
   if (foreign === undefined) return
   const message = `push to ${redactUrl(remote.url)}: ${foreignCause(foreign)}`
   throw new RowbackError('remote', `${message}; nothing was pushed, the commit is safe in ${store.dir}`, {
-    hint: foreignHint(remote.url),
+    hint: foreignHint(await remoteAddress(store.gitDir, remote.url)),
     result: { foreign: foreign.commits },
   })
 }

@@ -4,6 +4,7 @@ import { RowbackError } from './errors.ts'
 import { redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { withReplayProcess } from './replay-process.ts'
+import { shellWord } from './shell.ts'
 import { isFailedProof, type VerifyOptions, verifyCommit } from './verify.ts'
 
 /** Proves what was not proved yet, and returns how many that were; nothing leaves together with a commit that fails. */
@@ -29,7 +30,7 @@ export async function verifyUnproved(
 
 function heldBack(store: Store, url: string, commit: string, error: RowbackError): RowbackError {
   const { code, message } = error
-  const past = `git --git-dir=${JSON.stringify(store.gitDir)} push --no-verify ${redactUrl(url)} ${store.branch}`
+  const past = `git --git-dir=${shellWord(store.gitDir)} push --no-verify ${shellWord(redactUrl(url))} ${store.branch}`
   return new RowbackError(code, `push to ${redactUrl(url)}: ${message}; nothing was pushed`, {
     hint: `rowback verify ${commit.slice(0, 12)}, and to push all the same: ${past}`,
     cause: error,

@@ -6,7 +6,9 @@
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
+import { shellWord } from '../shell.ts'
 import { withTemporaryFolder } from '../temporary-folder.ts'
+import { addOwnRemote, ownRemote } from './own-remote.ts'
 import { remoteEnv } from './remote-env.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
 import { git, startGit } from './run.ts'
@@ -87,8 +89,8 @@ async function fetchCommits(dir: string, store: Store, remote: Remote, branch: s
   const only = ['--quiet', '--no-tags', '--no-auto-maintenance', '--filter=tree:0']
   const refs = `+refs/heads/${branch}:refs/heads/theirs`
   // By a name, as git takes no path for the remote that files are left at.
-  const named = ['-c', `remote.theirs.url=${remote.url}`]
-  const fetch = startGit(dir, [...named, 'fetch', ...only, 'theirs', refs], await remoteEnv(dir, remote))
+  await addOwnRemote(dir, store.gitDir, remote.url)
+  const fetch = startGit(dir, ['fetch', ...only, ownRemote, refs], await remoteEnv(dir, remote))
   fetch.stdout.resume()
   const watch = setInterval(async () => {
     if ((await packBytes(dir)) > mostBytes) fetch.kill()
@@ -142,5 +144,5 @@ function utcTime(time: number): string {
 
 /** What helps where a remote has such commits. */
 export function foreignHint(url: string): string {
-  return `rowback clone ${redactUrl(url)} DIR goes on from there; else give this machine a branch of its own by the setting "branch"`
+  return `rowback clone ${shellWord(redactUrl(url))} DIR goes on from there; else give this machine a branch of its own by the setting "branch"`
 }

@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { hasErrno, RowbackError } from '../errors.ts'
 import type { Damage } from './damage.ts'
+import { addOwnRemote, ownRemote } from './own-remote.ts'
 import { remoteEnv } from './remote-env.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { type GitEnd, git, gitCause, startGit } from './run.ts'
@@ -46,6 +47,7 @@ async function fetchObjects({ gitDir, branch }: Store, { objects }: Damage, remo
   await withWorkDir(gitDir, async (folder) => {
     await makeGitDirectory(folder)
     await copyFile(join(gitDir, 'config'), join(folder, 'config'))
+    await addOwnRemote(folder, gitDir, remote.url)
     const whole = await fetchInto(folder, remote, [`+refs/heads/${branch}:refs/heads/${branch}`])
     if (whole.code !== 0 && (objects.length === 0 || (await fetchInto(folder, remote, objects)).code !== 0))
       throw new RowbackError('remote', `fetch from ${redactUrl(remote.url)}: ${redactUrl(gitCause(whole))}`)
@@ -56,11 +58,10 @@ async function fetchObjects({ gitDir, branch }: Store, { objects }: Damage, remo
 async function fetchInto(folder: string, remote: Remote, wanted: readonly string[]): Promise<GitEnd> {
   const settings = ['fetch.fsckObjects=true', 'fetch.unpackLimit=1', 'core.fsync=all']
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--stdin']
-  return git(
-    folder,
-    [...settings.flatMap((setting) => ['-c', setting]), 'fetch', ...only, '--', remote.url],
-    { env: await remoteEnv(folder, remote), input: wanted.map((one) => `${one}\n`).join('') },
-  )
+  return git(folder, [...settings.flatMap((setting) => ['-c', setting]), 'fetch', ...only, '--', ownRemote], {
+    env: await remoteEnv(folder, remote),
+    input: wanted.map((one) => `${one}\n`).join(''),
+  })
 }
 
 async function makeGitDirectory(dir: string): Promise<void> {

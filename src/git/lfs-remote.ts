@@ -5,10 +5,8 @@
  */
 
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { type LfsObject, lfsPointer } from '../assets/lfs.ts'
 import { noteChild } from '../child-processes.ts'
 import { errorText, RowbackError } from '../errors.ts'
@@ -16,10 +14,11 @@ import { withTemporaryFolder } from '../temporary-folder.ts'
 import { gitDirIn, remoteDirectory } from './directory-remote.ts'
 import { needsGit } from './engine.ts'
 import { syncLfsObjects } from './lfs-objects.ts'
+import { addOwnRemote, ownRemote, quotedValue } from './own-remote.ts'
 import { remoteEnv } from './remote-env.ts'
 import type { RemoteOutput } from './remote-failure.ts'
 import { canHeal, RemoteGitError, remoteError } from './remote-git.ts'
-import { checkRemoteUrl, isRelativePath, isServer, type Remote, redactUrl } from './remote-url.ts'
+import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { type Retries, withRetries } from './retry.ts'
 import { type GitEnd, git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
@@ -46,7 +45,7 @@ export async function sendLfsObjects(
   await withLfs(store, remote, what, access, async (run) => {
     for (let start = 0; start < objects.length; start += idsAtOnce) {
       const ids = objects.slice(start, start + idsAtOnce).map(({ sha256 }) => sha256)
-      await run('push', '--object-id', remoteName, ...ids)
+      await run('push', '--object-id', ownRemote, ...ids)
     }
   })
   // git-lfs does not sync what it copies to a directory.
@@ -68,15 +67,14 @@ export async function fetchLfsObjects(
   await withLfs(store, remote, what, access, async (run, gitDir) => {
     await commitPointers(gitDir, objects)
     // Settings of the user that would leave out some of them do not count.
-    await run('fetch', '--include=', '--exclude=', remoteName, pointersRef)
+    await run('fetch', '--include=', '--exclude=', ownRemote, pointersRef)
   })
 }
 
 /** Runs `git lfs`; throws RemoteGitError where it fails. */
 type RunLfs = (...args: string[]) => Promise<void>
 
-/** The only remote that git-lfs sees, and the branch that it fetches for. */
-const remoteName = 'rowback'
+/** The branch that git-lfs fetches for. */
 const pointersRef = 'refs/heads/pointers'
 
 async function withLfs(
@@ -123,7 +121,7 @@ function noGitLfs(what: string, end: GitEnd, left: string | undefined): RowbackE
 }
 
 /** Makes a repository with the settings of the real one, whose contents of Git LFS are its own. */
-async function makeRepository(own: string, gitDir: string, { url }: Remote): Promise<void> {
+async function makeRepository(own: string, gitDir: string, remote: Remote): Promise<void> {
   await mkdir(join(own, 'refs'), { recursive: true })
   await mkdir(join(own, 'objects'))
   await writeFile(join(own, 'HEAD'), 'ref: refs/heads/none\n')
@@ -132,25 +130,9 @@ async function makeRepository(own: string, gitDir: string, { url }: Remote): Pro
   await mkdir(storage, { recursive: true }).catch((error: unknown) => {
     throw new RowbackError('repository', `write ${storage}: ${errorText(error)}`, { cause: error })
   })
-  const added = [
-    '[core]\n\tbare = false',
-    `[lfs]\n\tstorage = ${quoted(storage)}`,
-    `[remote "${remoteName}"]\n\turl = ${quoted(await lfsUrl(gitDir, url))}`,
-  ]
-  await writeFile(join(own, 'config'), `${settings}\n${added.join('\n')}\n`, { mode: 0o600 })
-}
-
-/** An address that leads there from another repository; git-lfs takes paths for addresses, in which `%`, `#` and `?` mean something. */
-async function lfsUrl(gitDir: string, url: string): Promise<string> {
-  if (existsSync(url)) return pathToFileURL(url).href
-  if (isServer(url) || /^file:/i.test(url)) return url
-  const named = (await git(gitDir, ['ls-remote', '--get-url', '--', url])).stdout.toString().trim()
-  return isRelativePath(named) ? resolve(gitDir, named) : named
-}
-
-/** A value as git-config(1) has it. */
-function quoted(value: string): string {
-  return `"${value.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`
+  const added = `[core]\n\tbare = false\n[lfs]\n\tstorage = ${quotedValue(storage)}\n`
+  await writeFile(join(own, 'config'), `${settings}\n${added}`, { mode: 0o600 })
+  await addOwnRemote(own, gitDir, remote.url)
 }
 
 /** Commits pointers and nothing else: `git lfs fetch` fetches for a commit. */

@@ -139,6 +139,16 @@ describe('verify heals from the remote', () => {
     expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
   })
 
+  test('whose address git knows, relative to the repository.', async () => {
+    const { repository } = await place(true)
+    git(repository, ['remote', 'add', 'copy', '../remote.git'])
+    expect(await rowback(['push', '--repo', repository, '--remote', 'copy'])).toMatchObject({ code: 0 })
+    flip(packs(repository)[0] as string, 0.5)
+    const { code, stderr } = await rowback(['verify', '--repo', repository])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('came back from copy: ') })
+    expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
+  })
+
   test('and keeps what is intact and nowhere else: commits that were not pushed.', async () => {
     const { repository } = await place(false)
     git(repository, ['repack', '-a', '-d', '-q'])

@@ -468,7 +468,7 @@ suite('a remote', () => {
     forget(at)
     expect(await run('restore', 'latest', '--to', 'target')).toMatchObject({ code: 0, stderr: '' })
     expect(readFileSync(join(dir, 'calls'), 'utf8')).toMatch(
-      /^version\npush --object-id rowback \w{64} \w{64}\n/,
+      /^version\npush --object-id rowback-own \w{64} \w{64}\n/,
     )
     expect(readFileSync(join(dir, 'calls'), 'utf8')).not.toContain(password)
     const secret = execFileSync('sh', ['-c', `grep -rl ${password} ${repository} || true`]).toString()

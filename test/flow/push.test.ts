@@ -426,7 +426,7 @@ rowback: try: rowback verify ${commit}, and to push all the same: git push --no-
       expect(pushed.stderr).toContain(`rowback: push to ${remote}: ${finding}`)
       expect(pushed.stderr).toMatch(/; nothing was pushed\nrowback: try: /)
       expect(pushed.stderr).toContain(
-        `${lookup}git --git-dir="${repository}" push --no-verify ${remote} main\n`,
+        `${lookup}git --git-dir=${repository} push --no-verify ${remote} main\n`,
       )
       expect(commits(remote)).toEqual(before)
 

@@ -2,7 +2,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { push } from '../../src/push.ts'
 import { setEnv } from '../git/testdir.ts'
@@ -430,20 +430,22 @@ describe('several remotes', () => {
 })
 
 describe('a remote that another machine pushes to', () => {
-  const kinds = ['directory', 'directory that leaves out files', 'http']
+  const kinds = ['directory', 'directory that leaves out files', 'http', 'git remote']
   test.each(kinds)('is explained and left as it is (%s).', async (kind) => {
     const [one, two] = [machine(), machine()]
     const root = tempDir()
     const remote = bareRepository(join(root, 'app.git'))
     git(remote, ['config', 'uploadpack.allowFilter', String(kind !== 'directory')])
-    const url = kind === 'http' ? `http://127.0.0.1:${await httpServer(root)}/app.git` : remote
+    const address = kind === 'http' ? `http://127.0.0.1:${await httpServer(root)}/app.git` : remote
+    const url = kind === 'git remote' ? 'theirs' : address
     const time = (day: number) => ['--time', `2026-01-0${day}T12:00:00Z`]
     const author = ['--author', 'Grace <grace@example.org>']
-    await one.backup('--remote', url, ...time(1))
+    await one.backup('--remote', address, ...time(1))
+    if (kind === 'git remote') git(one.repository, ['remote', 'add', url, relative(one.repository, remote)])
     execFileSync('git', ['clone', '--quiet', '--bare', remote, two.repository])
     for (const day of [2, 3]) {
       two.addRow(`row ${day}`)
-      await two.backup('--remote', url, ...time(day), ...author)
+      await two.backup('--remote', address, ...time(day), ...author)
     }
     const theirs = git(remote, ['rev-parse', 'main'])
     expect(theirs).toBe(git(two.repository, ['rev-parse', 'main']))
@@ -454,7 +456,7 @@ describe('a remote that another machine pushes to', () => {
     expect(failed.code).toBe(12)
     expect(failed.stderr).toBe(
       `rowback: push to ${url}: the remote has 2 commits that this repository lacks, the first of 2026-01-02 12:00 UTC, the last of 2026-01-03 12:00 UTC: ${theirs.slice(0, 10)} "app: 1 row added" by Grace <grace@example.org>; nothing was pushed, the commit is safe in repo.git
-rowback: try: rowback clone ${url} DIR goes on from there; else give this machine a branch of its own by the setting "branch"
+rowback: try: rowback clone ${address} DIR goes on from there; else give this machine a branch of its own by the setting "branch"
 `,
     )
     expect(contents(remote)).toEqual(before)
