@@ -6,13 +6,14 @@
  */
 
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import type { Agreement, KnownReferences } from './agreement.ts'
 import type { AssetFile } from './assets/scan.ts'
 import type { BackupOptions } from './backup.ts'
+import { formatVersion } from './dump/manifest.ts'
 import type { Store } from './git/store.ts'
 import { version } from './package.ts'
 import type { Source } from './source.ts'
@@ -88,12 +89,21 @@ interface Head extends Omit<State, 'databases' | 'references'> {
 /** Everything but the source's content that a tree and what is said of it depend on. */
 export function stateKey({ kind, path }: Source, options: StateOptions): string {
   const { excludeTables = [], fullText = 'logical', extensions = [], assets, assetColumns = [] } = options
-  const dumped = [excludeTables, fullText, extensions]
+  const dumped = [excludeTables, fullText, extensions.map(extensionPrint)]
   return JSON.stringify([...layout, kind, path, ...dumped, assets?.rules ?? [], assetColumns])
 }
 
-/** What a state must have been written by to be read: the version of the layout of `State`, and of all else. */
-const layout = [4, version]
+/** What differs once an extension was built anew: its functions may give something else. */
+function extensionPrint(path: string): (string | number | undefined)[] {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return [path, stats?.size, stats?.mtimeMs]
+}
+
+/**
+ * What a state must have been written by to be read. The first number goes up with the layout of `State`, and with all that
+ * makes another text of the same rows.
+ */
+const layout = [5, version, formatVersion]
 
 const keyStart = `${JSON.stringify(layout).slice(0, -1)},`
 

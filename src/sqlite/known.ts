@@ -43,7 +43,11 @@ export interface PageFacts {
 }
 
 /** Reads the pages that the rows of a planned dump lie in; undefined if they are not what the format describes. */
-export async function readPageFacts(pages: Pages, planned: PlannedDump): Promise<PageFacts | undefined> {
+export async function readPageFacts(
+  pages: Pages,
+  planned: PlannedDump,
+  sqliteVersion: string,
+): Promise<PageFacts | undefined> {
   try {
     const scan = await scanPages(pages)
     const walker = new TreeWalker(pages, scan)
@@ -54,7 +58,7 @@ export async function readPageFacts(pages: Pages, planned: PlannedDump): Promise
       )
       // A virtual table has no pages; what it gives may depend on anything.
       if (!object || object.rootPage === 0) continue
-      const facts = JSON.stringify([planned.plan.settings.encoding, source, object.sql])
+      const facts = JSON.stringify([sqliteVersion, planned.plan.settings.encoding, source, object.sql])
       const isTable = source.key !== 'literals'
       const indexes = JSON.stringify(
         planned.schema.objects

@@ -1,6 +1,6 @@
 /** The pages of a snapshot as they lie in its file and in its WAL, read beside SQLite. */
 
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import type { Database } from 'better-sqlite3'
 
 /** The pages that a snapshot sees. */
@@ -84,10 +84,16 @@ export class LiveFiles {
   readonly #file: number
   readonly #wal: number
   readonly #index: number
+  readonly #mayWriteIndex: boolean
   #seen: Buffer | undefined
 
-  private constructor(path: string, [file, wal, index]: readonly [number, number, number]) {
+  private constructor(
+    path: string,
+    [file, wal, index]: readonly [number, number, number],
+    mayWriteIndex: boolean,
+  ) {
     this.#path = path
+    this.#mayWriteIndex = mayWriteIndex
     this.#file = file
     this.#wal = wal
     this.#index = index
@@ -98,7 +104,7 @@ export class LiveFiles {
     const open: number[] = []
     try {
       for (const ending of ['', '-wal', '-shm']) open.push(openSync(path + ending, 'r'))
-      return new LiveFiles(path, open as [number, number, number])
+      return new LiveFiles(path, open as [number, number, number], isWritable(`${path}-shm`))
     } catch {
       for (const file of open) closeSync(file)
       return undefined
@@ -117,10 +123,12 @@ export class LiveFiles {
       const after = this.#header()
       if (!before || !after || !before.bytes.equals(after.bytes)) continue
       if (!this.#isSame()) return undefined
+      if (!this.#mayWriteIndex && this.#goesOn(after)) continue
       this.#seen = after.bytes
       // All of it is in the database file, and the next writer may begin the WAL anew.
       if (after.backfilled >= after.frames) return new Pages(this.#file, count)
-      return new Pages(this.#file, count, { file: this.#wal, frames: this.#frames(after) })
+      const frames = this.#frames(after)
+      return frames && new Pages(this.#file, count, { file: this.#wal, frames })
     }
     return undefined
   }
@@ -164,20 +172,50 @@ export class LiveFiles {
     }
   }
 
-  /** The offset of the newest version of each page in the valid part of the WAL. */
-  #frames({ frames, salts }: IndexHeader): Map<number, number> {
+  /**
+   * Whether the WAL may hold more than its index says. Where SQLite may not write the index of an application that has died, it
+   * makes one for itself, of all that the WAL holds (sqlite.org/walformat.html, section 2.3.1), and nothing tells us so.
+   */
+  #goesOn({ frames, salts }: IndexHeader): boolean {
+    // As a checkpoint has left it.
+    if (frames === 0 && fstatSync(this.#wal).size === 0) return false
+    const header = this.#walHeader()
+    return !header.salts.equals(salts) || this.#frame(frames, header.pageSize).salts.equals(salts)
+  }
+
+  /** The offset of the newest version of each page in the valid part of the WAL; undefined where that is of another round. */
+  #frames({ frames, salts }: IndexHeader): Map<number, number> | undefined {
     const offsets = new Map<number, number>()
-    const header = Buffer.alloc(32)
-    readSync(this.#wal, header, 0, 32, 0)
-    const pageSize = header.readUInt32BE(8)
-    const frame = Buffer.alloc(24)
+    const { pageSize } = this.#walHeader()
     for (let index = 0; index < frames; index++) {
-      const at = 32 + index * (24 + pageSize)
-      readSync(this.#wal, frame, 0, 24, at)
-      if (!frame.subarray(8, 16).equals(salts)) throw new RangeError('a frame of the WAL is of another round')
-      offsets.set(frame.readUInt32BE(0), at + 24)
+      const frame = this.#frame(index, pageSize)
+      if (!frame.salts.equals(salts)) return undefined
+      offsets.set(frame.page, frame.at)
     }
     return offsets
+  }
+
+  #walHeader(): { pageSize: number; salts: Buffer } {
+    const header = Buffer.alloc(32)
+    readSync(this.#wal, header, 0, 32, 0)
+    return { pageSize: header.readUInt32BE(8), salts: header.subarray(16, 24) }
+  }
+
+  /** The page that a frame holds, and where that begins; zeros behind the end of the WAL. */
+  #frame(index: number, pageSize: number): { page: number; salts: Buffer; at: number } {
+    const header = Buffer.alloc(24)
+    const at = 32 + index * (24 + pageSize)
+    readSync(this.#wal, header, 0, 24, at)
+    return { page: header.readUInt32BE(0), salts: header.subarray(8, 16), at: at + 24 }
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

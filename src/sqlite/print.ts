@@ -6,23 +6,30 @@ import { filePrint } from '../file-print.ts'
 
 /**
  * A text that differs once a database was written: by its file and its WAL, their times, the change counter of the one
- * and the salts of the other. Undefined while that is not sure, or a journal is there. No connection of this process
- * may have it open, as its locks would end.
+ * and the salts of the other, and by the index of the WAL, as a commit counts once it is there, which may be long after it
+ * was written. Undefined while that is not sure, or a journal may be hot. No connection of this process may have it
+ * open, as its locks would end.
  */
 export function databasePrint(file: string): string | undefined {
   try {
     const path = realpathSync(file)
-    if (stateOf(`${path}-journal`, 0)) return undefined
+    if (mayBeHot(stateOf(`${path}-journal`, 28))) return undefined
     const [database, wal] = [stateOf(path, 100), stateOf(`${path}-wal`, 32)]
+    const index = stateOf(`${path}-shm`, 48)
     // SQLite, run by root, gives the WAL its owner whenever it opens it, which counts as a change of its state.
     const prints = [database?.stats, wal && { ...wal.stats, ctimeNs: wal.stats.mtimeNs }].map(
       (stats) => stats && filePrint(stats),
     )
     if (!database || !prints[0] || (wal && !prints[1])) return undefined
-    return [...prints, database.start, wal?.start].join(' ')
+    return [...prints, database.start, wal?.start, index?.start].join(' ')
   } catch {
     return undefined
   }
+}
+
+/** Of a transaction that is over, modes other than DELETE leave a journal that is empty, or whose header is zeros (pragma.html). */
+function mayBeHot(journal: { start: string } | undefined): boolean {
+  return journal !== undefined && /[^0]/.test(journal.start)
 }
 
 /** State and first bytes of a file; undefined if there is none. */

@@ -1,6 +1,7 @@
 /**
  * Opens a consistent view of a live database that no later commit changes. The source is only ever read: no
- * checkpoint, no recovery, no file made beside it, no lock held for longer than a copy of its pages takes.
+ * checkpoint, no file made beside it, no lock held for longer than a copy of its pages takes. Only the index of a WAL whose
+ * application has died is made anew, as by any reader.
  */
 
 import type Database from 'better-sqlite3'
@@ -74,31 +75,35 @@ export async function openSnapshot(file: string, options: SnapshotOptions): Prom
 /** A read transaction on the source itself. */
 async function openInPlace(path: string, options: SnapshotOptions): Promise<Snapshot> {
   const files = LiveFiles.open(path)
+  let db: Database.Database | undefined
   try {
-    const db = await openReadOnly(path, options)
+    db = await openReadOnly(path, options)
+    const opened = db
+    // It may begin another transaction, so all else is asked afterwards.
+    const pages = files?.pagesSeen(() => beginAgain(opened))
     if (!hasLegibleSchema(db) || needsWritableCheck(db) || mayHideRowids(db)) {
       const copy = await copyLive(path, db, options)
       files?.close()
       return copy
     }
-    const pages = files?.pagesSeen(() => beginAgain(db))
     let copy: PrivateCopy | undefined
     return {
-      db,
+      db: opened,
       async *shared() {
         if (files?.isSeen()) yield { path, isSame: () => files.isSeen() }
-        copy ??= await copySeen(path, db, options).catch(() => undefined)
+        copy ??= await copySeen(path, opened, options).catch(() => undefined)
         if (copy) yield* privateFile(copy.path)
       },
       pages,
       originals: [],
       close: async () => {
-        db.close()
+        opened.close()
         files?.close()
         await copy?.remove()
       },
     }
   } catch (error) {
+    db?.close()
     files?.close()
     throw error
   }

@@ -64,7 +64,7 @@ export async function startDump(
   const isCheckedFirst = isChecked || (!known && !mayThread)
   if (isCheckedFirst && !isChecked) checkIntegrity(db, file)
   const planned = planDump(db, options, originals)
-  const readFacts = async () => pages && (await readPageFacts(pages, planned))
+  const readFacts = async () => pages && (await readPageFacts(pages, planned, sqliteVersion(db)))
   // Where nothing is known, all is to be done whatever the pages are: they are read beside that.
   const changed = known && (await readFacts())
   const changes = tableWorks(planned, changed, known)
@@ -91,6 +91,11 @@ export async function startDump(
     await stopThreads(threads ?? [])
     throw error
   }
+}
+
+/** Another version may write a value in another way. */
+function sqliteVersion(db: Snapshot['db']): string {
+  return db.prepare('SELECT sqlite_version()').pluck().get() as string
 }
 
 /** Threads that see the snapshot and are at those tasks; undefined where no file lets them. */

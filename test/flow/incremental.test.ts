@@ -1,16 +1,19 @@
 /** A backup reads what changed since the last one, and all where it cannot be sure. */
 
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BackupOptions, type BackupResult, backup } from '../../src/backup.ts'
+import { stateKey } from '../../src/state.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
 import { git } from '../support/git.ts'
 import { tempDir } from '../support/temp.ts'
@@ -57,6 +61,12 @@ async function fullTree({ data }: Place): Promise<string> {
 /** Longer than what counts as written just now. */
 const settle = () => sleep(2_600)
 
+function writeAtStart(file: string, bytes: Buffer): void {
+  const descriptor = openSync(file, 'r+')
+  writeSync(descriptor, bytes, 0, bytes.length, 0)
+  closeSync(descriptor)
+}
+
 const state = ({ repository }: Place): string => join(repository, 'rowback', 'state')
 
 describe('a source that nothing was written to', () => {
@@ -93,9 +103,41 @@ describe('a source that nothing was written to', () => {
     expect(await run(it)).toMatchObject({ read: 'nothing', tree })
     expect(tree).toBe(await fullTree(it))
   })
+
+  for (const mode of ['PERSIST', 'TRUNCATE'])
+    test(`is not read again in ${mode} mode, whose journal stays.`, async () => {
+      const it = place()
+      await openApplication(it.source, `PRAGMA journal_mode=${mode}; UPDATE note SET body='one' WHERE id=7`)
+      expect(existsSync(`${it.source}-journal`)).toBe(true)
+      await settle()
+      const { read, tree } = await run(it)
+      expect(read).toBe('all')
+      expect(await run(it)).toMatchObject({ read: 'nothing', tree })
+      change(it.source, `PRAGMA journal_mode=${mode}; UPDATE other SET a=2`)
+      const changed = await run(it)
+      expect(changed).toMatchObject({ read: 'changes', subject: 'data: 1 row changed' })
+      expect(changed.tree).toBe(await fullTree(it))
+    })
 })
 
 describe('what was written is seen', () => {
+  test('though it counts only long after it was written, as where a disk is slow.', async () => {
+    const it = place(`PRAGMA journal_mode=WAL; ${schema}`)
+    await openApplication(it.source, `UPDATE note SET body='one' WHERE id=7`)
+    const index = `${it.source}-shm`
+    const before = readFileSync(index).subarray(0, 96)
+    change(it.source, `UPDATE other SET a=2`)
+    const after = readFileSync(index).subarray(0, 96)
+    writeAtStart(index, before)
+    await settle()
+    expect((await run(it)).read).toBe('all')
+    expect((await run(it)).read).toBe('nothing')
+    writeAtStart(index, after)
+    const seen = await run(it)
+    expect(seen).toMatchObject({ read: 'changes', subject: 'data: 1 row changed' })
+    expect(seen.tree).toBe(await fullTree(it))
+  })
+
   const writes: Record<string, (place: Place) => void> = {
     'a row': ({ source }) => change(source, `UPDATE other SET a=2`),
     'a row and the time set back': ({ source }) =>
@@ -174,6 +216,18 @@ test('A backup of an application that has written nothing yet is remembered.', a
   expect(await run(it)).toMatchObject({ read: 'changes', subject: 'data: 1 row added' })
   expect((await run(it, { full: true })).commit).toBeUndefined()
   await app.end()
+})
+
+test('An extension that was built anew makes what is remembered void.', () => {
+  const extension = join(tempDir(), 'one.so')
+  writeFileSync(extension, 'old')
+  const source = { kind: 'file', path: '/app.db', databases: [], assets: [], warnings: [] } as const
+  const key = () =>
+    stateKey({ ...source, databases: [], assets: [], warnings: [] }, { extensions: [extension] })
+  const before = key()
+  expect(key()).toBe(before)
+  writeFileSync(extension, 'newer')
+  expect(key()).not.toBe(before)
 })
 
 describe('all is read', () => {

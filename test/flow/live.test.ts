@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { contents, projectRoot, rowback as rowbackProcess } from '../support/cli.ts'
+import { contents, documentOf, projectRoot, rowback as rowbackProcess } from '../support/cli.ts'
 import { databaseFrom, facts, openApplication } from '../support/database.ts'
 import { filesOf } from '../support/git.ts'
 import { hazards } from '../support/hazards.ts'
@@ -448,6 +448,29 @@ describe('a database in a folder that the user may not write to', () => {
       await rowbackJson(['restore', 'latest', '--file', 'app.db', '--output', output, '--repo', repository])
       expect(facts(output)).toEqual(committedFacts(data))
     })
+
+  test('and whose dead application left an index that is older than its WAL is backed up whole.', async () => {
+    if (!(await canRunAsNobody())) return
+    const { source, repository, options } = foreignPlace(
+      'PRAGMA journal_mode=WAL; CREATE TABLE a(v); CREATE TABLE b(v); INSERT INTO a VALUES (0); INSERT INTO b VALUES (0);',
+    )
+    const application = await openApplication(
+      source,
+      'PRAGMA wal_autocheckpoint=0; UPDATE a SET v=1; UPDATE b SET v=1',
+    )
+    const backup = (...flags: string[]) => {
+      const args = ['backup', source, '--repo', repository, '--json', ...flags]
+      return documentOf<object>(args, rowbackProcess(args, options))
+    }
+    await backup()
+    execFileSync('sqlite3', [source, 'UPDATE a SET v=2'])
+    const older = readFileSync(`${source}-shm`)
+    execFileSync('sqlite3', [source, 'BEGIN; UPDATE a SET v=3; UPDATE b SET v=3; COMMIT'])
+    await application.kill()
+    writeFileSync(`${source}-shm`, older)
+    expect(await backup()).toMatchObject({ subject: 'app: 2 rows changed' })
+    expect(await backup('--full')).toMatchObject({ subject: 'nothing changed' })
+  })
 
   test('and that the user may not read is refused.', async () => {
     if (!(await canRunAsNobody())) return
