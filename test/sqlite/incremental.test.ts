@@ -11,6 +11,8 @@ import { chunkPath } from '../../src/sqlite/dump-rows.ts'
 import { type KnownDatabase, knownDatabase } from '../../src/sqlite/known.ts'
 import { openSnapshot } from '../../src/sqlite/snapshot.ts'
 import { startDump } from '../../src/sqlite/start-dump.ts'
+import { openApplication } from '../support/database.ts'
+import { build, database, isSound, quoted, withDatabase } from '../support/random-database.ts'
 import { tempDir } from '../support/temp.ts'
 
 interface Dumped {
@@ -180,4 +182,106 @@ test('an incremental dump has the files of a full one, whatever happened in betw
   )
   // Else it would be a comparison of full dumps.
   expect(kept / all).toBeGreaterThan(0.2)
+})
+
+/** One thing that is done to a table of any schema; `table` and `n` choose which one, and of what in it. */
+const anyAction = fc.record({
+  what: fc.constantFrom(
+    ...[
+      'delete',
+      'update',
+      'update',
+      'update',
+      'insert',
+      'fill',
+      'clear',
+      'column',
+      'index',
+      'vacuum',
+      'reindex',
+    ],
+    ...['drop', 'rename', 'sequence', 'definition'],
+  ),
+  table: fc.nat({ max: 2 }),
+  n: fc.nat({ max: 50 }),
+})
+
+/** Does that, as far as the schema lets it: what SQLite refuses leaves the database as it was. */
+function actOnAny(file: string, { what, table, n }: { what: string; table: number; n: number }): void {
+  withDatabase(file, (db) => {
+    db.pragma('ignore_check_constraints=ON')
+    const tables = db
+      .prepare(`SELECT name, wr FROM pragma_table_list WHERE type='table' AND schema='main'
+      AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name`)
+      .all() as { name: string; wr: number }[]
+    const found = tables[table % Math.max(1, tables.length)]
+    if (found === undefined) return
+    const [name, key] = [quoted(found.name), found.wr === 1 ? '"key"' : 'oid']
+    const columns = db
+      .prepare('SELECT name FROM pragma_table_xinfo(?) WHERE hidden=0')
+      .pluck()
+      .all(found.name)
+    const stored = (columns as string[]).map(quoted)
+    const column = stored[n % stored.length] as string
+    const statements: Record<string, string> = {
+      delete: `DELETE FROM ${name} WHERE ${key}%7=${n % 7}`,
+      update: `UPDATE OR IGNORE ${name} SET ${column}=iif(${key}%2,NULL,'changed '||${n}) WHERE ${key}%${1 + (n % 9)}=0`,
+      insert: `INSERT OR IGNORE INTO ${name}(${stored}) SELECT ${stored} FROM ${name} LIMIT ${n + 1}`,
+      fill: `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<${n * 20})
+        INSERT OR IGNORE INTO ${name}(${stored}) SELECT ${stored.map((_, at) => (at === 0 ? 'i+9000' : "'filler '||i"))} FROM n`,
+      clear: `DELETE FROM ${name}`,
+      column: `ALTER TABLE ${name} ADD COLUMN "added ${n}" DEFAULT ${n}`,
+      index: `CREATE INDEX IF NOT EXISTS "index ${n}" ON ${name}(${column} DESC)`,
+      vacuum: 'VACUUM',
+      reindex: 'REINDEX',
+      drop: `DROP TABLE ${name}`,
+      rename: `ALTER TABLE ${name} RENAME TO "renamed ${n}"`,
+      sequence: `UPDATE sqlite_sequence SET seq=seq+${n}`,
+      definition: `PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=sql||' --${n}' WHERE type='view'; PRAGMA writable_schema=RESET`,
+    }
+    try {
+      db.exec(statements[what] as string)
+    } catch (error) {
+      if (!(error instanceof Database.SqliteError)) throw error
+    }
+  })
+}
+
+test('so it is of any schema, with the last writes in the WAL of an application or not.', async () => {
+  let [kept, all] = [0, 0]
+  await fc.assert(
+    fc.asyncProperty(
+      database,
+      fc.boolean(),
+      fc.array(fc.array(anyAction, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 4 }),
+      async (spec, isOpen, rounds) => {
+        const file = build(spec)
+        fc.pre(isSound(file))
+        const application = isOpen
+          ? await openApplication(
+              file,
+              'PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; SELECT count(*) FROM sqlite_schema',
+            )
+          : undefined
+        try {
+          let { known } = await dump(file)
+          for (const actions of rounds) {
+            for (const one of actions) actOnAny(file, one)
+            if (!isSound(file)) return
+            const full = await dump(file)
+            const incremental = await dump(file, known)
+            expect([...incremental.files].sort()).toEqual([...full.files].sort())
+            known = incremental.known
+            expect(known).toEqual(full.known)
+            kept += full.rendered - incremental.rendered
+            all += full.rendered
+          }
+        } finally {
+          await application?.end()
+        }
+      },
+    ),
+    { numRuns: runs * 3 },
+  )
+  expect(kept / all).toBeGreaterThan(0.05)
 })
