@@ -28,6 +28,7 @@ import { replaceFiles } from './in-place/replace.ts'
 import { commitSafety, nextSafetyRef, safetyCommits } from './in-place/safety.ts'
 import { stage } from './in-place/stage.ts'
 import { type Steps, stepsTo } from './in-place/steps.ts'
+import { closedPrints, databasePrints, refuseUnsaved } from './in-place/unsaved.ts'
 import { isUnchanged, wantedOf } from './in-place/wanted.ts'
 import { onInterrupt } from './interrupt.ts'
 import { Phases } from './progress.ts'
@@ -177,19 +178,25 @@ async function prepare(run: Run, commit: string): Promise<{ journal: Replacement
   refuseUnreadable(task, unreadableAssets(present.assets))
   refuseOpen(task, present)
   const journal = await newJournal(run, commit)
+  const prints = databasePrints(live, present.databases)
   const forget = onInterrupt(() => rmSync(journal.staging, { recursive: true, force: true }))
   try {
     await writeJournal(store, journal)
     await mkdir(journal.staging, { mode: 0o700 })
     const safety = await commitSafety(store, live, present, journal.safety, options, phases)
     refuseUnreadable(task, safety.unreadable)
-    const { steps, made } = stepsTo(wanted, present, isUnchanged(live, safety.assets))
+    const saved = new Map(safety.assets.map((asset) => [asset.path, asset]))
+    const { steps, made } = stepsTo(wanted, present, isUnchanged(live, saved))
     const { extensions, remotes } = options
     const job = { ...live, ...journal, store, tree, wanted, steps, made, extensions, remotes }
     const counts = await stage(job, phases)
     refuseOpen(task, present)
+    refuseUnsaved(task, present, prints, saved, steps)
     refuseLocked(task, present)
+    refuseUnsaved(task, present, closedPrints(prints), saved, steps)
     const ready = { ...journal, steps, counts: { ...counts, withoutContent: withoutContent(wanted.assets) } }
+    // From here on nothing that is staged may go: the steps alone would only remove.
+    forget()
     await writeJournal(store, ready)
     return { journal: ready, warnings: safety.warnings }
   } catch (error) {

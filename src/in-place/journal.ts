@@ -67,12 +67,14 @@ export async function endJournal(store: Store, { staging }: Journal): Promise<vo
 }
 
 /**
- * Gives up a restore that has changed nothing. What takes room goes first: a full disk may be why it is given up. Throws a
- * `target` or a `repository` error where that cannot be done now.
+ * Gives up a restore that has changed nothing. What takes room goes first: a full disk may be why it is given up; but steps whose
+ * files are gone would only remove. Throws a `target` or a `repository` error where that cannot be done now.
  */
 export async function dropJournal(store: Store, journal: Journal): Promise<void> {
   const { staging, safety, source } = journal
   try {
+    const { steps, ...begun } = (await readJournal(store)) ?? journal
+    if (steps !== undefined) await writeJournal(store, begun)
     await rm(staging, { recursive: true, force: true })
     if ((await store.refs(safety)).has(safety)) await store.deleteRef(safety)
     await endJournal(store, journal)

@@ -1,15 +1,14 @@
 /** What a restore in place wants to be in the source, and what of that is there already. */
 
-import { lstatSync, readlinkSync } from 'node:fs'
 import type { AssetEntry } from '../assets/manifest.ts'
-import { bytesText, fileAt } from '../assets/paths.ts'
 import { type CommitTree, readAssetEntries } from '../commit-tree.ts'
-import { hasErrno, RowbackError } from '../errors.ts'
+import { RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
 import { databasesInSource } from '../restore.ts'
 import type { LiveSource } from './live-source.ts'
 import { shortId, taskName } from './refusals.ts'
 import type { Wanted } from './steps.ts'
+import { stateOf } from './unsaved.ts'
 
 /** What of a commit the settings cover. Throws a `usage` error for a commit of another kind of source. */
 export async function wantedOf(store: Store, live: LiveSource, tree: CommitTree): Promise<Wanted> {
@@ -43,28 +42,17 @@ function otherKind(live: LiveSource, { commit, manifest }: CommitTree): RowbackE
 /** Whether an asset is in the source as it is wanted: the safety commit has it so, and the file was not written since. */
 export function isUnchanged(
   { root }: LiveSource,
-  saved: readonly AssetEntry[],
+  saved: ReadonlyMap<string, AssetEntry>,
 ): (asset: AssetEntry) => boolean {
-  const byPath = new Map(saved.map((asset) => [asset.path, asset]))
   return (asset) => {
-    const found = byPath.get(asset.path)
-    if (asset.kind === 'symlink')
-      return (
-        found?.kind === 'symlink' && found.target === asset.target && linkText(root, asset) === asset.target
-      )
-    if (asset.kind !== 'file' || found?.kind !== 'file') return false
-    const stats = lstatSync(fileAt(root, asset.path), { bigint: true, throwIfNoEntry: false })
-    const isAsSaved = stats?.isFile() && stats.mtimeNs === found.mtimeNs && Number(stats.size) === found.size
-    const facts = ({ size, mode, mtimeNs, sha256 }: typeof asset) => [size, mode, mtimeNs, sha256].join(' ')
-    return isAsSaved === true && facts(found) === facts(asset)
+    const found = saved.get(asset.path)
+    return found !== undefined && isSame(found, asset) && stateOf(root, asset.path, found) === 'saved'
   }
 }
 
-function linkText(root: string, { path }: AssetEntry): string | undefined {
-  try {
-    return bytesText(readlinkSync(fileAt(root, path), { encoding: 'buffer' }))
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'EINVAL', 'ENOTDIR')) return undefined
-    throw error
-  }
+function isSame(one: AssetEntry, other: AssetEntry): boolean {
+  if (one.kind === 'symlink') return other.kind === 'symlink' && one.target === other.target
+  if (one.kind !== 'file' || other.kind !== 'file') return false
+  const facts = ({ size, mode, mtimeNs, sha256 }: typeof one) => [size, mode, mtimeNs, sha256].join(' ')
+  return facts(one) === facts(other)
 }

@@ -368,6 +368,37 @@ describe('A restore in place is refused, and nothing is changed,', () => {
       expect(execFileSync('sqlite3', [found.database, 'SELECT min(id) FROM note']).toString()).toBe('1\n')
     })
 
+  for (const [what, write] of Object.entries<(found: Place) => void>({
+    'a row': ({ database }) => execFileSync('sqlite3', [database, 'INSERT INTO note(text) VALUES (1)']),
+    'an asset that is replaced': ({ source }) => writeFileSync(join(source, 'changed'), 'changed again'),
+    'an asset that goes': ({ source }) => writeFileSync(join(source, 'new', 'deep', 'file'), 'newer'),
+    'an asset in the place of one that comes back': ({ source }) => writeFileSync(join(source, 'gone'), 'x'),
+    'a symlink': ({ source }) => {
+      rmSync(join(source, 'link'))
+      symlinkSync('gone', join(source, 'link'))
+    },
+  }))
+    test(`where ${what} was written after it was saved, unless it is forced.`, async () => {
+      const found = await place()
+      let written: string[] = []
+      const onProgress = ({ phase }: { phase: string }): void => {
+        if (phase !== 'replay' || written.length > 0) return
+        write(found)
+        written = liveFiles(found)
+      }
+      const options = { repository: found.repository, ...target, onProgress }
+      await expect(restoreInPlace(options)).rejects.toMatchObject({
+        code: 'source',
+        message: expect.stringMatching(/ was written after it was saved; it was left untouched$/),
+      })
+      expect(written).not.toEqual([])
+      expect(liveFiles(found)).toEqual(written)
+      expectNothingLeft(found)
+      written = []
+      await restoreInPlace({ ...options, force: true })
+      expect(execFileSync('sqlite3', [found.database, 'SELECT min(id) FROM note']).toString()).toBe('1\n')
+    })
+
   test('where there is no room, while it is made.', async () => {
     const disk = smallDisk('2m')
     if (!disk) return
@@ -532,6 +563,22 @@ describe('A restore in place that is killed', () => {
     expect(outcomes.between).toBeGreaterThan(0)
   })
 
+  test('or told to stop once it has said what it will do goes on, and loses nothing.', async () => {
+    const found = await place()
+    const { dir, source, repository } = found
+    const before = state(source)
+    expect(await run(found, { ROWBACK_STOP_BEHIND: 'in-place.json', ROWBACK_STOP_TIMES: '2' })).toBe(130)
+    expect(readFileSync(join(repository, 'rowback', 'in-place.json'), 'utf8')).toContain('"steps"')
+    expect(state(source).filter((line) => !line.startsWith('.rowback-restore-'))).toEqual(before)
+    const refused = await rowback(['backup', source, '--repo', repository], { cwd: dir })
+    expect(refused).toMatchObject({ code: exitCodes.source })
+    const again = await rowback(['restore', 'latest', '--in-place', '--repo', repository], { cwd: dir })
+    expect(again).toMatchObject({ code: 0, stderr: '' })
+    expect(execFileSync('sqlite3', [found.database, 'SELECT min(id) FROM note']).toString()).toBe('1\n')
+    expect(await rowback(['undo', '--repo', repository], { cwd: dir })).toMatchObject({ code: 0, stderr: '' })
+    expect(state(source)).toEqual(before)
+  })
+
   test('while it is made is cleared away by the next backup.', async () => {
     const found = await place()
     const { dir, source, repository } = found
@@ -547,6 +594,12 @@ describe('A restore in place that is killed', () => {
     expectNothingLeft(found, 1)
   })
 })
+
+/** What an application sees of its files; a WAL that nobody reads any more has gone into its database. */
+function liveFiles({ source }: Place): string[] {
+  const files = contents(source, ['app.db-shm', 'app.db-wal'])
+  return files.filter((line) => !line.startsWith('.rowback-restore-'))
+}
 
 /** Nothing of a restore that came to nothing is left, but for the safety commits of others before. */
 function expectNothingLeft({ source, repository }: Place, safety = 0): void {
