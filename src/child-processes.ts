@@ -13,6 +13,8 @@ export function noteChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM
 
 /** Ends a process at once, and what it has started. */
 export function killTree(child: ChildProcess): void {
+  // Its id may be that of another one by now.
+  if (child.exitCode !== null || child.signalCode !== null) return
   const started = startedBy(child.pid)
   child.kill('SIGKILL')
   signalAll(started, 'SIGKILL')

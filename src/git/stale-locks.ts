@@ -12,7 +12,7 @@ import { hasErrno } from '../errors.ts'
 /** So long a program that is not git's own may hold a lock without its file being open. */
 const settleMs = 2_000
 
-/** Where processes cannot be seen, or the repository may be in use from another machine. */
+/** Where processes cannot be seen, or the repository may be in use from another machine: longer than a git holds a lock. */
 const oldMs = 3_600_000
 
 /** File systems of other machines, and FUSE, which may be one: statfs(2). */
@@ -25,12 +25,14 @@ export async function removeStaleLocks(dir: string): Promise<void> {
   if (found.length === 0) return
   const isOwn = process.platform === 'linux' && !networkTypes.has((await statfs(gitDir)).type)
   if (!isOwn) return removeOlder(found, oldMs)
-  if (await somebodyWorksIn(gitDir, found)) return
+  const workers = await workersIn(gitDir, found)
+  if (workers === 'seen') return
+  if (workers === 'unseen') return removeOlder(found, oldMs)
   await removeOlder(found, settleMs)
   const young = await lockFiles(gitDir)
   if (young.length === 0) return
   await sleep(settleMs)
-  if (!(await somebodyWorksIn(gitDir, young))) await removeOlder(young, 0)
+  if ((await workersIn(gitDir, young)) === 'none') await removeOlder(young, 0)
 }
 
 interface LockFile {
@@ -88,16 +90,23 @@ async function removeOlder(locks: readonly LockFile[], limitMs: number): Promise
   }
 }
 
-/** Whether a process has one of the locks open, or is a git that may be at work in the repository. */
-async function somebodyWorksIn(gitDir: string, locks: readonly LockFile[]): Promise<boolean> {
+/**
+ * Whether a process has one of the locks open, or is a git that is at work in the repository; `unseen` where a git of another
+ * user may be.
+ */
+async function workersIn(gitDir: string, locks: readonly LockFile[]): Promise<'none' | 'unseen' | 'seen'> {
   const paths = new Set(locks.map(({ path }) => path))
   const pids = (await namesIn('/proc')).filter((name) => /^\d+$/.test(name))
+  let isUnseen = false
   for (const pid of pids) {
     if (Number(pid) === process.pid) continue
-    if (await holdsOpen(pid, paths)) return true
-    if ((await isGit(pid)) && (await isIn(pid, gitDir))) return true
+    if (await holdsOpen(pid, paths)) return 'seen'
+    if (!(await isGit(pid))) continue
+    const isThere = await isIn(pid, gitDir)
+    if (isThere) return 'seen'
+    isUnseen ||= isThere === undefined
   }
-  return false
+  return isUnseen ? 'unseen' : 'none'
 }
 
 async function holdsOpen(pid: string, paths: ReadonlySet<string>): Promise<boolean> {
@@ -106,20 +115,22 @@ async function holdsOpen(pid: string, paths: ReadonlySet<string>): Promise<boole
   return (await Promise.all(targets)).some((target) => paths.has(target))
 }
 
-/** A `git cat-file` only reads: each Rowback that is looking at the repository has one. */
+/** A `git cat-file` only reads: each Rowback that is looking at the repository has one. A daemon lets others work. */
 async function isGit(pid: string): Promise<boolean> {
   const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
   const [program = ''] = words
-  return /(?:^|\/)git(?:-[a-z-]+)?$/.test(program) && !words.includes('cat-file')
+  if (!/(?:^|\/)git(?:-[a-z-]+)?$/.test(program) || words.includes('cat-file')) return false
+  const verb = words.slice(1).find((word) => !word.startsWith('-')) ?? ''
+  return !/daemon$/.test(verb) && !/git-daemon$/.test(program)
 }
 
-/** Whether a process works in a repository; one that this user may not look into may do so. */
-async function isIn(pid: string, gitDir: string): Promise<boolean> {
+/** Whether a process works in a repository; undefined for one that this user may not look into. */
+async function isIn(pid: string, gitDir: string): Promise<boolean | undefined> {
   try {
     const folder = await readlink(`/proc/${pid}/cwd`)
     const top = gitDir.endsWith(`${sep}.git`) ? gitDir.slice(0, -5) : gitDir
     return folder === top || folder.startsWith(top + sep)
   } catch (error) {
-    return hasErrno(error, 'EACCES', 'EPERM')
+    return hasErrno(error, 'EACCES', 'EPERM') ? undefined : false
   }
 }

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { chownSync, existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -8,6 +8,10 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { lockRepository } from '../../src/git/lock.ts'
 import type { Store } from '../../src/git/store.ts'
 import { makeWorkDir } from '../../src/git/work-dir.ts'
+import { rowback } from '../support/cli.ts'
+import { databaseFrom } from '../support/database.ts'
+import { canRunAsNobody, nobody } from '../support/rights.ts'
+import { tempDir } from '../support/temp.ts'
 import { testdir, testStore } from './testdir.ts'
 
 const since = '2024-01-01T00:00:00.000Z'
@@ -222,4 +226,27 @@ test('a lock that cannot be written is one clear error', async () => {
     code: 'repository',
     message: expect.stringMatching(`^lock ${store.dir}: E`),
   })
+})
+
+test('a git of another user, which nobody may look into, keeps a lock of git for an hour only', async () => {
+  if (!(await canRunAsNobody())) return
+  const dir = tempDir()
+  chownSync(dir, nobody, nobody)
+  const source = databaseFrom('CREATE TABLE t(a); INSERT INTO t VALUES (1);', join(dir, 'app.db'))
+  const repository = join(dir, 'repo.git')
+  const run = () =>
+    rowback(['backup', source, '--repo', repository], { uid: nobody, cwd: dir, env: { HOME: dir } })
+  expect(await run()).toMatchObject({ code: 0 })
+  const other = spawn('git', ['hash-object', '--stdin'], { cwd: '/' })
+  onTestFinished(() => void other.kill('SIGKILL'))
+  execFileSync('sqlite3', [source, 'INSERT INTO t VALUES (2)'])
+  const lock = join(repository, 'refs', 'heads', 'main.lock')
+  const leftSince = async (ageMs: number) => {
+    await writeFile(lock, '')
+    const at = new Date(Date.now() - ageMs)
+    await utimes(lock, at, at)
+    return run()
+  }
+  expect(await leftSince(60_000)).toMatchObject({ code: 11, stderr: expect.stringContaining('main.lock') })
+  expect(await leftSince(2 * 3_600_000)).toMatchObject({ code: 0, stderr: '' })
 })
