@@ -57,7 +57,7 @@ function rowbackItself(rowback: string): Contestant {
     scripts: {
       ...everyBackup(() => backup),
       // In a copy, so that the backups that follow find the repository as Rowback leaves it.
-      upkeep: 'git -C upkeep.git gc --quiet',
+      upkeep: `${rowback} backup app.db --repo upkeep.git --no-hook --quiet --upkeep always`,
       diff: `${rowback} diff latest~1 latest --repo ours.git`,
       newest: restore('latest'),
       oldest: restore(`latest~${commitsAfterTheFirst}`),

@@ -122,7 +122,7 @@ one, the median of what each round gives; below 1 Rowback takes less.
 - **added**: by which the files of the repository grew; for the dump, of its \`.git\`.
 - **pushed**: what \`git push\` sends for that commit. restic and borg write their repository where it is, so they send what they add.
 
-What is pushed, and the upkeep of the repository (\`git gc\` in a copy of it), is measured in the first round only.
+What is pushed, and the upkeep of the repository (\`backup --upkeep always\` of what has not changed, in a copy of it), is measured in the first round only.
 `
 }
 

@@ -1,7 +1,10 @@
 /** Finds objects of a repository that are damaged or missing: each is read and hashed by git itself (git-fsck(1)). */
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { git, mapsLittle } from './run.ts'
+import { packFolder } from './session.ts'
 
 export interface Damage {
   /** Ids of objects, as far as git could tell which. */
@@ -16,6 +19,13 @@ export interface Damage {
 
 /** What is damaged in the objects of a git directory, indexes of packs included; undefined if nothing is. */
 export async function findDamage(gitDir: string): Promise<Damage | undefined> {
+  const damage = await readAll(gitDir)
+  // An upkeep may have joined packs since git listed them.
+  const isJoined = damage?.packs.some((pack) => !existsSync(join(packFolder(gitDir), `${pack}.idx`)))
+  return isJoined ? readAll(gitDir) : damage
+}
+
+async function readAll(gitDir: string): Promise<Damage | undefined> {
   const args = [...mapsLittle, 'fsck', '--full', '--no-dangling', '--no-progress', '--no-reflogs']
   const checked = await git(gitDir, args)
   if (checked.code === 0) return undefined
