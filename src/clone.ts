@@ -12,10 +12,10 @@ import { diskErrnos, errorText, hasErrno, RowbackError } from './errors.ts'
 import { makeFolders } from './folders.ts'
 import { pointHead } from './git/branch.ts'
 import { createStore } from './git/create-store.ts'
-import { settledRemote } from './git/directory-remote.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { fetchAll } from './git/fetch.ts'
 import { openStore } from './git/open-store.ts'
+import { existingPath } from './git/remote-address.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './git/remote-url.ts'
 import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
@@ -118,8 +118,8 @@ const untouched = '; nothing was made'
 /** Where the files of a partial clone stay must have an address that begins with a scheme: git takes no path for it. */
 function remoteOf({ remote, partial }: CloneOptions): Remote {
   checkRemoteUrl(remote.url)
-  const settled = settledRemote(remote)
-  return partial && isAbsolute(settled.url) ? { ...settled, url: pathToFileURL(settled.url).href } : settled
+  const url = existingPath(remote.url)
+  return { ...remote, url: partial && isAbsolute(url) ? pathToFileURL(url).href : url }
 }
 
 async function refuseOccupied(dir: string): Promise<void> {

@@ -5,8 +5,9 @@ import { shownPath } from './assets/paths.ts'
 import { RowbackError } from './errors.ts'
 import type { LfsFile } from './git/lfs-history.ts'
 import { hasLfsObject, lfsDigest, setLfsObjectAside } from './git/lfs-objects.ts'
+import { isOfOneRemote } from './git/remote-git.ts'
 import type { Remote } from './git/remote-url.ts'
-import type { Retries } from './git/retry.ts'
+import { type Retries, readRetries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
 import { remotesToAsk } from './repository.ts'
 
@@ -40,13 +41,13 @@ export async function fetchContents(store: Store, files: readonly LfsFile[], nee
   const before = missing()
   if (before.length === 0) return []
   const { fetchLfsObjects } = await import('./git/lfs-remote.ts')
-  const { retries, retryDelayMs } = need
+  const { retries, retryDelayMs } = { ...readRetries, ...need }
   const failures: RowbackError[] = []
   for (const remote of await remotesToAsk(store, need.remotes ?? [])) {
     try {
       await fetchLfsObjects(store, remote, missing(), { retries, retryDelayMs })
     } catch (error) {
-      if (!(error instanceof RowbackError && error.code === 'remote')) throw error
+      if (!isOfOneRemote(error)) throw error
       failures.push(error)
     }
     if (missing().length === 0) return before

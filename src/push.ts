@@ -1,11 +1,9 @@
 /** The push flow: what is not pushed yet is verified and sent. */
 
 import { errorText, RowbackError } from './errors.ts'
-import { settledRemote } from './git/directory-remote.ts'
 import type { EngineChoice } from './git/engine.ts'
 import type { LfsFile } from './git/lfs-history.ts'
 import { openStore } from './git/open-store.ts'
-import { remoteAddress } from './git/own-remote.ts'
 import {
   defaultPartBytes,
   type PushBounds,
@@ -14,7 +12,9 @@ import {
   type RemoteState,
   remoteState,
 } from './git/remote.ts'
-import { checkRemoteUrl, isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
+import { type SettledRemote, settledRemote } from './git/remote-address.ts'
+import { isOfOneRemote } from './git/remote-git.ts'
+import { isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
 import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
@@ -61,8 +61,8 @@ export interface PushResult {
 }
 
 /**
- * Pushes the branch to each remote. Throws a `remote` error where one of them does not have it afterwards; its
- * `result.pushes` are those that do.
+ * Pushes the branch to each remote. Throws an error where one of them does not have it afterwards, `remote` where that has more
+ * than one reason; its `result.pushes` are those that do.
  */
 export async function push(options: PushOptions): Promise<PushResult[]> {
   const store = await openStore(options.repository, options)
@@ -88,20 +88,20 @@ export async function pushStore(
   options: StorePushOptions = {},
 ): Promise<PushResult[]> {
   const last = await lastRemotes(store)
-  const targets = (remotes.length > 0 ? remotes : last.map((url) => ({ url }))).map(settledRemote)
+  const wanted = remotes.length > 0 ? remotes : last.map((url) => ({ url }))
+  const targets = await Promise.all(wanted.map((remote) => settledRemote(store, remote)))
   if (targets.length === 0) {
     throw new RowbackError('usage', `push ${store.dir}: no remote is known`, {
       hint: 'rowback push --remote URL',
     })
   }
-  for (const { url } of targets) checkRemoteUrl(url)
   const pushes: PushResult[] = []
   const failures: RowbackError[] = []
   for (const target of targets) {
     try {
       pushes.push(await pushTo(store, target, options))
     } catch (error) {
-      if (!(error instanceof RowbackError && error.code === 'remote')) throw error
+      if (!isOfOneRemote(error)) throw error
       failures.push(error)
     }
   }
@@ -128,21 +128,21 @@ async function rememberRemotes(
   })
 }
 
-/** One error for the remotes that failed. */
+/** One error for the remotes that failed, of their own code where it is the same. */
 function joined(failures: readonly RowbackError[], of: number, pushes: readonly PushResult[]): RowbackError {
   const [first] = failures as [RowbackError]
   const told = failures.map(({ message }) => message).join('\n  ')
   const message = failures.length === 1 ? told : `push to ${of} remotes: ${failures.length} failed\n  ${told}`
   const { hint } = first
-  return new RowbackError('remote', message, { hint, cause: first, result: { ...first.result, pushes } })
+  const code = failures.every((failure) => failure.code === first.code) ? first.code : 'remote'
+  return new RowbackError(code, message, { hint, cause: first, result: { ...first.result, pushes } })
 }
 
-async function pushTo(store: Store, remote: Remote, options: StorePushOptions): Promise<PushResult> {
-  const { url } = remote
+async function pushTo(store: Store, remote: SettledRemote, options: StorePushOptions): Promise<PushResult> {
+  const { url, address, passwordVariable } = remote
   const phases = new Phases(options.onProgress)
-  const { passwordVariable } = remote
   const { retries = defaultRetries, retryDelayMs, partBytes } = options
-  const access = { passwordVariable, retries, retryDelayMs }
+  const access = { address, passwordVariable, retries, retryDelayMs }
   phases.begin('remote')
   const known = await readState(store, remote, access)
   const commits = await commitsSince(store, known.tip)
@@ -155,8 +155,8 @@ async function pushTo(store: Store, remote: Remote, options: StorePushOptions): 
     parts: 0,
     lfs: contents.length,
   }
-  const isFirst = known.tip === undefined && isServer(url)
-  const size = options.dryRun || isFirst ? await checkLimits(store, url, options) : undefined
+  const isFirst = known.tip === undefined && isServer(address)
+  const size = options.dryRun || isFirst ? await checkLimits(store, remote, options) : undefined
   const warnings = size?.warnings ?? []
   if (options.dryRun) return { ...result, warnings, bytes: size?.bytes, timesMs: phases.timesMs }
   const own = await hasOwnHook(store.gitDir)
@@ -179,7 +179,7 @@ async function pushTo(store: Store, remote: Remote, options: StorePushOptions): 
 /** What is over the limits of hosts. Throws where the host is known to refuse it, after hours of sending. */
 async function checkLimits(
   store: Store,
-  url: string,
+  { url, address }: SettledRemote,
   { partBytes = defaultPartBytes, dryRun }: StorePushOptions,
 ): Promise<{ bytes: number; warnings: string[] }> {
   const { overLimitText, pushSize } = await import('./git/host-limits.ts')
@@ -188,7 +188,7 @@ async function checkLimits(
     throw new RowbackError('repository', `read ${store.dir}: ${errorText(error)}`, { cause: error })
   })
   const refused = over.find(({ kind }) => kind === 'file')
-  if (refused && isGitHub(url) && !dryRun) {
+  if (refused && isGitHub(address) && !dryRun) {
     const message = `push to ${redactUrl(url)}: ${overLimitText(refused)}; nothing was pushed, the commit is safe in ${store.dir}`
     throw new RowbackError('remote', message, {
       hint: 'rowback push --dry-run lists all; from the first commit on, send such files to Git LFS by "rules" or leave them out by "exclude"; or push elsewhere',
@@ -218,7 +218,7 @@ async function allContents(store: Store): Promise<LfsFile[]> {
 /** Sends contents to Git LFS: no commit may arrive without them. */
 async function sendContents(
   store: Store,
-  remote: Remote,
+  remote: SettledRemote,
   files: readonly LfsFile[],
   access: RemoteAccess,
 ): Promise<void> {
@@ -252,7 +252,7 @@ async function readState(
 }
 
 /** Throws where the remote has commits that the branch does not lead back to, and says what they are. */
-async function refuseForeign(store: Store, remote: Remote, theirs: string | undefined): Promise<void> {
+async function refuseForeign(store: Store, remote: SettledRemote, theirs: string | undefined): Promise<void> {
   const ours = await store.tip()
   if (theirs === undefined || ours === undefined || theirs === ours) return
   const { foreignCause, foreignCommits, foreignHint } = await import('./git/foreign-commits.ts')
@@ -260,7 +260,7 @@ async function refuseForeign(store: Store, remote: Remote, theirs: string | unde
   if (foreign === undefined) return
   const message = `push to ${redactUrl(remote.url)}: ${foreignCause(foreign)}`
   throw new RowbackError('remote', `${message}; nothing was pushed, the commit is safe in ${store.dir}`, {
-    hint: foreignHint(await remoteAddress(store.gitDir, remote.url)),
+    hint: foreignHint(remote.address),
     result: { foreign: foreign.commits },
   })
 }

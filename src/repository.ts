@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path'
 import { hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
 import { createStore } from './git/create-store.ts'
-import { settledRemote } from './git/directory-remote.ts'
 import { openStore, type StoreOptions } from './git/open-store.ts'
+import { type SettledRemote, settledRemote } from './git/remote-address.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { installHook } from './hook.ts'
@@ -23,13 +23,14 @@ export async function lastRemotes(store: Pick<Store, 'config'>): Promise<string[
   return (await store.config(remotesKey))?.split('\n') ?? []
 }
 
-/** The remotes that are given, then those of the last push. An address leads to them from every directory. */
+/** The remotes that are given, then those of the last push. */
 export async function remotesToAsk(
-  store: Pick<Store, 'config'>,
+  store: Pick<Store, 'config' | 'engine' | 'gitDir'>,
   remotes: readonly Remote[],
-): Promise<readonly Remote[]> {
-  const given = remotes.map(settledRemote)
-  const last = (await lastRemotes(store)).map((url) => settledRemote({ url }))
+): Promise<readonly SettledRemote[]> {
+  const settled = (some: readonly Remote[]) => Promise.all(some.map((remote) => settledRemote(store, remote)))
+  const given = await settled(remotes)
+  const last = await settled((await lastRemotes(store)).map((url) => ({ url })))
   return [...given, ...last.filter(({ url }) => !given.some((one) => one.url === url))]
 }
 

@@ -7,6 +7,8 @@ import { type EngineChoice, installGit } from './git/engine.ts'
 import { damagedFolder, heal, removeDamaged } from './git/heal.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
+import type { SettledRemote } from './git/remote-address.ts'
+import { isOfOneRemote } from './git/remote-git.ts'
 import { type Remote, redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { remotesToAsk } from './repository.ts'
@@ -130,11 +132,11 @@ async function healFromRemotes(store: Store, damage: Damage, known: readonly Rem
 }
 
 /** Heals from one remote; returns why that was not enough. */
-async function healFrom(store: Store, damage: Damage, remote: Remote): Promise<string | undefined> {
+async function healFrom(store: Store, damage: Damage, remote: SettledRemote): Promise<string | undefined> {
   try {
     await heal(store, damage, remote)
   } catch (error) {
-    if (!(error instanceof RowbackError) || error.code !== 'remote') throw error
+    if (!isOfOneRemote(error)) throw error
     return `nothing came from the remote: ${errorText(error)}`
   }
   if (await findDamage(store.gitDir))

@@ -1,10 +1,9 @@
 /** The verify flow of one commit. Equal tree ids are the proof; see `prove.ts`. */
 
-import { tmpdir } from 'node:os'
 import type { Agreement, AssetColumn } from './agreement.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { demandSignature } from './demand-signature.ts'
-import { diskErrnos, errorText, hasErrno, RowbackError } from './errors.ts'
+import { RowbackError } from './errors.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
@@ -15,7 +14,7 @@ import { Proofs, treeClaim } from './proofs.ts'
 import { type Proof, proveCommit } from './prove.ts'
 import type { ReplayProcess } from './replay-process.ts'
 import type { Healed } from './sound.ts'
-import { temporaryFolderHint, withTemporaryFolder } from './temporary-folder.ts'
+import { withTemporaryFolder } from './temporary-folder.ts'
 
 export interface VerifyOptions {
   repository: string
@@ -136,17 +135,8 @@ export async function prove(
 }
 
 /** Runs `use` with the folder, or with one in the system's temporary folder that is removed afterwards. */
-async function withScratch<T>(folder: string | undefined, use: (folder: string) => Promise<T>): Promise<T> {
-  if (folder !== undefined) return use(folder)
-  try {
-    return await withTemporaryFolder('verify', use)
-  } catch (error) {
-    if (error instanceof RowbackError || !hasErrno(error, ...diskErrnos)) throw error
-    throw new RowbackError('target', `verify in ${tmpdir()}: ${errorText(error)}`, {
-      hint: temporaryFolderHint,
-      cause: error,
-    })
-  }
+function withScratch<T>(folder: string | undefined, use: (folder: string) => Promise<T>): Promise<T> {
+  return folder === undefined ? withTemporaryFolder('verify', use) : use(folder)
 }
 
 const nothing: Proof = {

@@ -8,7 +8,6 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { syncDirectory } from '../durable.ts'
 import { hasErrno } from '../errors.ts'
-import type { Remote } from './remote-url.ts'
 import { packFolder } from './session.ts'
 import { removeStaleLocks } from './stale-locks.ts'
 
@@ -16,11 +15,6 @@ import { removeStaleLocks } from './stale-locks.ts'
 export function remoteDirectory(url: string): string | undefined {
   const path = /^file:\/\//i.test(url) ? filePath(url) : resolve(url)
   return path !== undefined && statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : undefined
-}
-
-/** The remote with an address that leads to it from every directory, as git is started in several. */
-export function settledRemote<T extends Remote>(remote: T): T {
-  return existsSync(remote.url) ? { ...remote, url: resolve(remote.url) } : remote
 }
 
 function filePath(url: string): string | undefined {

@@ -9,8 +9,9 @@ import { RowbackError } from '../errors.ts'
 import { shellWord } from '../shell.ts'
 import { withTemporaryFolder } from '../temporary-folder.ts'
 import { addOwnRemote, ownRemote } from './own-remote.ts'
+import type { SettledRemote } from './remote-address.ts'
 import { remoteEnv } from './remote-env.ts'
-import { type Remote, redactUrl } from './remote-url.ts'
+import { redactUrl } from './remote-url.ts'
 import { git, startGit } from './run.ts'
 import { packFolder } from './session.ts'
 import type { Store } from './store.ts'
@@ -43,7 +44,7 @@ const mostCommits = 1000
  */
 export async function foreignCommits(
   store: Store,
-  remote: Remote,
+  remote: SettledRemote,
   branch: string,
   { ours, theirs }: { ours: string; theirs: string },
 ): Promise<Foreign | undefined> {
@@ -52,10 +53,16 @@ export async function foreignCommits(
   if (code === 0) return undefined
   // It is here, as where a branch was moved back.
   if (code === 1) return readForeign(store.gitDir, ours, theirs)
-  return withTemporaryFolder('remote', async (dir) => {
-    const fetched = await fetchCommits(dir, store, remote, branch)
-    return fetched ? readForeign(dir, ours, theirs) : { commits: undefined, related: false }
-  })
+  const unread = { commits: undefined, related: false }
+  try {
+    return await withTemporaryFolder('remote', async (dir) => {
+      const fetched = await fetchCommits(dir, store, remote, branch)
+      return fetched ? readForeign(dir, ours, theirs) : unread
+    })
+  } catch (error) {
+    if (error instanceof RowbackError && error.code === 'target') return unread
+    throw error
+  }
 }
 
 /** Without git only commits that are here are looked at. */
@@ -83,13 +90,19 @@ async function readForeignHere(store: Store, ours: string, theirs: string): Prom
 }
 
 /** Fetches the branch into a new repository at `dir` that borrows the store's objects; false if that did not work. */
-async function fetchCommits(dir: string, store: Store, remote: Remote, branch: string): Promise<boolean> {
-  await git(dir, ['init', '--quiet', '--bare', '--template=', dir])
+async function fetchCommits(
+  dir: string,
+  store: Store,
+  remote: SettledRemote,
+  branch: string,
+): Promise<boolean> {
+  const made = await git(dir, ['init', '--quiet', '--bare', '--template=', dir])
+  if (made.code !== 0) return false
   await writeFile(join(dir, 'objects', 'info', 'alternates'), `${join(store.gitDir, 'objects')}\n`)
   const only = ['--quiet', '--no-tags', '--no-auto-maintenance', '--filter=tree:0']
   const refs = `+refs/heads/${branch}:refs/heads/theirs`
   // By a name, as git takes no path for the remote that files are left at.
-  await addOwnRemote(dir, store.gitDir, remote.url)
+  await addOwnRemote(dir, remote)
   const fetch = startGit(dir, ['fetch', ...only, ownRemote, refs], await remoteEnv(dir, remote))
   fetch.stdout.resume()
   const watch = setInterval(async () => {

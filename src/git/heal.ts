@@ -4,15 +4,16 @@
  */
 
 import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { hasErrno, RowbackError } from '../errors.ts'
 import type { Damage } from './damage.ts'
 import { addOwnRemote, ownRemote } from './own-remote.ts'
-import { remoteEnv } from './remote-env.ts'
-import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
-import { type GitEnd, git, gitCause, startGit } from './run.ts'
+import type { SettledRemote } from './remote-address.ts'
+import { fetchWanted, RemoteGitError, remoteError } from './remote-git.ts'
+import { type Remote, redactUrl } from './remote-url.ts'
+import { git, gitCause, startGit } from './run.ts'
 import { packFolder, publishObjects } from './session.ts'
 import type { Store } from './store.ts'
 import { blobOid } from './tree.ts'
@@ -24,7 +25,7 @@ export function damagedFolder(gitDir: string): string {
 }
 
 /** Heals as far as the remote has the branch's objects. Throws RowbackError('remote') where that cannot be read. */
-export async function heal(store: Store, damage: Damage, remote: Remote): Promise<void> {
+export async function heal(store: Store, damage: Damage, remote: SettledRemote): Promise<void> {
   const { gitDir } = store
   await fetchObjects(store, damage, remote)
   await setAside(gitDir, damage)
@@ -40,28 +41,42 @@ export async function removeDamaged(gitDir: string): Promise<void> {
 
 /**
  * Fetches the whole branch into a repository of its own: in the real one git would compare it with what is damaged. Where the
- * remote cannot give all of it, as where it is damaged itself, what is known to be missing is fetched by itself.
+ * remote cannot give all of it, as where it is damaged itself, what is known to be missing is fetched by itself; so is what
+ * is of another branch.
  */
-async function fetchObjects({ gitDir, branch }: Store, { objects }: Damage, remote: Remote): Promise<void> {
-  checkRemoteUrl(remote.url)
+async function fetchObjects(
+  { gitDir, branch }: Store,
+  { objects }: Damage,
+  remote: SettledRemote,
+): Promise<void> {
   await withWorkDir(gitDir, async (folder) => {
     await makeGitDirectory(folder)
-    await copyFile(join(gitDir, 'config'), join(folder, 'config'))
-    await addOwnRemote(folder, gitDir, remote.url)
-    const whole = await fetchInto(folder, remote, [`+refs/heads/${branch}:refs/heads/${branch}`])
-    if (whole.code !== 0 && (objects.length === 0 || (await fetchInto(folder, remote, objects)).code !== 0))
-      throw new RowbackError('remote', `fetch from ${redactUrl(remote.url)}: ${redactUrl(gitCause(whole))}`)
+    await writeFile(join(folder, 'config'), await readFile(join(gitDir, 'config')))
+    await addOwnRemote(folder, remote)
+    const failure = await fetchInto(folder, remote, [`+refs/heads/${branch}:refs/heads/${branch}`])
+    const lacking = failure ? objects : await missingOf(folder, objects)
+    const isRest = lacking.length > 0 && (await fetchInto(folder, remote, lacking)) === undefined
+    if (failure && !isRest) throw remoteError(`fetch from ${redactUrl(remote.url)}`, remote, failure)
     await publishObjects(folder, gitDir)
   })
 }
 
-async function fetchInto(folder: string, remote: Remote, wanted: readonly string[]): Promise<GitEnd> {
+/** Returns why that was not to be had. */
+async function fetchInto(
+  folder: string,
+  remote: Remote,
+  wanted: readonly string[],
+): Promise<RemoteGitError | undefined> {
   const settings = ['fetch.fsckObjects=true', 'fetch.unpackLimit=1', 'core.fsync=all']
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--stdin']
-  return git(folder, [...settings.flatMap((setting) => ['-c', setting]), 'fetch', ...only, '--', ownRemote], {
-    env: await remoteEnv(folder, remote),
-    input: wanted.map((one) => `${one}\n`).join(''),
-  })
+  const args = [...settings.flatMap((setting) => ['-c', setting]), 'fetch', ...only, '--', ownRemote]
+  try {
+    await fetchWanted(folder, args, remote, wanted)
+    return undefined
+  } catch (error) {
+    if (error instanceof RemoteGitError) return error
+    throw error
+  }
 }
 
 async function makeGitDirectory(dir: string): Promise<void> {

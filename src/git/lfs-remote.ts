@@ -15,10 +15,11 @@ import { gitDirIn, remoteDirectory } from './directory-remote.ts'
 import { needsGit } from './engine.ts'
 import { syncLfsObjects } from './lfs-objects.ts'
 import { addOwnRemote, ownRemote, quotedValue } from './own-remote.ts'
+import type { SettledRemote } from './remote-address.ts'
 import { remoteEnv } from './remote-env.ts'
 import type { RemoteOutput } from './remote-failure.ts'
 import { canHeal, RemoteGitError, remoteError } from './remote-git.ts'
-import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
+import { redactUrl } from './remote-url.ts'
 import { type Retries, withRetries } from './retry.ts'
 import { type GitEnd, git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
@@ -37,7 +38,7 @@ const idsAtOnce = 1000
  */
 export async function sendLfsObjects(
   store: Pick<Store, 'engine' | 'gitDir'>,
-  remote: Remote,
+  remote: SettledRemote,
   objects: readonly LfsObject[],
   access: LfsAccess = {},
 ): Promise<void> {
@@ -49,7 +50,7 @@ export async function sendLfsObjects(
     }
   })
   // git-lfs does not sync what it copies to a directory.
-  const directory = remoteDirectory(remote.url)
+  const directory = remoteDirectory(remote.address)
   if (directory !== undefined) await syncLfsObjects(gitDirIn(directory), objects)
 }
 
@@ -59,7 +60,7 @@ export async function sendLfsObjects(
  */
 export async function fetchLfsObjects(
   store: Pick<Store, 'engine' | 'gitDir'>,
-  remote: Remote,
+  remote: SettledRemote,
   objects: readonly LfsObject[],
   access: LfsAccess = {},
 ): Promise<void> {
@@ -79,12 +80,11 @@ const pointersRef = 'refs/heads/pointers'
 
 async function withLfs(
   { engine, gitDir }: Pick<Store, 'engine' | 'gitDir'>,
-  remote: Remote,
+  remote: SettledRemote,
   what: string,
   { left, ...retries }: LfsAccess,
   use: (run: RunLfs, gitDir: string) => Promise<void>,
 ): Promise<void> {
-  checkRemoteUrl(remote.url)
   if (engine === 'embedded') throw needsGit('remote', what, 'contents go by git-lfs')
   await withTemporaryFolder('lfs', async (folder) => {
     try {
@@ -121,7 +121,7 @@ function noGitLfs(what: string, end: GitEnd, left: string | undefined): RowbackE
 }
 
 /** Makes a repository with the settings of the real one, whose contents of Git LFS are its own. */
-async function makeRepository(own: string, gitDir: string, remote: Remote): Promise<void> {
+async function makeRepository(own: string, gitDir: string, remote: SettledRemote): Promise<void> {
   await mkdir(join(own, 'refs'), { recursive: true })
   await mkdir(join(own, 'objects'))
   await writeFile(join(own, 'HEAD'), 'ref: refs/heads/none\n')
@@ -132,7 +132,7 @@ async function makeRepository(own: string, gitDir: string, remote: Remote): Prom
   })
   const added = `[core]\n\tbare = false\n[lfs]\n\tstorage = ${quotedValue(storage)}\n`
   await writeFile(join(own, 'config'), `${settings}\n${added}`, { mode: 0o600 })
-  await addOwnRemote(own, gitDir, remote.url)
+  await addOwnRemote(own, remote)
 }
 
 /** Commits pointers and nothing else: `git lfs fetch` fetches for a commit. */

@@ -5,10 +5,10 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { counted } from '../number.ts'
 import { withTemporaryFolder } from '../temporary-folder.ts'
 import { gitEnv } from './env.ts'
-import { remoteEnv } from './remote-env.ts'
-import { RemoteGitError, remoteError } from './remote-git.ts'
+import { fetchWanted, remoteError } from './remote-git.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { git } from './run.ts'
 
@@ -30,18 +30,11 @@ export async function fetchMissing(gitDir: string, remote: Remote, oids: readonl
   checkRemoteUrl(url)
   const settings = ['-c', 'fetch.negotiationAlgorithm=noop', '-c', `core.hooksPath=${join(gitDir, 'hooks')}`]
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
-  const fetched = await git(
-    gitDir,
-    [...settings, 'fetch', ...only, '--filter=blob:none', '--stdin', '--', url],
-    {
-      env: await remoteEnv(gitDir, remote),
-      input: missing.map((oid) => `${oid}\n`).join(''),
-    },
-  )
-  if (fetched.code === 0) return
-  const output = { code: fetched.code, stdout: '', stderr: fetched.stderr }
-  const what = `fetch ${missing.length} ${missing.length === 1 ? 'file' : 'files'} from ${redactUrl(url)}`
-  throw remoteError(what, remote, new RemoteGitError(output), 'this partial clone does not have them yet')
+  const args = [...settings, 'fetch', ...only, '--filter=blob:none', '--stdin', '--', url]
+  await fetchWanted(gitDir, args, remote, missing).catch((error: unknown) => {
+    const what = `fetch ${counted(missing.length, 'file')} from ${redactUrl(url)}`
+    throw remoteError(what, remote, error, 'this partial clone does not have them yet')
+  })
 }
 
 /**

@@ -8,12 +8,13 @@ import { accessFault } from './access-fault.ts'
 import { passwordOf, remoteEnv } from './remote-env.ts'
 import { RemoteFailed, type RemoteFailure, type RemoteOutput, remoteFailure } from './remote-failure.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
-import { fullDisk, saysFull } from './run.ts'
+import { readRetries, withRetries } from './retry.ts'
+import { fullDisk, git, saysFull } from './run.ts'
 
 /** git in the git directory `gitDir`, ready to talk to that remote. Throws as `remoteEnv` does. */
 export async function remoteGit(gitDir: string, remote: Remote): Promise<SimpleGit> {
   const env = await remoteEnv(gitDir, remote)
-  const git = simpleGit({
+  const runner = simpleGit({
     // Where git itself takes the relative address of one of its remotes from.
     baseDir: gitDir,
     // By itself git syncs no refs and no loose objects that it fetches.
@@ -25,7 +26,7 @@ export async function remoteGit(gitDir: string, remote: Remote): Promise<SimpleG
         ? undefined
         : new RemoteGitError({ code: exitCode, stdout: text(stdOut), stderr: text(stdErr) }),
   })
-  return git.env(env)
+  return runner.env(env)
 }
 
 /**
@@ -79,6 +80,23 @@ export function canHeal(error: unknown): boolean {
 }
 
 /**
+ * Runs a `git fetch` with those arguments that reads refspecs or ids from its input, again where a fault may heal. Throws
+ * RemoteGitError, and as `remoteEnv` does.
+ */
+export async function fetchWanted(
+  gitDir: string,
+  args: readonly string[],
+  remote: Remote,
+  wanted: readonly string[],
+): Promise<void> {
+  const options = { env: await remoteEnv(gitDir, remote), input: wanted.map((one) => `${one}\n`).join('') }
+  await withRetries(readRetries, canHeal, async () => {
+    const { code, stderr } = await git(gitDir, args, options)
+    if (code !== 0) throw new RemoteGitError({ code, stdout: '', stderr })
+  })
+}
+
+/**
  * The RowbackError('remote') for what was thrown while git talked to a remote, or RowbackError('repository') where it was the
  * repository `gitDir` that failed; one of another kind stays as it is.
  */
@@ -101,6 +119,14 @@ export function remoteError(
   return new RowbackError('remote', [`${what}: ${withoutSecrets(cause, remote)}`, ...told].join('; '), {
     hint,
   })
+}
+
+/**
+ * Whether an error is about one remote, so that others may be asked: what it answers, that its password variable is not set, or
+ * that there is no room for what is fetched from it.
+ */
+export function isOfOneRemote(error: unknown): error is RowbackError {
+  return error instanceof RowbackError && ['remote', 'usage', 'target'].includes(error.code)
 }
 
 /** Why this side failed: its disk is full or read-only, or the repository cannot be read or written any more. */

@@ -26,23 +26,27 @@ export interface Connection {
 }
 
 /** Throws RowbackError('remote') for a remote that the engine cannot talk to. */
-async function connect(store: Store, remote: Remote): Promise<Connection> {
+async function connect(store: Store, remote: Remote, address = remote.url): Promise<Connection> {
   if (store.engine === 'embedded') {
     const { HttpConnection } = await import('./embedded/remote.ts')
     return new HttpConnection(store, remote)
   }
   const git = await remoteGit(store.gitDir, remote)
+  const isDirectory = remoteDirectory(address) !== undefined
   return {
     readState: async (branch) =>
       stateOf(await git.raw(['ls-remote', '--refs', '--', remote.url, ...refsOf(branch)]), branch),
     push: async (refspecs, verifyHook) => {
-      await git.raw(pushCommand(remote.url, refspecs, verifyHook))
+      await git.raw(pushCommand(remote.url, isDirectory, refspecs, verifyHook))
     },
   }
 }
 
 /** How a remote is talked to, beyond its address. */
-export interface RemoteAccess extends Retries, Pick<Remote, 'passwordVariable'> {}
+export interface RemoteAccess extends Retries, Pick<Remote, 'passwordVariable'> {
+  /** Where the remote is, if its address is a name of `git remote`. */
+  address?: string | undefined
+}
 
 /**
  * What the remote has of `branch`.
@@ -57,7 +61,7 @@ export async function remoteState(
   checkRemoteUrl(url)
   const remote = { url, passwordVariable: access.passwordVariable }
   try {
-    const connection = await connect(store, remote)
+    const connection = await connect(store, remote, access.address)
     return await withRetries(access, canHeal, () => connection.readState(branch))
   } catch (error) {
     throw remoteError(`read remote ${redactUrl(url)}`, remote, error, undefined, store.gitDir)
@@ -94,15 +98,16 @@ export async function pushBranch(
       'repository',
       `push to ${redactUrl(url)}: branch ${store.branch} has no commit yet`,
     )
-  const remote = { url, passwordVariable: bounds.passwordVariable }
+  const { address = url, passwordVariable } = bounds
+  const remote = { url, passwordVariable }
   try {
-    const connection = await connect(store, remote)
+    const connection = await connect(store, remote, address)
     let known = bounds.known
     return await withRetries(bounds, canHeal, () => {
       const before = known
       // What a push that failed has left there is only known when it is asked for.
       known = undefined
-      return pushOnce(connection, store, { url, branch, tip }, { ...bounds, known: before })
+      return pushOnce(connection, store, { address, branch, tip }, { ...bounds, known: before })
     })
   } catch (error) {
     const consequence = `the commit is safe in ${store.dir}`
@@ -124,7 +129,7 @@ async function ofPartialClone({ gitDir, dir }: Store, error: RowbackError): Prom
 }
 
 interface Target {
-  url: string
+  address: string
   branch: string
   tip: string
 }
@@ -132,11 +137,11 @@ interface Target {
 async function pushOnce(
   connection: Connection,
   store: Store,
-  { url, branch, tip }: Target,
+  { address, branch, tip }: Target,
   { verifyHook, partBytes = defaultPartBytes, known }: PushBounds,
 ): Promise<number> {
   const push = (refspec: string) => connection.push([refspec], verifyHook)
-  const directory = remoteDirectory(url)
+  const directory = remoteDirectory(address)
   if (directory !== undefined) await removeReceiverLocks(directory)
   const before = known ?? (await connection.readState(branch))
   let count = 0
@@ -184,10 +189,15 @@ function partRefs(branch: string): string {
   return `refs/rowback/parts/${branch}/`
 }
 
-function pushCommand(url: string, refspecs: readonly string[], verifyHook: boolean): string[] {
+function pushCommand(
+  url: string,
+  isDirectory: boolean,
+  refspecs: readonly string[],
+  verifyHook: boolean,
+): string[] {
   // Each switch overrides a setting of the user that would send more than the branch, or ask for a key.
   const only = ['--no-signed', '--no-follow-tags', '--recurse-submodules=no']
-  if (remoteDirectory(url) !== undefined) only.push(durableReceive)
+  if (isDirectory) only.push(durableReceive)
   return ['push', '--porcelain', ...only, verifyHook ? '--verify' : '--no-verify', '--', url, ...refspecs]
 }
 

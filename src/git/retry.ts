@@ -9,6 +9,9 @@ export interface Retries {
   retryDelayMs?: number | undefined
 }
 
+/** For what is read from a remote amid a step that nobody says it of. */
+export const readRetries: Retries = { retries: 2 }
+
 const longestDelayMs = 60_000
 
 /**

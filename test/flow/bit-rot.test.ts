@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { exitCodes } from '../../src/errors.ts'
+import { projectRoot, rowback as rowbackProcess } from '../support/cli.ts'
 import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
@@ -139,6 +140,29 @@ describe('verify heals from the remote', () => {
     expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
   })
 
+  test('where only another branch has them.', async () => {
+    const { repository, remote } = await place(true)
+    const blob = git(repository, ['hash-object', '-w', join(projectRoot, 'package.json')])
+    const tree = execFileSync('git', ['mktree'], { cwd: repository, input: `100644 blob ${blob}\tfile\n` })
+    const env = {
+      GIT_AUTHOR_NAME: 'a',
+      GIT_AUTHOR_EMAIL: 'a',
+      GIT_COMMITTER_NAME: 'a',
+      GIT_COMMITTER_EMAIL: 'a',
+    }
+    const commit = git(repository, ['commit-tree', '-m', 'other', String(tree).trim()], env)
+    git(repository, ['update-ref', 'refs/heads/hosts/other', commit])
+    git(repository, ['push', '--quiet', '--no-verify', remote, 'hosts/other'])
+    git(remote, ['config', 'uploadpack.allowAnySHA1InWant', 'true'])
+    rmSync(join(repository, 'objects', blob.slice(0, 2), blob.slice(2)))
+    const { code, stderr } = await rowback(['verify', '--repo', repository])
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringContaining(`came back from ${remote}: ${blob}`),
+    })
+    expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
+  })
+
   test('whose address git knows, relative to the repository.', async () => {
     const { repository } = await place(true)
     git(repository, ['remote', 'add', 'copy', '../remote.git'])
@@ -229,4 +253,20 @@ describe('verify names what nobody has', () => {
       stderr: expect.stringContaining('1 of 2 commits does not restore'),
     })
   })
+})
+
+test('A pack that an upkeep has joined while git reads all is no damage.', async () => {
+  const { repository, dir } = await place(true)
+  const bin = join(dir, 'bin')
+  mkdirSync(bin)
+  const real = execFileSync('sh', ['-c', 'command -v git']).toString().trim()
+  const gone = `./objects/pack/pack-${'0'.repeat(40)}.pack`
+  const script = `case " $* " in *" fsck "*) [ -e '${dir}/asked' ] || {
+    touch '${dir}/asked'; echo 'fatal: packfile ${gone} cannot be accessed' >&2; exit 128; } ;; esac
+  exec '${real}' "$@"`
+  writeFileSync(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  const options = { env: { PATH: `${bin}:${process.env.PATH}` } }
+  const { code, stderr } = await rowbackProcess(['verify', '--repo', repository], options)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(existsSync(join(dir, 'asked'))).toBe(true)
 })

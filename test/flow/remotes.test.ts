@@ -1,7 +1,16 @@
 /** Backups to real servers on loopback: let in, cut off, slow, full, refusing, and several at once. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, relative } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { push } from '../../src/push.ts'
@@ -345,6 +354,36 @@ describe('the password of a remote', () => {
     const missing = await found.backup('--config', 'rowback.yaml')
     expect(missing.code).toBe(2)
     expect(missing.stderr).toContain('the environment variable APP_TOKEN is not set')
+
+    // Another remote does not wait for that.
+    const copy = bareRepository(join(found.dir, 'copy.git'))
+    writeFileSync(
+      join(found.dir, 'rowback.yaml'),
+      `${readFileSync(join(found.dir, 'rowback.yaml'), 'utf8')}  - ${copy}\n`,
+    )
+    found.addRow('another')
+    const one = await found.backup('--config', 'rowback.yaml')
+    expect(one).toMatchObject({ code: 2, stderr: missing.stderr })
+    expect(one.stdout).toContain(`pushed 2 commits to ${copy}`)
+    expectArrived(found, copy)
+  })
+
+  test('in the address that git has for a name is refused, as it would be in arguments.', async () => {
+    const found = machine()
+    await found.backup()
+    git(found.repository, [
+      'remote',
+      'add',
+      'home',
+      `http://me:${password.replaceAll(' ', '')}@127.0.0.1:1/app.git`,
+    ])
+    const { code, stderr } = await found.rowback('push', '--remote', 'home')
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringMatching(
+        /^rowback: use remote "http:\/\/\*\*\*@127\.0\.0\.1:1\/app\.git": it holds a secret/,
+      ),
+    })
   })
 
   test('is not sent where a settings file that nobody named says so.', async () => {
@@ -429,7 +468,40 @@ describe('several remotes', () => {
   })
 })
 
+describe('a name of git remote', () => {
+  test('counts before a folder of the working directory, and its directory is treated as one.', async () => {
+    const found = machine()
+    const copy = bareRepository(join(found.dir, 'over', 'there.git'))
+    bareRepository(join(found.dir, 'nas'))
+    await found.backup()
+    git(found.repository, ['remote', 'add', 'nas', '../over/there.git'])
+    const lock = join(copy, 'refs', 'heads', 'main.lock')
+    writeFileSync(lock, '')
+    utimesSync(lock, 0, 0)
+    expect(await found.rowback('push', '--remote', 'nas')).toMatchObject({
+      code: 0,
+      stdout: 'pushed 1 commit to nas, 1 verified\n',
+      stderr: '',
+    })
+    expectArrived(found, copy)
+    expect(existsSync(lock)).toBe(false)
+    expect(git(join(found.dir, 'nas'), ['for-each-ref'])).toBe('')
+  })
+})
+
 describe('a remote that another machine pushes to', () => {
+  test('is told of, though its commits cannot be looked at for want of a temporary folder.', async () => {
+    const [one, two] = [machine(), machine()]
+    const remote = bareRepository(join(one.dir, 'app.git'))
+    await two.backup('--remote', remote)
+    one.env.TMPDIR = join(one.dir, 'none')
+    const failed = await one.backup('--remote', remote)
+    expect(failed.code).toBe(12)
+    expect(failed.stderr).toMatch(
+      /^rowback: push to .*app\.git: the remote has .*; nothing was pushed, the commit is safe in repo\.git\n/,
+    )
+  })
+
   const kinds = ['directory', 'directory that leaves out files', 'http', 'git remote']
   test.each(kinds)('is explained and left as it is (%s).', async (kind) => {
     const [one, two] = [machine(), machine()]
