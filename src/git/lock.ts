@@ -4,11 +4,23 @@
  */
 
 import { createHash } from 'node:crypto'
-import { existsSync, rmSync } from 'node:fs'
-import { type FileHandle, link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  write,
+  writeSync,
+} from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { draftBeside, removeDrafts } from '../drafts.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
@@ -44,15 +56,17 @@ export async function lockRepository(
 ): Promise<() => Promise<void>> {
   const gitDir = await gitDirectory(dir)
   const file = join(gitDir, 'rowback', 'lock')
+  let lock: Lock | Holder | undefined
   try {
     await makeFolders(join(gitDir, 'rowback'), 0o700)
-    const lock = await waitFor(file, waitMs)
+    lock = await waitFor(file, waitMs)
     if (!('release' in lock)) throw held(dir, file, lock, waitMs)
     await clearWorkDirs(gitDir)
     removeDrafts(join(gitDir, 'config'), 'new')
     await removeStaleLocks(gitDir)
     return lock.release
   } catch (error) {
+    if (lock && 'release' in lock) await lock.release()
     if (error instanceof RowbackError) throw error
     throw new RowbackError('repository', `lock ${dir}: ${errorText(error)}`, { cause: error })
   }
@@ -100,36 +114,39 @@ async function waitFor(file: string, waitMs: number): Promise<Lock | Holder> {
 /** Takes the lock, or returns its holder if that is alive. */
 async function takeLock(file: string): Promise<Lock | Holder> {
   const text = JSON.stringify(await ownOwner())
-  const lock = await createLock(file, text)
+  const lock = createLock(file, text)
   if (lock) return lock
   const holder = await readHolder(file)
   if (!holder) return await takeLock(file)
   return (await isDead(file, holder)) ? await takeOver(file, holder, text) : holder
 }
 
-/** Puts a whole lock file in its place at once; undefined where there is one. */
-async function createLock(file: string, text: string): Promise<Lock | undefined> {
+/**
+ * Puts a whole lock file in its place at once; undefined where there is one. Like all that makes a file here, it does so in one
+ * step for signals, which are heard when it has returned: no draft is left by one, and no lock that is not told to be held.
+ */
+function createLock(file: string, text: string): Lock | undefined {
   const draft = draftBeside(file, 'new')
-  const handle = await writeOpen(draft, text)
+  const descriptor = writeOpen(draft, text)
   try {
-    await link(draft, file)
-    return heldLock(file, handle, text)
+    linkSync(draft, file)
+    return heldLock(file, descriptor, text)
   } catch (error) {
-    await handle.close()
+    closeSync(descriptor)
     if (hasErrno(error, 'EEXIST')) return undefined
-    if (hasErrno(error, ...noLinks)) return await createUnlinked(file, text)
+    if (hasErrno(error, ...noLinks)) return createUnlinked(file, text)
     throw error
   } finally {
-    await rm(draft, { force: true })
+    rmSync(draft, { force: true })
   }
 }
 
 /** What file systems without hard links say. */
 const noLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES']
 
-async function createUnlinked(file: string, text: string): Promise<Lock | undefined> {
+function createUnlinked(file: string, text: string): Lock | undefined {
   try {
-    return heldLock(file, await writeOpen(file, text), text)
+    return heldLock(file, writeOpen(file, text), text)
   } catch (error) {
     if (hasErrno(error, 'EEXIST')) return undefined
     throw error
@@ -137,50 +154,62 @@ async function createUnlinked(file: string, text: string): Promise<Lock | undefi
 }
 
 /** Replaces the lock file in one step. */
-async function replaceLock(file: string, text: string): Promise<Lock> {
+function replaceLock(file: string, text: string): Lock {
   const draft = draftBeside(file, 'new')
-  const handle = await writeOpen(draft, text)
-  await rename(draft, file)
-  return heldLock(file, handle, text)
+  const descriptor = writeOpen(draft, text)
+  try {
+    renameSync(draft, file)
+  } catch (error) {
+    closeSync(descriptor)
+    throw error
+  }
+  return heldLock(file, descriptor, text)
 }
 
-async function writeOpen(file: string, text: string): Promise<FileHandle> {
-  const handle = await open(file, 'wx', 0o600)
+function writeOpen(file: string, text: string): number {
+  const descriptor = openSync(file, 'wx', 0o600)
   try {
-    await handle.write(text, 0)
-    return handle
+    writeSync(descriptor, text, 0)
+    return descriptor
   } catch (error) {
-    await handle.close()
-    await rm(file, { force: true })
+    closeSync(descriptor)
+    rmSync(file, { force: true })
     throw error
   }
 }
 
 /** Gives signs of life until the lock is given back, unless somebody else has it by then. */
-function heldLock(file: string, handle: FileHandle, text: string): Lock {
+function heldLock(file: string, descriptor: number, text: string): Lock {
   let sign: Promise<unknown> = Promise.resolve()
   const timer = setInterval(() => {
-    sign = handle.write(text, 0).catch(() => {})
+    sign = writeAt(descriptor, text, 0).catch(() => {})
   }, signOfLifeMs)
   timer.unref()
   const forget = onInterrupt(() => rmSync(file, { force: true }))
+  let isReleased = false
   const release = async (): Promise<void> => {
+    if (isReleased) return
+    isReleased = true
     clearInterval(timer)
-    if (handle.fd < 0) return
     await sign
-    const [own, found] = await Promise.all([handle.stat(), stat(file).catch(() => undefined)])
-    const isOwn = found && found.ino === own.ino && found.dev === own.dev
-    await handle.close()
     try {
-      if (isOwn) rmSync(file, { force: true })
+      const [own, found] = [fstatSync(descriptor), statSync(file, { throwIfNoEntry: false })]
+      if (found && found.ino === own.ino && found.dev === own.dev) rmSync(file, { force: true })
     } catch {
       // It is taken over when this process is gone; what the run ends with still counts.
     }
+    closeSync(descriptor)
     // In one step with the removal: a signal before it must remove the lock, and one behind it might remove that of the next.
     forget()
   }
   return { release }
 }
+
+const writeAt = promisify(
+  (descriptor: number, text: string, at: number, done: (error: Error | null) => void) => {
+    write(descriptor, text, at, done)
+  },
+)
 
 /**
  * Replaces the lock of a dead holder. A lock that is named after that holder makes sure that only one process does:
@@ -192,7 +221,7 @@ async function takeOver(file: string, dead: Holder, text: string): Promise<Lock 
   try {
     const now = await readHolder(file)
     if (now?.text !== dead.text) return await takeLock(file)
-    return await replaceLock(file, text)
+    return replaceLock(file, text)
   } finally {
     await guard.release()
   }
@@ -220,21 +249,21 @@ function parseOwner(text: string): LockOwner | undefined {
 async function isDead(file: string, { owner }: Holder): Promise<boolean> {
   const alive = owner && (await isAlive(owner))
   if (alive !== undefined) return !alive
-  return (await silenceMs(file)) > (owner ? deadAfterMs : unfinishedLockMs)
+  return silenceMs(file) > (owner ? deadAfterMs : unfinishedLockMs)
 }
 
 /**
  * How long ago a lock was written to, by the clock of its file system, which may be another machine's. That clock may
  * have been set back since: a time in the future is as good as one in the past.
  */
-async function silenceMs(file: string): Promise<number> {
+function silenceMs(file: string): number {
   const probe = draftBeside(file, 'new')
   try {
-    await writeFile(probe, 'x', { flag: 'wx', mode: 0o600 })
-    const [now, then] = await Promise.all([stat(probe), stat(file).catch(() => undefined)])
+    closeSync(writeOpen(probe, 'x'))
+    const [now, then] = [statSync(probe), statSync(file, { throwIfNoEntry: false })]
     return then ? Math.abs(now.mtimeMs - then.mtimeMs) : 0
   } finally {
-    await rm(probe, { force: true })
+    rmSync(probe, { force: true })
   }
 }
 
