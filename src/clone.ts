@@ -2,7 +2,7 @@
 
 import { rmSync } from 'node:fs'
 import { mkdir, readdir, rename } from 'node:fs/promises'
-import { dirname, isAbsolute, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { lfsAttributes } from './assets/lfs.ts'
 import { type CommitTree, readAssetEntries, readCommitTree } from './commit-tree.ts'
@@ -23,6 +23,8 @@ import { installHook } from './hook.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type OnProgress, Phases } from './progress.ts'
 import { setLastRemotes } from './repository.ts'
+import { isFixed } from './restore-target.ts'
+import { shellWord } from './shell.ts'
 
 export interface CloneOptions extends Retries {
   remote: Remote
@@ -124,15 +126,25 @@ function remoteOf({ remote, partial }: CloneOptions): Remote {
 
 async function refuseOccupied(dir: string): Promise<void> {
   const present = await readdir(dir).catch((error: unknown) => {
-    if (hasErrno(error, 'ENOENT')) return []
+    if (hasErrno(error, 'ENOENT')) return undefined
     throw new RowbackError('repository', `clone to ${dir}: it is no directory that can be read`, {
       cause: error,
     })
   })
-  if (present.length === 0) return
+  if (present === undefined) return
+  if (present.length === 0) return refuseFixed(dir)
   throw new RowbackError('repository', `clone to ${dir}: it is not empty; it was left untouched`, {
     hint: 'name a directory that is missing or empty',
   })
+}
+
+async function refuseFixed(dir: string): Promise<void> {
+  if (!(await isFixed(resolve(dir)))) return
+  throw new RowbackError(
+    'repository',
+    `clone to ${dir}: it is a mount point or a symlink, which cannot be replaced; it was left untouched`,
+    { hint: `rowback clone URL ${shellWord(join(dir, 'repo.git'))}` },
+  )
 }
 
 async function cloneInto(

@@ -2,6 +2,7 @@
 
 import type { Agreement, AgreementSide, KnownReferences } from './agreement.ts'
 import type { AssetEntry } from './assets/manifest.ts'
+import { shownPath } from './assets/paths.ts'
 import { placesBy } from './assets/rules.ts'
 import { unreadable } from './assets/source-error.ts'
 import type { BackupOptions } from './backup.ts'
@@ -112,13 +113,25 @@ function asRepositoryError(error: unknown): unknown {
 }
 
 /** A commit without a database that the last one has would be no backup of the source, whatever its trailer says. */
-function refuseLostDatabase({ manifest }: CommitTree, { assets }: Source): void {
+function refuseLostDatabase({ manifest }: CommitTree, { assets, databases }: Source): void {
   const paths = manifest.databases.map(({ path = '' }) => path)
+  const files = new Set(assets.flatMap(({ kind, path }) => (kind === 'file' ? [path] : [])))
+  const damaged = paths.find((path) => files.has(path))
+  // What is damaged is kept by its bytes before a restore in place, when no file is read as a database.
+  if (damaged !== undefined && databases.length > 0) throw noDatabase(damaged)
   const lost = assets.find(
     ({ kind, path }) =>
       kind === 'unreadable' && paths.some((database) => `${database}/`.startsWith(`${path}/`)),
   )
   if (lost) throw unreadable(lost.path, `${lost.problem}, and the last commit has a database there`)
+}
+
+function noDatabase(path: string): RowbackError {
+  const cause =
+    'it is no SQLite database any more, or it is encrypted, and the last commit has a database there'
+  return new RowbackError('source', `read ${shownPath(path)}: ${cause}; nothing was committed`, {
+    hint: 'bring it back by rowback restore; if it is to be a file from now on, --exclude it once',
+  })
 }
 
 /** Compares the columns that name files with the assets, where the settings name such columns. */

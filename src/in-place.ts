@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileEntries } from './assets/manifest.ts'
+import { type AssetEntry, fileEntries } from './assets/manifest.ts'
 import { unreadableAssets } from './assets/scan.ts'
 import type { BackupOptions } from './backup.ts'
 import { readCommitTree } from './commit-tree.ts'
@@ -24,8 +24,8 @@ import {
   type Task,
   taskName,
 } from './in-place/refusals.ts'
-import { replaceFiles } from './in-place/replace.ts'
-import { commitSafety, nextSafetyRef, safetyCommits } from './in-place/safety.ts'
+import { replaceFiles, stepsLeft } from './in-place/replace.ts'
+import { commitSafety, nextSafetyRef, safetyAssets, safetyCommits } from './in-place/safety.ts'
 import { stage } from './in-place/stage.ts'
 import { type Steps, stepsTo } from './in-place/steps.ts'
 import { closedPrints, databasePrints, refuseUnsaved } from './in-place/unsaved.ts'
@@ -158,7 +158,13 @@ async function pendingReplacement(store: Store): Promise<Replacement | undefined
 
 /** Does the rest of a restore that died. */
 async function endPending(run: Run, journal: Replacement): Promise<Done> {
-  refuseOpen(taskOf(run, journal.commit), await run.live.present(), 'it was left half replaced')
+  const [task, left] = [taskOf(run, journal.commit), 'it was left half replaced']
+  refuseOpen(task, await run.live.present(), left)
+  const { prints, safety } = journal
+  if (prints) {
+    const assets = byPath(await safetyAssets(run.store, safety))
+    refuseUnsaved(task, { databases: prints, assets }, stepsLeft(journal), left)
+  }
   return replace(run, journal, [])
 }
 
@@ -185,16 +191,22 @@ async function prepare(run: Run, commit: string): Promise<{ journal: Replacement
     await mkdir(journal.staging, { mode: 0o700 })
     const safety = await commitSafety(store, live, present, journal.safety, options, phases)
     refuseUnreadable(task, safety.unreadable)
-    const saved = new Map(safety.assets.map((asset) => [asset.path, asset]))
-    const { steps, made } = stepsTo(wanted, present, isUnchanged(live, saved))
+    const saved = { databases: prints, assets: byPath(safety.assets) }
+    const { steps, made } = stepsTo(wanted, present, isUnchanged(live, saved.assets))
     const { extensions, remotes } = options
     const job = { ...live, ...journal, store, tree, wanted, steps, made, extensions, remotes }
     const counts = await stage(job, phases)
     refuseOpen(task, present)
-    refuseUnsaved(task, present, prints, saved, steps)
+    refuseUnsaved(task, saved, steps)
     refuseLocked(task, present)
-    refuseUnsaved(task, present, closedPrints(prints), saved, steps)
-    const ready = { ...journal, steps, counts: { ...counts, withoutContent: withoutContent(wanted.assets) } }
+    const closed = closedPrints(live, prints)
+    refuseUnsaved(task, { ...saved, databases: closed }, steps)
+    const ready = {
+      ...journal,
+      steps,
+      prints: closed,
+      counts: { ...counts, withoutContent: withoutContent(wanted.assets) },
+    }
     // From here on nothing that is staged may go: the steps alone would only remove.
     forget()
     await writeJournal(store, ready)
@@ -206,6 +218,10 @@ async function prepare(run: Run, commit: string): Promise<{ journal: Replacement
   } finally {
     forget()
   }
+}
+
+function byPath(assets: readonly AssetEntry[]): ReadonlyMap<string, AssetEntry> {
+  return new Map(assets.map((asset) => [asset.path, asset]))
 }
 
 function taskOf({ live, options: { force } }: Run, commit: string): Task {

@@ -145,9 +145,13 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
   const access = { address, passwordVariable, retries, retryDelayMs }
   phases.begin('remote')
   const known = await readState(store, remote, access)
-  const commits = await commitsSince(store, known.tip)
-  await refuseForeign(store, remote, known.tip)
-  const contents = options.contents ? await allContents(store) : await newContents(store, commits, known.tip)
+  // The branch may move meanwhile: what is proved, and whose contents are sent, is what is pushed.
+  const tip = await tipOf(store)
+  const commits = await commitsSince(store, tip, known.tip)
+  await refuseForeign(store, remote, tip, known.tip)
+  const contents = options.contents
+    ? await allContents(store, tip)
+    : await newContents(store, commits, known.tip)
   const result = {
     remote: redactUrl(url),
     commits: commits.length,
@@ -156,7 +160,7 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
     lfs: contents.length,
   }
   const isFirst = known.tip === undefined && isServer(address)
-  const size = options.dryRun || isFirst ? await checkLimits(store, remote, options) : undefined
+  const size = options.dryRun || isFirst ? await checkLimits(store, remote, tip, options) : undefined
   const warnings = size?.warnings ?? []
   if (options.dryRun) return { ...result, warnings, bytes: size?.bytes, timesMs: phases.timesMs }
   const own = await hasOwnHook(store.gitDir)
@@ -166,7 +170,7 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
   // Parts that are left were those of a push that was interrupted just before its end.
   const isDone = commits.length === 0 && known.parts.length === 0
   if (contents.length > 0) await sendContents(store, remote, contents, access)
-  const bounds: PushBounds = { ...access, verifyHook: !own, partBytes, known }
+  const bounds: PushBounds = { ...access, verifyHook: !own, partBytes, tip, known }
   const parts = isDone
     ? 0
     : await pushBranch(store, url, store.branch, bounds).catch((error) => {
@@ -180,10 +184,10 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
 async function checkLimits(
   store: Store,
   { url, address }: SettledRemote,
+  tip: string,
   { partBytes = defaultPartBytes, dryRun }: StorePushOptions,
 ): Promise<{ bytes: number; warnings: string[] }> {
   const { overLimitText, pushSize } = await import('./git/host-limits.ts')
-  const tip = (await store.tip()) as string
   const { bytes, over } = await pushSize(store, tip, partBytes).catch((error) => {
     throw new RowbackError('repository', `read ${store.dir}: ${errorText(error)}`, { cause: error })
   })
@@ -210,9 +214,9 @@ async function newContents(
 }
 
 /** The contents in Git LFS of the whole branch. */
-async function allContents(store: Store): Promise<LfsFile[]> {
+async function allContents(store: Store, tip: string): Promise<LfsFile[]> {
   const { lfsFilesSince } = await import('./git/lfs-history.ts')
-  return lfsFilesSince(store, (await store.tip()) as string)
+  return lfsFilesSince(store, tip)
 }
 
 /** Sends contents to Git LFS: no commit may arrive without them. */
@@ -252,9 +256,13 @@ async function readState(
 }
 
 /** Throws where the remote has commits that the branch does not lead back to, and says what they are. */
-async function refuseForeign(store: Store, remote: SettledRemote, theirs: string | undefined): Promise<void> {
-  const ours = await store.tip()
-  if (theirs === undefined || ours === undefined || theirs === ours) return
+async function refuseForeign(
+  store: Store,
+  remote: SettledRemote,
+  ours: string,
+  theirs: string | undefined,
+): Promise<void> {
+  if (theirs === undefined || theirs === ours) return
   const { foreignCause, foreignCommits, foreignHint } = await import('./git/foreign-commits.ts')
   const foreign = await foreignCommits(store, remote, store.branch, { ours, theirs })
   if (foreign === undefined) return
@@ -265,14 +273,16 @@ async function refuseForeign(store: Store, remote: SettledRemote, theirs: string
   })
 }
 
-/** The commits that lead from `known` to the tip of the branch, oldest first; all where `known` is none of them. */
-async function commitsSince(store: Store, known: string | undefined): Promise<string[]> {
+async function tipOf(store: Store): Promise<string> {
   const tip = await store.tip()
-  if (tip === undefined) {
-    throw new RowbackError('repository', `push ${store.dir}: it has no commit yet`, {
-      hint: 'rowback backup SOURCE --repo DIR',
-    })
-  }
+  if (tip !== undefined) return tip
+  throw new RowbackError('repository', `push ${store.dir}: it has no commit yet`, {
+    hint: 'rowback backup SOURCE --repo DIR',
+  })
+}
+
+/** The commits that lead from `known` to `tip`, oldest first; all where `known` is none of them. */
+async function commitsSince(store: Store, tip: string, known: string | undefined): Promise<string[]> {
   const commits: string[] = []
   for await (const { oid } of store.log(tip)) {
     if (oid === known) break

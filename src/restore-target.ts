@@ -1,21 +1,36 @@
 /** Where a restore writes to: a draft beside the target, which takes its place in the end or leaves nothing behind. */
 
 import { existsSync, rmSync } from 'node:fs'
-import { readdir, rmdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chmod, chown, lstat, readdir, rename, rmdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { draftBeside } from './drafts.ts'
 import { syncDirectory } from './durable.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { makeFolders, missingParents, removeEmptyFolders } from './folders.ts'
 import { onInterrupt } from './interrupt.ts'
+import { mountPoints } from './mount-points.ts'
+import { shellWord } from './shell.ts'
 import { writeFault } from './sqlite/disk-fault.ts'
 
 export async function refuseOccupied(target: string): Promise<void> {
   const found = await entriesOf(target)
+  if (found !== undefined && (await isFixed(target)))
+    throw new RowbackError(
+      'target',
+      `restore to ${target}: it is a mount point or a symlink, which cannot be replaced`,
+      {
+        hint: `--to ${shellWord(join(target, 'restored'))}`,
+      },
+    )
   if (found === undefined || found.length === 0) return
   throw new RowbackError('target', `restore to ${target}: it is not empty; it was left untouched`, {
     hint: 'name a directory that is missing or empty',
   })
+}
+
+/** Whether a directory is one in whose place nothing can be renamed. */
+export async function isFixed(path: string): Promise<boolean> {
+  return mountPoints().has(path) || (await lstat(path)).isSymbolicLink()
 }
 
 async function entriesOf(target: string): Promise<string[] | undefined> {
@@ -27,12 +42,19 @@ async function entriesOf(target: string): Promise<string[] | undefined> {
   }
 }
 
-export async function removeEmptyTarget(target: string): Promise<void> {
-  try {
-    await rmdir(target)
-  } catch (error) {
+/** Puts a draft in the place of a target that is missing or empty; of one that is there it has mode and owner then. */
+export async function takePlace(draft: string, target: string): Promise<void> {
+  const found = await stat(target).catch((error: unknown) => {
     if (!hasErrno(error, 'ENOENT')) throw error
+  })
+  if (found) {
+    await chown(draft, found.uid, found.gid).catch((error: unknown) => {
+      if (!hasErrno(error, 'EPERM')) throw error
+    })
+    await rmdir(target)
   }
+  await chmod(draft, found ? found.mode & 0o7777 : 0o777 & ~process.umask())
+  await rename(draft, target)
 }
 
 /** A -wal or -journal of another database would be taken for the new one's. */

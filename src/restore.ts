@@ -1,6 +1,6 @@
 /** The restore flow: store → replay → rename. The target appears complete or not at all. */
 
-import { link, mkdir, rename } from 'node:fs/promises'
+import { link, mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type AssetEntry, type FileEntry, fileEntries } from './assets/manifest.ts'
 import { isSafePath, shownPath } from './assets/paths.ts'
@@ -20,7 +20,7 @@ import { type OnProgress, Phases } from './progress.ts'
 import { type OnReplay, replayJob } from './replay-job.ts'
 import { withReplayProcess } from './replay-process.ts'
 import { checkContents, copier, fetchLfsContents } from './restore-contents.ts'
-import { refuseExisting, refuseOccupied, removeEmptyTarget, replacing } from './restore-target.ts'
+import { refuseExisting, refuseOccupied, replacing, takePlace } from './restore-target.ts'
 
 export interface RestoreOptions {
   repository: string
@@ -75,7 +75,7 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
     const missing = withoutContent(assets)
     const counts = { databases: databases.length, rows: 0, files: 0, bytes: 0 }
     await replacing(target, options.rev, async (draft) => {
-      await mkdir(draft)
+      await mkdir(draft, { mode: 0o700 })
       if (collision) await refuseFoldedNames(draft, collision)
       phases.begin('replay')
       await withReplayProcess(async (process) => {
@@ -89,8 +89,7 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
       await restoreAssets(draft, assets, copier(store, tree))
       for (const asset of assets) phases.add(0, asset.kind === 'file' ? asset.size : 0)
       counts.files = fileEntries(assets).length
-      await removeEmptyTarget(target)
-      await rename(draft, target)
+      await takePlace(draft, target)
     })
     return { commit: tree.commit.oid, target, ...counts, withoutContent: missing }
   })

@@ -1,5 +1,6 @@
 /** Puts a database and the assets of a source into a tree: the parts that backup and verify share. */
 
+import { realpathSync } from 'node:fs'
 import { assetTreePath, lfsAttributes, lfsPointer } from './assets/lfs.ts'
 import {
   type AssetEntry,
@@ -145,7 +146,7 @@ interface AssetPlaces {
  */
 export async function writeAssets(
   tree: TreeBuilder,
-  { path: root, assets: files }: Pick<Source, 'path' | 'assets'>,
+  { path, assets: files }: Pick<Source, 'path' | 'assets'>,
   places: AssetPlaces,
 ): Promise<WrittenAssets> {
   const written: WrittenAssets = {
@@ -154,6 +155,7 @@ export async function writeAssets(
     unreadable: unreadableAssets(files),
     unstable: [],
   }
+  const root = realPath(path)
   for (const file of files) {
     if (file.kind !== 'file') {
       written.assets.push(entryWithoutContent(file))
@@ -165,6 +167,15 @@ export async function writeAssets(
     if ('entry' in asset && asset.entry.kind === 'file') await addContent(tree, asset, asset.entry, places)
   }
   return written
+}
+
+/** Of a source that is gone by now, reading says so. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
 }
 
 /** An asset with the entry that says where its content is kept. */

@@ -6,9 +6,11 @@ import {
   closeSync,
   constants,
   createReadStream,
+  existsSync,
   fstatSync,
   lstatSync,
   openSync,
+  readlinkSync,
   readSync,
 } from 'node:fs'
 import { copyFile, lstat, rm, writeFile } from 'node:fs/promises'
@@ -60,7 +62,7 @@ interface ReadOptions {
 }
 
 /**
- * Reads a file below `root`; undefined if it is gone. Contents over 8 MiB are copied into the spool, as a reflink
+ * Reads a file below `root`, a real path; undefined if it is gone. Contents over 8 MiB are copied into the spool, as a reflink
  * where the file system can, or with the holes of a sparse file. A file that changes meanwhile is read again, three
  * times; one that still does is returned as it was found, with `unstable` in its entry. Throws a `target` error if the
  * spool has no room.
@@ -105,6 +107,7 @@ async function readOnce(
   try {
     await settle(file)
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    if (isElsewhere(descriptor, file)) return 'changed'
     return await readOpen(descriptor, file, path, options, isLast)
   } catch (error) {
     if (error instanceof RowbackError) throw error
@@ -192,6 +195,22 @@ function hasChanged(before: BigIntStats, descriptor: number, file: string | Buff
   return now.some((stats) => !stats.isFile() || fields.some((field) => stats[field] !== before[field]))
 }
 
+/**
+ * Whether an open file does not lie at its path: O_NOFOLLOW looks at the last name only, and a symlink may have taken the place of
+ * a directory since the scan. Not to be told where the system has no such list (proc(5)).
+ */
+function isElsewhere(descriptor: number, file: string | Buffer): boolean {
+  const path = openPath(descriptor)
+  return path !== undefined && !readlinkSync(path, { encoding: 'buffer' }).equals(Buffer.from(file))
+}
+
+/** A path that leads to an open file, whatever its names lead to by now. */
+function openPath(descriptor: number): string | undefined {
+  return hasOpenPaths ? `/proc/self/fd/${descriptor}` : undefined
+}
+
+const hasOpenPaths = process.platform === 'linux' && existsSync('/proc/self/fd')
+
 /** The first `size` bytes of an open file, or as many as there are. */
 function readAll(descriptor: number, size: number): Buffer {
   const content = Buffer.allocUnsafe(size)
@@ -220,7 +239,7 @@ async function readContent(
   try {
     await writeFile(copy, '', { flag: 'wx', mode: 0o600 })
     if (file === undefined || isSparse(stats)) await copyWithHoles(descriptor, Number(stats.size), copy)
-    else await copyFile(file, copy, constants.COPYFILE_FICLONE)
+    else await copyFile(openPath(descriptor) ?? file, copy, constants.COPYFILE_FICLONE)
     return { file: copy, size: (await lstat(copy)).size, dispose }
   } catch (error) {
     await dispose()

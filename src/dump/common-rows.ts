@@ -1,5 +1,8 @@
 /** Leaves out the rows that two row files have in common: pure. */
 
+import { RowbackError } from '../errors.ts'
+import { parseRowHeader } from './rows.ts'
+
 /** Longer files are not taken apart: a string of theirs would need too much memory. */
 const longestFile = 2 ** 26
 
@@ -24,16 +27,26 @@ export function withoutCommonRows(a: Buffer, b: Buffer): [a: Buffer, b: Buffer] 
 }
 
 interface RowLines {
-  /** With its line feed, as each line of a row. */
+  /** With the line feed at its end, as each line of a row. */
   header: Buffer
   rows: Buffer
 }
 
 function linesOf(file: Buffer): RowLines | undefined {
-  const start = file.indexOf(lineFeed) + 1
-  if (start === 0 || file.length > longestFile || !file.subarray(-fileEnd.length).equals(fileEnd))
-    return undefined
+  if (file.length > longestFile || !file.subarray(-fileEnd.length).equals(fileEnd)) return undefined
+  const start = bodyStart(file)
+  if (start === undefined) return undefined
   return { header: file.subarray(0, start), rows: file.subarray(start, 1 - fileEnd.length) }
+}
+
+/** Where the rows begin; names may hold line feeds. */
+function bodyStart(file: Buffer): number | undefined {
+  try {
+    return parseRowHeader(file, '').bodyStart
+  } catch (error) {
+    if (error instanceof RowbackError) return undefined
+    throw error
+  }
 }
 
 /** Lines that differ, or that only one side has, in texts that are mostly the same from place to place. */

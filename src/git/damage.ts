@@ -25,8 +25,19 @@ export async function findDamage(gitDir: string): Promise<Damage | undefined> {
   return isJoined ? readAll(gitDir) : damage
 }
 
+/** What git has noted beside the objects may name such as are gone, and is not what a restore reads. */
+const noCaches = ['-c', 'core.commitGraph=false', '-c', 'core.multiPackIndex=false']
+
 async function readAll(gitDir: string): Promise<Damage | undefined> {
-  const args = [...mapsLittle, 'fsck', '--full', '--no-dangling', '--no-progress', '--no-reflogs']
+  const args = [
+    ...mapsLittle,
+    ...noCaches,
+    'fsck',
+    '--full',
+    '--no-dangling',
+    '--no-progress',
+    '--no-reflogs',
+  ]
   const checked = await git(gitDir, args)
   if (checked.code === 0) return undefined
   const lines = `${checked.stdout}\n${checked.stderr}`.split('\n').map((line) => line.trim())

@@ -12,7 +12,7 @@ import type { Damage } from './damage.ts'
 import { addOwnRemote, ownRemote } from './own-remote.ts'
 import type { SettledRemote } from './remote-address.ts'
 import { fetchWanted, RemoteGitError, remoteError } from './remote-git.ts'
-import { type Remote, redactUrl } from './remote-url.ts'
+import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { git, gitCause, startGit } from './run.ts'
 import { packFolder, publishObjects } from './session.ts'
 import type { Store } from './store.ts'
@@ -49,6 +49,7 @@ async function fetchObjects(
   { objects }: Damage,
   remote: SettledRemote,
 ): Promise<void> {
+  checkRemoteUrl(remote.address)
   await withWorkDir(gitDir, async (folder) => {
     await makeGitDirectory(folder)
     await writeFile(join(folder, 'config'), await readFile(join(gitDir, 'config')))

@@ -19,7 +19,7 @@ import type { SettledRemote } from './remote-address.ts'
 import { remoteEnv } from './remote-env.ts'
 import type { RemoteOutput } from './remote-failure.ts'
 import { canHeal, RemoteGitError, remoteError } from './remote-git.ts'
-import { redactUrl } from './remote-url.ts'
+import { checkRemoteUrl, redactUrl } from './remote-url.ts'
 import { type Retries, withRetries } from './retry.ts'
 import { type GitEnd, git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
@@ -85,6 +85,7 @@ async function withLfs(
   { left, ...retries }: LfsAccess,
   use: (run: RunLfs, gitDir: string) => Promise<void>,
 ): Promise<void> {
+  checkRemoteUrl(remote.address)
   if (engine === 'embedded') throw needsGit('remote', what, 'contents go by git-lfs')
   await withTemporaryFolder('lfs', async (folder) => {
     try {

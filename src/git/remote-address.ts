@@ -14,8 +14,8 @@ export interface SettledRemote extends Remote {
 }
 
 /**
- * The remote with an absolute path, as git is started in several directories. Throws RowbackError('usage') for an address
- * that is not used; so is one that a name of `git remote` stands for, as git starts programs with it.
+ * The remote with an absolute path, as git is started in several directories. Throws RowbackError('usage') for an address that
+ * is not used; that of a name is still to be checked, by whoever goes there.
  */
 export async function settledRemote<T extends Remote>(
   { engine, gitDir }: Pick<Store, 'engine' | 'gitDir'>,
@@ -28,7 +28,6 @@ export async function settledRemote<T extends Remote>(
     const settled = existingPath(url)
     return { ...remote, url: settled, address: settled }
   }
-  checkRemoteUrl(named)
   return { ...remote, address: isRelativePath(named) ? resolve(gitDir, named) : named }
 }
 
@@ -45,5 +44,6 @@ function isName(url: string): boolean {
 /** What git takes for an address where it is given the name, with the user's settings; the name where it knows none. */
 async function namedAddress(gitDir: string, name: string): Promise<string> {
   const env = await remoteEnv(gitDir)
-  return (await git(gitDir, ['ls-remote', '--get-url', '--', name], { env })).stdout.toString().trim()
+  const asked = await git(gitDir, ['ls-remote', '--get-url', '--', name], { env })
+  return asked.stdout.toString().trim() || name
 }

@@ -58,7 +58,7 @@ export async function remoteState(
   branch: string,
   access: RemoteAccess = {},
 ): Promise<RemoteState> {
-  checkRemoteUrl(url)
+  checkRemoteUrl(access.address ?? url)
   const remote = { url, passwordVariable: access.passwordVariable }
   try {
     const connection = await connect(store, remote, access.address)
@@ -73,6 +73,8 @@ export interface PushBounds extends RemoteAccess {
   verifyHook: boolean
   /** What is larger is sent in parts of at most this size, as long as files allow. */
   partBytes?: number | undefined
+  /** The commit; the tip of the branch without it. */
+  tip?: string | undefined
   /** What the remote has, where that was asked just now. */
   known?: RemoteState | undefined
 }
@@ -81,7 +83,7 @@ export interface PushBounds extends RemoteAccess {
 export const defaultPartBytes = 2 ** 30
 
 /**
- * Pushes the branch of the store to `branch` of the remote, never by force, asks the remote whether it is there, and
+ * Pushes a commit of the store to `branch` of the remote, never by force, asks the remote whether it is there, and
  * returns in how many parts it went at the last try. What arrived of a push that was interrupted is not sent again.
  * Throws RowbackError('remote') if the remote does not have the commit afterwards; nothing local is changed by that.
  */
@@ -91,8 +93,8 @@ export async function pushBranch(
   branch: string,
   bounds: PushBounds,
 ): Promise<number> {
-  checkRemoteUrl(url)
-  const tip = await store.tip()
+  checkRemoteUrl(bounds.address ?? url)
+  const tip = bounds.tip ?? (await store.tip())
   if (!tip)
     throw new RowbackError(
       'repository',
@@ -151,7 +153,8 @@ async function pushOnce(
       const tree = await writeBlobTree(store, part.blobs)
       await push(`${tree}:${partRef(branch, tree)}`)
     } else {
-      await push(`${part.commit === tip ? `refs/heads/${store.branch}` : part.commit}:refs/heads/${branch}`)
+      // By its id: the branch may have moved since, to what nobody has proved.
+      await push(`${part.commit}:refs/heads/${branch}`)
     }
   }
   if (directory !== undefined) await syncReceived(directory, branch)

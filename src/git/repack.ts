@@ -113,6 +113,8 @@ async function join(gitDir: string, packs: readonly Pack[]): Promise<void> {
   await publishObjects(session, gitDir)
   await rm(session, { recursive: true })
   const kept = `pack-${joined.trim()}`
+  // It names packs that go; git makes it anew where somebody wants it (git-multi-pack-index(1)).
+  await rm(path.join(packFolder(gitDir), 'multi-pack-index'), { force: true })
   for (const { name } of packs) if (name !== kept) await removePack(packFolder(gitDir), name)
 }
 

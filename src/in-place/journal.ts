@@ -12,6 +12,7 @@ import { makeFolders } from '../folders.ts'
 import type { Store } from '../git/store.ts'
 import type { RestoreResult } from '../restore.ts'
 import type { Steps } from './steps.ts'
+import type { DatabasePrints } from './unsaved.ts'
 
 export interface Journal {
   /** The source as the repository names it, and its real directory. */
@@ -25,6 +26,8 @@ export interface Journal {
   safety: string
   /** From the moment on when they are carried out. */
   steps?: Steps
+  /** Of the databases, then; a restore that was cut short by an earlier version has none. */
+  prints?: DatabasePrints
   /** What the restore counts, told by whoever ends it. */
   counts?: Pick<RestoreResult, 'databases' | 'rows' | 'files' | 'bytes' | 'withoutContent'>
 }

@@ -26,7 +26,7 @@ export interface LiveSource {
   /** The real name of a source that is one file. */
   file: string | undefined
   /** Whether a backup with these settings reads what is at a path; all else is never touched. */
-  covers(path: string, isDatabase: boolean): boolean
+  covers(path: string, kind: 'database' | 'asset' | 'directory'): boolean
   /** The databases and assets that are there. */
   present(): Promise<Present>
 }
@@ -78,10 +78,13 @@ function fileSource(path: string, real: string): LiveSource {
 function directorySource(path: string, root: string, rules: AssetRules, store: Store): LiveSource {
   const exclude = [...rules.exclude, stagingGlob]
   const [isIncluded, isExcluded] = [globs(rules.include), globs(exclude)]
-  const covers = (found: string, isDatabase: boolean): boolean => {
+  const covers: LiveSource['covers'] = (found, kind) => {
     const folders = foldersAbove(found)
-    if (isExcluded(found, false) || folders.some((folder) => isExcluded(folder, true))) return false
-    return isDatabase || isIncluded(found, false) || folders.some((folder) => isIncluded(folder, true))
+    const isFolder = kind === 'directory'
+    if (isExcluded(found, isFolder) || folders.some((folder) => isExcluded(folder, true))) return false
+    return (
+      kind === 'database' || isIncluded(found, isFolder) || folders.some((folder) => isIncluded(folder, true))
+    )
   }
   const present = (): Promise<Present> =>
     scanSource(root, { ...rules, exclude, skip: [resolve(store.dir), store.gitDir] })

@@ -28,6 +28,11 @@ export async function replaceFiles(journal: Journal & { steps: Steps }): Promise
   }
 }
 
+/** The steps without what was put already. */
+export function stepsLeft({ staging, steps }: Journal & { steps: Steps }): Steps {
+  return { ...steps, put: steps.put.filter(({ path }) => statsOf(fileAt(staging, path)) !== undefined) }
+}
+
 /** Returns the directories in which names have changed. */
 function carryOut({ root, staging, steps }: Journal & { steps: Steps }): Set<string> {
   const touched = new Set<string>()
@@ -37,14 +42,20 @@ function carryOut({ root, staging, steps }: Journal & { steps: Steps }): Set<str
   for (const path of steps.removeFolders) if (removeIfEmpty(fileAt(root, path))) touched.add(dirname(path))
   for (const { path } of steps.folders) if (makeFolder(root, path)) touched.add(dirname(path))
   for (const put of steps.put) if (putFile(root, staging, put)) touched.add(dirname(put.path))
-  for (const { path, mode } of steps.folders.toReversed()) chmodSync(fileAt(root, path), mode)
+  for (const { path, mode } of steps.folders.toReversed()) setMode(fileAt(root, path), mode)
   return touched
 }
 
 /** Lets the owner change what is in a directory, until it gets its mode or goes. */
 function openFolder(path: string | Buffer): void {
   const stats = statsOf(path)
-  if (stats?.isDirectory() && (stats.mode & 0o700) !== 0o700) chmodSync(path, (stats.mode & 0o777) | 0o700)
+  if (stats?.isDirectory()) setMode(path, (stats.mode & 0o777) | 0o700)
+}
+
+/** Sets the permission bits, and leaves the others, as that a group is inherited, as they are. */
+function setMode(path: string | Buffer, mode: number): void {
+  const found = lstatSync(path).mode & 0o7777
+  if ((found & 0o777) !== mode) chmodSync(path, (found & 0o7000) | mode)
 }
 
 function remove(path: string | Buffer): boolean {
@@ -59,7 +70,8 @@ function removeIfEmpty(path: string | Buffer): boolean {
     rmdirSync(path)
     return true
   } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTEMPTY', 'ENOTDIR', 'EEXIST')) return false
+    // Of a file system that is mounted there, the directory stays.
+    if (hasErrno(error, 'ENOENT', 'ENOTEMPTY', 'ENOTDIR', 'EEXIST', 'EBUSY')) return false
     throw error
   }
 }

@@ -31,6 +31,16 @@ export async function safetyCommits(store: Store): Promise<Safety[]> {
   return refs.map(([ref, commit]) => ({ ref, commit })).sort((a, b) => numberOf(b.ref) - numberOf(a.ref))
 }
 
+/** The assets of the safety commit of that ref; none where a user has removed it. */
+export async function safetyAssets(store: Store, ref: string): Promise<AssetEntry[]> {
+  const found = (await safetyCommits(store)).find((safety) => safety.ref === ref)
+  return found ? assetsOf(store, found.commit) : []
+}
+
+async function assetsOf(store: Store, commit: string): Promise<AssetEntry[]> {
+  return readAssetEntries(store, await readCommitTree(store, commit))
+}
+
 function numberOf(ref: string): number {
   return Number(ref.slice(folder.length))
 }
@@ -81,7 +91,7 @@ export async function commitSafety(
     ref,
     commit,
     unreadable,
-    assets: await readAssetEntries(store, await readCommitTree(store, commit)),
+    assets: await assetsOf(store, commit),
     warnings,
   }
 }

@@ -1,7 +1,7 @@
 /** Makes what a restore in place puts into a source, in a folder of its own on the same file system. */
 
 import type { Stats } from 'node:fs'
-import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
+import { access, chmod, constants, lchown, lstat, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type AssetEntry, fileEntries } from '../assets/manifest.ts'
 import { bytesText, fileAt, shownPath } from '../assets/paths.ts'
@@ -11,6 +11,7 @@ import { syncDirectory, syncFile } from '../durable.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
 import type { Store } from '../git/store.ts'
+import { mountPoints } from '../mount-points.ts'
 import type { Phases } from '../progress.ts'
 import { replayJob } from '../replay-job.ts'
 import { withReplayProcess } from '../replay-process.ts'
@@ -99,6 +100,10 @@ async function syncOwner(file: string | Buffer): Promise<void> {
 async function refuseObstacles({ root, staging, steps }: Staging): Promise<void> {
   const { dev } = await lstat(staging)
   const gone = new Set([...steps.remove, ...steps.removeFolders])
+  const changed = [...steps.remove, ...steps.put.map(({ path }) => path)]
+  const mounts = mountPoints()
+  for (const path of changed) if (mounts.has(join(root, path))) throw obstacle(path, 'is a mount point')
+  for (const folder of new Set(changed.map((path) => dirname(path)))) await refuseReadOnly(root, folder)
   for (const { path } of steps.folders) {
     const found = await lstatOrNone(fileAt(root, path))
     if (found && !found.isDirectory() && !gone.has(path)) throw obstacle(path, 'is in the way of a directory')
@@ -111,6 +116,15 @@ async function refuseObstacles({ root, staging, steps }: Staging): Promise<void>
       throw obstacle(path, 'is no file')
     if ((await nearestFolder(root, path)).dev !== dev) throw obstacle(path, 'is on another file system')
   }
+}
+
+/** Throws for a directory in which this user may change no name: the owner is let in, whatever the mode. */
+async function refuseReadOnly(root: string, path: string): Promise<void> {
+  const found = await lstatOrNone(fileAt(root, path))
+  if (!found?.isDirectory() || found.uid === process.getuid?.()) return
+  await access(fileAt(root, path), constants.W_OK | constants.X_OK).catch(() => {
+    throw obstacle(path, 'is a directory in which this user may change nothing')
+  })
 }
 
 function obstacle(path: string, problem: string): RowbackError {

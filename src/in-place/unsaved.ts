@@ -2,23 +2,28 @@
 
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import type { AssetEntry } from '../assets/manifest.ts'
 import { bytesText, fileAt, shownPath } from '../assets/paths.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
-import { databaseFiles, type LiveSource, type Present } from './live-source.ts'
+import { databaseFiles, type LiveSource } from './live-source.ts'
 import { type Task, taskName } from './refusals.ts'
 import type { Steps } from './steps.ts'
 
-/** What differs, for each database, once SQLite has written to it: of its file, and of its WAL and journal. */
-export type DatabasePrints = ReadonlyMap<string, { file: string; beside: string }>
-
-/** Taken before databases are saved: what is written while they are may be in what is saved, or not. */
-export function databasePrints({ root }: LiveSource, databases: Iterable<string>): DatabasePrints {
-  return new Map([...databases].map((path) => [path, databasePrint(join(root, path))]))
+/** What differs once SQLite has written to a database: of its file, and of its WAL and journal. */
+export interface DatabasePrint {
+  file: string
+  beside: string
 }
 
-function databasePrint(file: string): { file: string; beside: string } {
+/** By path. */
+export type DatabasePrints = Record<string, DatabasePrint>
+
+/** Taken before databases are saved: what is written while they are may be in what is saved, or not. */
+export function databasePrints({ root }: LiveSource, databases: readonly string[]): DatabasePrints {
+  return Object.fromEntries(databases.map((path) => [path, databasePrint(join(root, path))]))
+}
+
+function databasePrint(file: string): DatabasePrint {
   const [wal = '', , journal = ''] = databaseFiles(file)
   return { file: filePrint(file), beside: filePrint(wal) + filePrint(journal) }
 }
@@ -29,38 +34,53 @@ function filePrint(path: string): string {
   return stats === undefined || stats.size === 0n ? '' : [stats.ino, stats.size, stats.mtimeNs].join(' ')
 }
 
-/** Those of databases that nothing lies beside: to close them changes nothing. */
-export function closedPrints(prints: DatabasePrints): DatabasePrints {
-  return new Map([...prints].filter(([, { beside }]) => beside === ''))
+/** The prints of databases that were closed since: what lay beside them has gone into them, of the others nothing has changed. */
+export function closedPrints(live: LiveSource, before: DatabasePrints): DatabasePrints {
+  const now = databasePrints(live, Object.keys(before))
+  const prints = Object.entries(before).map(([path, print]) => [
+    path,
+    print.beside === '' ? print : now[path],
+  ])
+  return Object.fromEntries(prints) as DatabasePrints
+}
+
+/** What is saved of a source. */
+export interface Saved {
+  databases: DatabasePrints
+  /** By path. */
+  assets: ReadonlyMap<string, AssetEntry>
 }
 
 /** Throws a `source` error where the steps would remove or replace what was written since it was saved. */
-export function refuseUnsaved(
-  task: Task,
-  present: Present,
-  prints: DatabasePrints,
-  saved: ReadonlyMap<string, AssetEntry>,
-  steps: Steps,
-): void {
+export function refuseUnsaved(task: Task, saved: Saved, steps: Steps, halfDone?: string): void {
   if (task.force) return
-  const { live } = task
-  const now = databasePrints(live, prints.keys())
-  const unsaved =
-    [...prints.keys()].find((path) => !isDeepStrictEqual(prints.get(path), now.get(path))) ??
-    filesOf(steps, present).find((path) => stateOf(live.root, path, saved.get(path)) === 'written')
+  const unsaved = changedPaths(steps).find((path) => isUnsaved(task.live, saved, path))
   if (unsaved === undefined) return
   throw new RowbackError(
     'source',
-    `${taskName(task)}: ${shownPath(unsaved)} was written after it was saved; it was left untouched`,
-    { hint: 'stop what writes there and run it again; --force loses what was written' },
+    `${taskName(task)}: ${shownPath(unsaved)} was written after it was saved; ${halfDone ?? 'it was left untouched'}`,
+    {
+      hint: halfDone
+        ? 'copy it away; then --force goes on, and loses what was written'
+        : 'stop what writes there and run it again; --force loses what was written',
+    },
   )
 }
 
-/** What is removed or replaced beside databases. */
-function filesOf({ remove, put }: Steps, { databases }: Present): string[] {
+/** What is removed or replaced, but for what belongs to a database. */
+function changedPaths({ remove, put }: Steps): string[] {
   const paths = [...remove, ...put.map(({ path }) => path)]
-  const ofDatabases = new Set([...databases, ...[...databases, ...paths].flatMap(databaseFiles)])
-  return paths.filter((path) => !ofDatabases.has(path))
+  const beside = new Set(paths.flatMap(databaseFiles))
+  return paths.filter((path) => !beside.has(path))
+}
+
+function isUnsaved(live: LiveSource, { databases, assets }: Saved, path: string): boolean {
+  const saved = databases[path]
+  if (saved === undefined) return stateOf(live.root, path, assets.get(path)) === 'written'
+  const now = databasePrint(join(live.root, path))
+  // What is not there any more was removed by us, or is lost anyway.
+  if (now.file === '') return false
+  return now.file !== saved.file || (now.beside !== '' && now.beside !== saved.beside)
 }
 
 /** Whether what lies at a path is what was saved of it; nothing is lost where no file or symlink lies there. */

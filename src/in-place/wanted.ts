@@ -1,11 +1,12 @@
 /** What a restore in place wants to be in the source, and what of that is there already. */
 
 import type { AssetEntry } from '../assets/manifest.ts'
+import { comparePaths } from '../assets/paths.ts'
 import { type CommitTree, readAssetEntries } from '../commit-tree.ts'
 import { RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
 import { databasesInSource } from '../restore.ts'
-import type { LiveSource } from './live-source.ts'
+import { foldersAbove, type LiveSource } from './live-source.ts'
 import { shortId, taskName } from './refusals.ts'
 import type { Wanted } from './steps.ts'
 import { stateOf } from './unsaved.ts'
@@ -16,17 +17,20 @@ export async function wantedOf(store: Store, live: LiveSource, tree: CommitTree)
   const { databases } = databasesInSource(tree, assets)
   if (live.file !== undefined) return wantedOfFile(live, tree, { databases, assets })
   if (tree.manifest.source === 'file') throw otherKind(live, tree)
-  return {
-    databases: databases.filter(({ path }) => live.covers(path, true)),
-    assets: assets.filter(({ path }) => live.covers(path, false)),
-  }
+  const wanted = databases.filter(({ path }) => live.covers(path, 'database'))
+  const files = assets.filter(({ kind, path }) => kind !== 'directory' && live.covers(path, 'asset'))
+  // A directory that holds something of that has its mode, whether globs name it or not: as in a backup.
+  const holding = new Set([...wanted, ...files].flatMap(({ path }) => foldersAbove(path)))
+  const isKept = ({ path }: AssetEntry) => holding.has(path) || live.covers(path, 'directory')
+  const folders = assets.filter((asset) => asset.kind === 'directory' && isKept(asset))
+  return { databases: wanted, assets: [...files, ...folders].sort((a, b) => comparePaths(a.path, b.path)) }
 }
 
 /** A file keeps its name, whatever it was called; a safety commit may have it as an asset. */
 function wantedOfFile(live: LiveSource, tree: CommitTree, { databases, assets }: Wanted): Wanted {
   if (tree.manifest.source === 'file')
     return { databases: databases.map((found) => ({ ...found, path: live.file as string })), assets: [] }
-  if (databases.length === 0 && assets.every(({ path }) => live.covers(path, false)))
+  if (databases.length === 0 && assets.every(({ path }) => live.covers(path, 'asset')))
     return { databases, assets }
   throw otherKind(live, tree)
 }

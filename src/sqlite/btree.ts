@@ -104,12 +104,13 @@ export function overflowHeads(
   const pointers = start + (type === pageType.interiorIndex ? 12 : 8)
   if (pointers + 2 * count > usable) return
   const most = mostLocal(isTable, usable)
+  const fitting = Math.min(most, 0x7f)
   const skipped = type === pageType.interiorIndex ? 4 : 0
   for (let pointer = pointers; pointer < pointers + 2 * count; pointer += 2) {
     let at = ((bytes[pointer] as number) << 8) + (bytes[pointer + 1] as number) + skipped
-    // A payload of less than 128 bytes has a size of one byte, and fits into its page.
+    // Most have a size of one byte, and fit into their page.
     let byte = bytes[at] as number
-    if (byte < 0x80) continue
+    if (byte <= fitting) continue
     let size = byte & 0x7f
     for (let more = 0; more < 8 && byte >= 0x80; more++) {
       byte = bytes[++at] as number

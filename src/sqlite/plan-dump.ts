@@ -79,7 +79,8 @@ function planVirtuals(
     const columns = readVirtualColumns(db, object.name)
     const facts = { columns, exact: options.fullText === 'exact' || exact.has(object.name) }
     const virtual = planVirtual(object, schema, facts)
-    return isLegibleIn(schema, virtual) && isInStep(db, virtual) && hasKnownConfig(db, virtual)
+    const isKept = hasKnownConfig(db, virtual) && !hasAutomerge(db, virtual)
+    return isLegibleIn(schema, virtual) && isInStep(db, virtual) && isKept
       ? virtual
       : planVirtual(object, schema, { ...facts, exact: true })
   })
@@ -102,6 +103,17 @@ function isInStep(db: Database, { object, content }: VirtualTable): boolean {
     AND NOT EXISTS (SELECT 1 FROM ${indexed} AS i WHERE NOT EXISTS (SELECT 1 FROM ${stored} AS c WHERE c.${rowid} = i.${id}))`
   try {
     return db.prepare(same).pluck().get() === 1 && matchesContent(db, object.name, module)
+  } catch {
+    return false
+  }
+}
+
+/** The setting `automerge` of an FTS4 index stands in its table of statistics, and no other command than its own sets it. */
+function hasAutomerge(db: Database, { shadows }: VirtualTable): boolean {
+  const stat = shadows.find((name) => name.endsWith('_stat'))
+  if (stat === undefined) return false
+  try {
+    return db.prepare(`SELECT 1 FROM main.${identifier(stat)} WHERE id=2`).get() !== undefined
   } catch {
     return false
   }

@@ -1,5 +1,6 @@
 /** Read transactions on a source itself. */
 
+import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Database from 'better-sqlite3'
 import { allowSchema } from './connection.ts'
@@ -8,7 +9,12 @@ import { openDatabase } from './open-database.ts'
 import type { SnapshotOptions } from './snapshot.ts'
 import { sourceError, sqliteCode } from './source-error.ts'
 
-/** Opens the source read-only and begins the transaction that fixes what is seen. */
+/** Another file has taken the place of the source while it was opened, or its mode has changed: it is to be opened again. */
+export class SourceReplaced extends Error {
+  override readonly name = 'SourceReplaced'
+}
+
+/** Opens the source read-only and begins the transaction that fixes what is seen. Throws SourceReplaced, too. */
 export async function openReadOnly(
   path: string,
   { busyTimeoutMs, extensions }: SnapshotOptions,
@@ -16,16 +22,24 @@ export async function openReadOnly(
   const givesUpAt = performance.now() + busyTimeoutMs
   let db: Database.Database | undefined
   try {
+    const before = identityOf(path)
     db = openDatabase(path, { readonly: true, fileMustExist: true, timeout: 0 })
     allowSchema(db, extensions)
     db.exec('BEGIN')
     while (!isReadable(db, performance.now() < givesUpAt)) await sleep(pollMs)
+    // A lock was waited for, and is on what was opened.
+    if (identityOf(path) !== before) throw new SourceReplaced(path)
     refuseCutShort(path, db, path)
     return db
   } catch (error) {
     db?.close()
-    throw sourceError(path, error, busyTimeoutMs)
+    throw error instanceof SourceReplaced ? error : sourceError(path, error, busyTimeoutMs)
   }
+}
+
+function identityOf(path: string): string {
+  const { dev, ino } = statSync(path)
+  return `${dev} ${ino}`
 }
 
 /**

@@ -31,6 +31,7 @@ import {
   signedRealFunction,
   valuesQuery,
 } from './row-query.ts'
+import { isSqliteError } from './sqlite-error.ts'
 
 /** Rows that follow one another in key order. */
 export interface RowRange {
@@ -98,8 +99,12 @@ function pageRenderer(
         return yield* renderPass(db, source, batch, { before: before + rendered, count: count - rendered })
       }
       const wanted = Math.min(limit, count - rendered)
-      const page =
-        renderLines(prepare, source, start, wanted) ?? renderValues(prepare, source, start, wanted, batch)
+      const page = renderPage(prepare, source, start, wanted, batch)
+      // Rows that are much longer than those before: fewer of them are not too long.
+      if (page === undefined) {
+        limit = Math.max(1, Math.floor(wanted / 64))
+        continue
+      }
       if (page.ends.length === 0) return
       yield page
       rendered += page.ends.length
@@ -107,6 +112,22 @@ function pageRenderer(
       if (page.ends.length < wanted) limit = firstPageRows
       else if (wanted === limit) limit = nextLimit(limit, page)
     }
+  }
+}
+
+/** The next rows from a start on, at most `limit`; undefined where so many are more than SQLite can hold at once. */
+function renderPage(
+  prepare: Prepare,
+  source: RowSource,
+  start: Start | undefined,
+  limit: number,
+  batch: BatchBuilder,
+): RowBatch | undefined {
+  try {
+    return renderLines(prepare, source, start, limit) ?? renderValues(prepare, source, start, limit, batch)
+  } catch (error) {
+    if (limit > 1 && isSqliteError(error) && error.code === 'SQLITE_TOOBIG') return undefined
+    throw error
   }
 }
 

@@ -13,7 +13,7 @@ import { diskFault } from './disk-fault.ts'
 import { makeLegible } from './make-legible.ts'
 import { openDatabase } from './open-database.ts'
 import { type Pages, pagesOfCopy } from './pages.ts'
-import { openReadOnly } from './read-transaction.ts'
+import { openReadOnly, SourceReplaced } from './read-transaction.ts'
 import type { SharedFile, Snapshot, SnapshotOptions } from './snapshot.ts'
 import { sourceError, sqliteCode } from './source-error.ts'
 import { statOrNone, unreadable } from './source-file.ts'
@@ -64,7 +64,7 @@ const pagesAStep = 4096
 /**
  * A copy in rollback-journal mode. A journal beside the file is no sign of anything: a writer at work has one, and in
  * PERSIST mode it is always there. SQLite tells a hot one, which a dead writer has left, by the lack of a lock, and
- * sees one by mistake where a writer begins at that very moment; it is rolled back in the copy.
+ * sees one by mistake where a writer begins at that very moment; it is rolled back in the copy. Throws SourceReplaced, too.
  */
 export async function copyRolledBack(path: string, options: SnapshotOptions): Promise<Snapshot> {
   for (let tried = 1; ; tried++) {
@@ -88,6 +88,8 @@ async function copyLocked(path: string, options: SnapshotOptions): Promise<Snaps
   try {
     const db = await openReadOnly(path, options)
     try {
+      // In WAL mode it keeps nobody from writing.
+      if (db.pragma('journal_mode', { simple: true }) === 'wal') throw new SourceReplaced(path)
       // The lock of this process ends when any of its descriptors of the file is closed, so nothing is read after that.
       await copyFile(path, copy, constants.COPYFILE_FICLONE)
     } finally {
@@ -103,15 +105,24 @@ async function copyLocked(path: string, options: SnapshotOptions): Promise<Snaps
 
 const copyTries = 5
 
-/** Longer than any tick of a kernel's clock, within which a second change leaves the times of a file as they are. */
-const settleMs = 20
+/**
+ * Longer than any tick within which a second change leaves the times of a file as they are: of a kernel's clock, or of a file
+ * system that keeps whole seconds, or as FAT every other one.
+ */
+async function settleMs(path: string): Promise<number> {
+  const found = await Promise.all(['', '-journal', '-wal'].map((ending) => statOrNone(path + ending)))
+  const isCoarse = found.some(
+    (stats) => stats && stats.mtimeMs % 1000 === 0 && Date.now() - stats.mtimeMs < 2_500,
+  )
+  return isCoarse ? 2_500 : 20
+}
 
 /** A copy of files that nobody changes meanwhile, journal and WAL included; undefined where somebody does. */
 export async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Snapshot | undefined> {
   for (let tried = 0; tried < copyTries; tried++) {
     const folder = await privateFolder(path, options)
     const before = await fingerprint(path)
-    await sleep(settleMs)
+    await sleep(await settleMs(path))
     try {
       for (const ending of before.keys()) {
         await copyFile(path + ending, join(folder, basename(path) + ending), constants.COPYFILE_FICLONE)
@@ -193,7 +204,7 @@ export async function* privateFile(path: string): AsyncGenerator<SharedFile> {
 }
 
 function copyError(path: string, error: unknown): unknown {
-  if (error instanceof RowbackError) return error
+  if (error instanceof RowbackError || error instanceof SourceReplaced) return error
   const say = (problem: string): RowbackError =>
     new RowbackError('repository', `copy ${path}: ${problem}; nothing was committed`, { cause: error })
   if (hasErrno(error, 'ENOSPC', 'EDQUOT', 'SQLITE_FULL')) return say('no room left beside the repository')

@@ -6,11 +6,12 @@
 
 import type Database from 'better-sqlite3'
 import type { Original } from '../dump/legible.ts'
+import { RowbackError } from '../errors.ts'
 import { needsWritableCheck } from './foreign-content.ts'
 import { mayHideRowids } from './hidden-rowids.ts'
 import { hasLegibleSchema } from './make-legible.ts'
 import { LiveFiles, type Pages } from './pages.ts'
-import { beginAgain, openReadOnly } from './read-transaction.ts'
+import { beginAgain, openReadOnly, SourceReplaced } from './read-transaction.ts'
 import {
   copyLive,
   copyRolledBack,
@@ -60,16 +61,33 @@ export interface SnapshotOptions {
  * no file changed where there is no application to lock against and a reader would have to make files beside the source.
  */
 export async function openSnapshot(file: string, options: SnapshotOptions): Promise<Snapshot> {
-  const path = await resolveFile(file)
-  const { wal } = await readHeader(path)
-  try {
-    // SQLite reads a WAL that is there whatever the header says of the mode.
-    if (!wal && !(await statOrNone(`${path}-wal`))) return await copyRolledBack(path, options)
-    if (await isInUse(path)) return await openInPlace(path, options)
-    return (await copyUnlocked(path, options)) ?? (await openInPlace(path, options))
-  } catch (error) {
-    throw (sqliteCode(error).startsWith('SQLITE_CORRUPT') && (await cutShort(path))) || error
+  for (let tried = 1; ; tried++) {
+    const path = await resolveFile(file)
+    const { wal } = await readHeader(path)
+    try {
+      return await openAs(wal, path, options)
+    } catch (error) {
+      if (error instanceof SourceReplaced && tried < mostTries) continue
+      if (error instanceof SourceReplaced) throw replaced(path)
+      throw (sqliteCode(error).startsWith('SQLITE_CORRUPT') && (await cutShort(path))) || error
+    }
   }
+}
+
+/** How often a database may be replaced, or change its mode, while it is opened. */
+const mostTries = 10
+
+function replaced(path: string): RowbackError {
+  const cause = 'it was replaced again and again while it was opened'
+  return new RowbackError('source', `read ${path}: ${cause}; nothing was committed`)
+}
+
+/** Opens it as its mode asks for. */
+async function openAs(isWal: boolean, path: string, options: SnapshotOptions): Promise<Snapshot> {
+  // SQLite reads a WAL that is there whatever the header says of the mode.
+  if (!isWal && !(await statOrNone(`${path}-wal`))) return copyRolledBack(path, options)
+  if (await isInUse(path)) return openInPlace(path, options)
+  return (await copyUnlocked(path, options)) ?? openInPlace(path, options)
 }
 
 /** A read transaction on the source itself. */

@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -265,6 +266,24 @@ describe('a file that changes', () => {
     }
     expect(uniform).toBeGreaterThan(0)
   })
+
+  it.skipIf(process.platform !== 'linux')(
+    'is not read from elsewhere, where a link has taken the place of its directory',
+    async () => {
+      const { root, spool } = places()
+      for (const size of [10, memoryBytes + 1]) {
+        const other = testDirectory()
+        writeTree(root, { 'd/x': 'own' })
+        writeFileSync(join(other, 'x'), Buffer.alloc(size, 's'))
+        renameSync(join(root, 'd'), join(root, 'moved'))
+        symlinkSync(other, join(root, 'd'))
+        expect(await problemOf(root, fileAt('d/x'), spool)).toBe('it is no file any more')
+        rmSync(join(root, 'd'))
+        rmSync(join(root, 'moved'), { recursive: true })
+      }
+      expect(readdirSync(spool)).toEqual([])
+    },
+  )
 
   it('by being replaced is read as one or the other', async () => {
     const { root, spool } = places()

@@ -620,6 +620,19 @@ describe('a target that cannot be used is refused and nothing is left there:', (
     })
   })
 
+  test('an empty directory that cannot be replaced: a mount point, or one behind a symlink.', async () => {
+    const place = await scene()
+    mkdirSync(join(place.dir, 'real'))
+    symlinkSync('real', join(place.dir, 'link'))
+    const disk = smallDisk('100k')
+    for (const target of [join(place.dir, 'link'), ...(disk ? [disk.dir] : [])])
+      await expectRefusal(place, restore(target), {
+        code: 'target',
+        message: `restore to ${target}: it is a mount point or a symlink, which cannot be replaced`,
+        hint: `--to ${join(target, 'restored')}`,
+      })
+  })
+
   test('an output that exists, or whose -wal does.', async () => {
     const place = await scene()
     for (const [made, output] of [

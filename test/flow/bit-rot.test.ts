@@ -270,3 +270,20 @@ test('A pack that an upkeep has joined while git reads all is no damage.', async
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(existsSync(join(dir, 'asked'))).toBe(true)
 })
+
+test('What git has noted of a commit that is gone is no damage.', async () => {
+  const { repository } = await place(true)
+  const env = {
+    GIT_AUTHOR_NAME: 'a',
+    GIT_AUTHOR_EMAIL: 'a',
+    GIT_COMMITTER_NAME: 'a',
+    GIT_COMMITTER_EMAIL: 'a',
+  }
+  const gone = git(repository, ['commit-tree', '-m', 'gone', '-p', 'main', 'main^{tree}'], env)
+  git(repository, ['update-ref', 'refs/rowback/safety/1', gone])
+  git(repository, ['commit-graph', 'write', '--reachable'])
+  git(repository, ['update-ref', '-d', 'refs/rowback/safety/1'])
+  git(repository, ['prune', '--expire=now'])
+  expect(spawnSync('git', ['fsck'], { cwd: repository }).status).not.toBe(0)
+  expect(await rowback(['verify', '--repo', repository])).toMatchObject({ code: 0, stderr: '' })
+})

@@ -420,3 +420,20 @@ test('a diff refuses a commit that only makes a file of it one to be run.', asyn
     stderr: expect.stringContaining(`${path}: its mode is 100755, not 100644`),
   })
 })
+
+test('a restore keeps the mode of an empty target, and lets nobody else look until it is done.', async () => {
+  const dir = tempDir()
+  const source = databaseFrom('CREATE TABLE t(a); INSERT INTO t VALUES (1);', join(dir, 'app.db'))
+  expect(await rowback(['backup', source, '--repo', 'repo.git'], { cwd: dir })).toMatchObject({ code: 0 })
+  const modeOf = async (target: string): Promise<number> => {
+    const args = ['restore', 'latest', '--to', target, '--repo', 'repo.git']
+    expect(await rowback(args, { cwd: dir })).toMatchObject({ code: 0 })
+    return statSync(join(dir, target)).mode & 0o7777
+  }
+  mkdirSync(join(dir, 'private'), { mode: 0o700 })
+  expect(await modeOf('private')).toBe(0o700)
+  mkdirSync(join(dir, 'shared'))
+  chmodSync(join(dir, 'shared'), 0o2775)
+  expect(await modeOf('shared')).toBe(0o2775)
+  expect(await modeOf('new')).toBe(0o777 & ~process.umask())
+})

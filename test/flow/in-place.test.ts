@@ -1,6 +1,6 @@
 /** Restores over a live source: what they replace, what they refuse, and how `undo` takes them back. */
 
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -220,6 +220,31 @@ describe('A restore in place', () => {
     expect(readFileSync(join(source, 'closed', 'inner', 'file'), 'utf8')).toBe('inside')
   })
 
+  test('keeps the modes of directories, whether globs name them or not, and what else they have set.', async () => {
+    const dir = tempDir()
+    const [source, repository] = [join(dir, 'data'), join(dir, 'repo.git')]
+    for (const name of ['db', 'up', 'empty']) mkdirSync(join(source, name), { recursive: true })
+    databaseFrom(rows, join(source, 'db', 'app.db'))
+    writeFileSync(join(source, 'up', 'a.jpg'), 'before')
+    chmodSync(join(source, 'db'), 0o700)
+    chmodSync(join(source, 'up'), 0o2770)
+    const modes = () =>
+      ['db', 'up', 'empty'].map((name) => (statSync(join(source, name)).mode & 0o7777).toString(8))
+    const before = modes()
+    for (const include of [['*.jpg'], ['up/', 'empty/']]) {
+      rmSync(repository, { recursive: true, force: true })
+      writeFileSync(join(source, 'up', 'a.jpg'), 'before')
+      const options = { repository, assets: { include, exclude: [] } }
+      await backup({ source, ...options })
+      writeFileSync(join(source, 'up', 'a.jpg'), 'after')
+      await restoreInPlace({ rev: 'latest', ...options })
+      expect(modes()).toEqual(before)
+      expect(readFileSync(join(source, 'up', 'a.jpg'), 'utf8')).toBe('before')
+      await undo(options)
+      expect(modes()).toEqual(before)
+    }
+  })
+
   test('takes along what an application that died has left beside a database, and undo brings its rows back.', async () => {
     const { dir, source, repository, database } = await place('wal')
     const application = await openApplication(
@@ -422,6 +447,38 @@ describe('A restore in place is refused, and nothing is changed,', () => {
     )
   })
 
+  test('where a file system or a file is mounted in the way, but for a directory that would go.', async () => {
+    const found = await place()
+    const mount = (...args: string[]) => execFileSync('mount', args)
+    const small = smallDisk('100k')
+    if (small === undefined) return
+    const changed = join(found.source, 'changed')
+    writeFileSync(join(small.dir, 'other'), 'mounted')
+    mount('--bind', join(small.dir, 'other'), changed)
+    onTestFinished(() => void spawnSync('umount', ['--lazy', changed]))
+    await expectRefusal(
+      found,
+      'target',
+      /^rowback: restore .*changed: what is there is a mount point; it was left untouched\n/,
+    )
+    execFileSync('umount', [changed])
+
+    const folder = join(found.source, 'new')
+    rmSync(folder, { recursive: true })
+    mkdirSync(folder)
+    mount('-t', 'tmpfs', 'rowback-test', folder)
+    onTestFinished(() => void spawnSync('umount', ['--lazy', folder]))
+    writeFileSync(join(folder, 'inner'), 'x')
+    await restoreInPlace({ repository: found.repository, ...target })
+    expect(readdirSync(folder)).toEqual([])
+    await undo({ repository: found.repository, assets, force: true }).catch((error: unknown) => {
+      expect(error).toMatchObject({
+        code: 'target',
+        message: expect.stringContaining('is on another file system'),
+      })
+    })
+  })
+
   test('where a directory that settings leave out is in the way.', async () => {
     const found = await place()
     rmSync(join(found.source, 'changed'))
@@ -577,6 +634,26 @@ describe('A restore in place that is killed', () => {
     expect(execFileSync('sqlite3', [found.database, 'SELECT min(id) FROM note']).toString()).toBe('1\n')
     expect(await rowback(['undo', '--repo', repository], { cwd: dir })).toMatchObject({ code: 0, stderr: '' })
     expect(state(source)).toEqual(before)
+  })
+
+  test('does not go on over what was written since, unless it is forced.', async () => {
+    const found = await place()
+    const { dir, source, repository } = found
+    expect(await run(found, { ROWBACK_STOP_BEHIND: 'in-place.json', ROWBACK_STOP_TIMES: '2' })).toBe(130)
+    execFileSync('sqlite3', [found.database, "INSERT INTO note(text) VALUES ('since')"])
+    const before = state(source)
+    for (const verb of [['undo'], ['restore', 'latest', '--in-place']]) {
+      const { code, stderr } = await rowback([...verb, '--repo', repository], { cwd: dir })
+      expect({ code, stderr }).toEqual({
+        code: exitCodes.source,
+        stderr: expect.stringMatching(
+          /: app\.db was written after it was saved; it was left half replaced\nrowback: try: copy it away; then --force goes on, and loses what was written\n$/,
+        ),
+      })
+    }
+    expect(state(source)).toEqual(before)
+    expect(await rowback(['undo', '--force', '--repo', repository], { cwd: dir })).toMatchObject({ code: 0 })
+    expect(existsSync(join(repository, 'rowback', 'in-place.json'))).toBe(false)
   })
 
   test('while it is made is cleared away by the next backup.', async () => {

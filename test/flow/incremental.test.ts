@@ -21,6 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BackupOptions, type BackupResult, backup } from '../../src/backup.ts'
+import { diff } from '../../src/diff.ts'
 import { stateKey } from '../../src/state.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
 import { git } from '../support/git.ts'
@@ -254,6 +255,42 @@ describe('all is read', () => {
       if (!('excludeTables' in options)) expect(tree).toBe(await fullTree(it))
       expect(existsSync(state(it))).toBe(true)
     })
+})
+
+test('A table with line ends in its names is compared with what it was.', async () => {
+  const it = place(
+    'CREATE TABLE "one\ntwo"(id INTEGER PRIMARY KEY, "a\nb"); INSERT INTO "one\ntwo" VALUES (1,1),(2,2);',
+  )
+  const first = await run(it)
+  change(it.source, 'UPDATE "one\ntwo" SET id=3 WHERE id=2')
+  const second = await run(it)
+  expect(second.subject).toBe('data: 1 row added, 1 removed')
+  expect(second.tree).toBe(await fullTree(it))
+  const rows: unknown[] = []
+  const { repository } = it
+  for await (const item of diff({ repository, from: first.commit as string, to: second.commit as string }))
+    rows.push(item)
+  expect(rows.length).toBeGreaterThan(0)
+})
+
+test('A database that is none any more is refused beside another one.', async () => {
+  for (const spoil of [
+    (file: string) => truncateSync(file, 0),
+    (file: string) => writeAtStart(file, Buffer.alloc(100)),
+  ]) {
+    const it = place()
+    databaseFrom('CREATE TABLE t(a)', join(it.data, 'other.db'))
+    await run(it)
+    spoil(it.source)
+    await expect(run(it)).rejects.toMatchObject({
+      code: 'source',
+      message:
+        'read app.db: it is no SQLite database any more, or it is encrypted, and the last commit has a database there; nothing was committed',
+    })
+    const without = await run(it, { assets: { include: ['**'], exclude: ['app.db'] } })
+    expect(without.commit).toBeDefined()
+    expect((await run(it)).commit).toBeDefined()
+  }
 })
 
 test('A run that fails leaves what is remembered as it was.', async () => {

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { push } from '../../src/push.ts'
-import { type Ended, program } from '../support/cli.ts'
+import { type Ended, program, projectRoot } from '../support/cli.ts'
 import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom, facts } from '../support/database.ts'
 import { bareRepository, craftCommit, foreignRepository, git } from '../support/git.ts'
@@ -257,6 +257,24 @@ rowback: try: git ls-remote ${remote}
     expect(await backup(found, '--remote', remote)).toMatchObject({ code: 0, stderr: '' })
     expect(existsSync(lock)).toBe(false)
     expect(commits(remote)).toEqual(commits(repository))
+  })
+
+  test('sends the commit that it has proved, though the branch moves meanwhile.', async () => {
+    const found = place()
+    const { dir, repository, remote } = found
+    await backup(found)
+    const proved = commits(repository)
+    let isMoved = false
+    const onProgress = ({ phase }: { phase: string }): void => {
+      if (phase !== 'push' || isMoved) return
+      isMoved = true
+      addNote(found, 'meanwhile')
+      const program = [join(projectRoot, 'bin', 'rowback.js'), 'backup', 'app.db', '--repo', 'repo.git']
+      execFileSync(process.execPath, program, { cwd: dir })
+    }
+    expect(await push({ repository, remotes: [{ url: remote }], onProgress })).toMatchObject([{ commits: 1 }])
+    expect(commits(remote)).toEqual(proved)
+    expect(commits(repository)).toHaveLength(2)
   })
 
   test('never overwrites what somebody else has pushed.', async () => {

@@ -368,7 +368,7 @@ describe('the password of a remote', () => {
     expectArrived(found, copy)
   })
 
-  test('in the address that git has for a name is refused, as it would be in arguments.', async () => {
+  test('in the address that git has for a name is refused, as it would be in arguments, and another remote is not.', async () => {
     const found = machine()
     await found.backup()
     git(found.repository, [
@@ -377,7 +377,9 @@ describe('the password of a remote', () => {
       'home',
       `http://me:${password.replaceAll(' ', '')}@127.0.0.1:1/app.git`,
     ])
-    const { code, stderr } = await found.rowback('push', '--remote', 'home')
+    const copy = bareRepository(join(found.dir, 'copy.git'))
+    const { code, stderr } = await found.rowback('push', '--remote', 'home', '--remote', copy)
+    expectArrived(found, copy)
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr: expect.stringMatching(

@@ -2,13 +2,13 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { projectRoot } from '../support/cli.ts'
-import { databaseFrom } from '../support/database.ts'
+import { projectRoot, rowback } from '../support/cli.ts'
+import { databaseFrom, openApplication } from '../support/database.ts'
 import { canTrace, type SystemCall, systemCalls } from '../support/disk-trace.ts'
 import { rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
@@ -58,6 +58,32 @@ function stopping(dir: string): { args: string[]; here: string; go: string } {
 }
 
 describe('In rollback-journal mode', () => {
+  test('a file that takes the place of one that is waited for is locked, too, before it is copied.', async () => {
+    const { dir, source, repository } = place('DELETE')
+    const next = databaseFrom(
+      "CREATE TABLE note(id INTEGER PRIMARY KEY, text); INSERT INTO note VALUES (1,'next')",
+      join(dir, 'next.db'),
+    )
+    const holder = await openApplication(source, 'BEGIN EXCLUSIVE')
+    const other = await openApplication(
+      next,
+      `PRAGMA cache_size=1; PRAGMA cache_spill=1; BEGIN EXCLUSIVE; UPDATE note SET text='dirty';
+       WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<5000) INSERT INTO note SELECT i, 'dirty' FROM n`,
+    )
+    const ended = rowback(['backup', source, '--repo', repository])
+    await sleep(1000)
+    renameSync(next, source)
+    await holder.end()
+    await sleep(1000)
+    await other.end()
+    expect(await ended).toMatchObject({ code: 0, stderr: '' })
+    const out = join(dir, 'out.db')
+    await rowbackJson(['restore', 'latest', '--file', 'app.db', '--output', out, '--repo', repository])
+    const db = new Database(out, { readonly: true })
+    onTestFinished(() => void db.close())
+    expect(db.prepare('SELECT id, text FROM note').raw().all()).toEqual([[1, 'next']])
+  })
+
   for (const mode of modes)
     test(`a writer that does not wait commits while the dump is still to come: ${mode}.`, async () => {
       const { dir, source, repository } = place(mode)

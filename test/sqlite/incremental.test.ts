@@ -184,6 +184,28 @@ test('an incremental dump has the files of a full one, whatever happened in betw
   expect(kept / all).toBeGreaterThan(0.2)
 })
 
+test('a value of the same length far back in a row is seen, of whatever length and in pages of whatever size.', async () => {
+  for (const pageSize of [512, 1024, 4096])
+    for (const length of [60, 80, 90, 95, 100, 104, 110, 120, 127, 128, 200, 230, 600]) {
+      const file = join(tempDir(), 'app.db')
+      const db = new Database(file)
+      const all = `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<50)`
+      db.exec(`PRAGMA page_size=${pageSize}; CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT) WITHOUT ROWID;
+        CREATE TABLE u(k INTEGER PRIMARY KEY, v TEXT);
+        INSERT INTO t ${all} SELECT i, printf('%0${length}d', i) FROM n; INSERT INTO u SELECT * FROM t`)
+      const { known } = await dump(file)
+      for (const table of ['t', 'u'])
+        db.exec(`UPDATE ${table} SET v=substr(v,1,${length - 6})||'!!!!!!' WHERE k=7`)
+      db.close()
+      const [full, incremental] = [await dump(file), await dump(file, known)]
+      expect({ pageSize, length, files: [...incremental.files] }).toEqual({
+        pageSize,
+        length,
+        files: [...full.files],
+      })
+    }
+})
+
 /** One thing that is done to a table of any schema; `table` and `n` choose which one, and of what in it. */
 const anyAction = fc.record({
   what: fc.constantFrom(

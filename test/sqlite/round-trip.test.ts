@@ -153,3 +153,21 @@ it('a geopoly table, whose module stock sqlite3 lacks, comes back with its shape
   expect(rowsOf(copy)).toEqual(rowsOf(source))
   expect(rowsOf(copy)).toHaveLength(2)
 })
+
+it('the setting `automerge` of an FTS4 index comes back.', async () => {
+  const source =
+    databaseFrom(`CREATE VIRTUAL TABLE found USING fts4(a); INSERT INTO found(a) VALUES ('one two');
+    INSERT INTO found(found) VALUES ('automerge=4');`)
+  const setting = (file: string): unknown => {
+    const db = new Database(file, { readonly: true })
+    const rows = db.prepare('SELECT id, CAST(value AS BLOB) FROM found_stat WHERE id=2').raw().all()
+    db.close()
+    return rows
+  }
+  expect(setting(source)).toHaveLength(1)
+  const files = dumpFile(source)
+  for (const copy of [await replayed(files), replayedByStock(files)]) {
+    expect(setting(copy)).toEqual(setting(source))
+    expect(facts(copy)).toEqual(facts(source))
+  }
+})
