@@ -2,16 +2,15 @@
 
 import type { Agreement, AgreementSide, KnownReferences } from './agreement.ts'
 import type { AssetEntry } from './assets/manifest.ts'
-import { shownPath } from './assets/paths.ts'
 import { placesBy } from './assets/rules.ts'
-import { unreadable } from './assets/source-error.ts'
 import type { BackupOptions } from './backup.ts'
 import type { Committed } from './commit-source.ts'
-import { type CommitTree, readCommitTree } from './commit-tree.ts'
+import { readCommitTree } from './commit-tree.ts'
 import { formatVersion, type Manifest } from './dump/manifest.ts'
 import { RowbackError } from './errors.ts'
 import type { NewCommit, Store } from './git/store.ts'
 import { withWorkDir } from './git/work-dir.ts'
+import { refuseLostDatabase, refuseUnreadableDatabase } from './lost-database.ts'
 import type { ReadBlob } from './match-rows.ts'
 import { version } from './package.ts'
 import type { Phases } from './progress.ts'
@@ -49,7 +48,11 @@ export async function commitTree(
   phases: Phases,
 ): Promise<{ committed: Committed; state: SeenState }> {
   const before = options.parent === undefined ? undefined : await readCommitTree(store, options.parent)
-  if (before) refuseLostDatabase(before, source)
+  if (before) {
+    refuseUnreadableDatabase(before, source)
+    // What is damaged is kept by its bytes before a restore in place.
+    if (options.ref === undefined) refuseLostDatabase(before, source, options.assets?.exclude ?? [])
+  }
   const writer = store.begin()
   try {
     const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
@@ -110,28 +113,6 @@ export async function commitTree(
 function asRepositoryError(error: unknown): unknown {
   if (!(error instanceof RowbackError && error.code === 'target')) return error
   return new RowbackError('repository', error.message, { hint: error.hint, cause: error })
-}
-
-/** A commit without a database that the last one has would be no backup of the source, whatever its trailer says. */
-function refuseLostDatabase({ manifest }: CommitTree, { assets, databases }: Source): void {
-  const paths = manifest.databases.map(({ path = '' }) => path)
-  const files = new Set(assets.flatMap(({ kind, path }) => (kind === 'file' ? [path] : [])))
-  const damaged = paths.find((path) => files.has(path))
-  // What is damaged is kept by its bytes before a restore in place, when no file is read as a database.
-  if (damaged !== undefined && databases.length > 0) throw noDatabase(damaged)
-  const lost = assets.find(
-    ({ kind, path }) =>
-      kind === 'unreadable' && paths.some((database) => `${database}/`.startsWith(`${path}/`)),
-  )
-  if (lost) throw unreadable(lost.path, `${lost.problem}, and the last commit has a database there`)
-}
-
-function noDatabase(path: string): RowbackError {
-  const cause =
-    'it is no SQLite database any more, or it is encrypted, and the last commit has a database there'
-  return new RowbackError('source', `read ${shownPath(path)}: ${cause}; nothing was committed`, {
-    hint: 'bring it back by rowback restore; if it is to be a file from now on, --exclude it once',
-  })
 }
 
 /** Compares the columns that name files with the assets, where the settings name such columns. */

@@ -161,10 +161,9 @@ async function endPending(run: Run, journal: Replacement): Promise<Done> {
   const [task, left] = [taskOf(run, journal.commit), 'it was left half replaced']
   refuseOpen(task, await run.live.present(), left)
   const { prints, safety } = journal
-  if (prints) {
-    const assets = byPath(await safetyAssets(run.store, safety))
-    refuseUnsaved(task, { databases: prints, assets }, stepsLeft(journal), left)
-  }
+  const assets = await safetyAssets(run.store, safety)
+  if (prints && assets)
+    refuseUnsaved(task, { databases: prints, assets: byPath(assets) }, stepsLeft(journal), left)
   return replace(run, journal, [])
 }
 
@@ -199,7 +198,8 @@ async function prepare(run: Run, commit: string): Promise<{ journal: Replacement
     refuseOpen(task, present)
     refuseUnsaved(task, saved, steps)
     refuseLocked(task, present)
-    const closed = closedPrints(live, prints)
+    // What was written though it is forced is lost, and is not asked for again.
+    const closed = options.force ? databasePrints(live, present.databases) : closedPrints(live, prints)
     refuseUnsaved(task, { ...saved, databases: closed }, steps)
     const ready = {
       ...journal,

@@ -49,11 +49,13 @@ export async function takePlace(draft: string, target: string): Promise<void> {
   })
   if (found) {
     await chown(draft, found.uid, found.gid).catch((error: unknown) => {
-      if (!hasErrno(error, 'EPERM')) throw error
+      if (!hasErrno(error, 'EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP')) throw error
     })
     await rmdir(target)
   }
-  await chmod(draft, found ? found.mode & 0o7777 : 0o777 & ~process.umask())
+  // A new one has what a directory inherits there, as that a group is.
+  const inherited = (await stat(draft)).mode & 0o7000
+  await chmod(draft, found ? found.mode & 0o7777 : inherited | (0o777 & ~process.umask()))
   await rename(draft, target)
 }
 

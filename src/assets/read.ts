@@ -201,7 +201,12 @@ function hasChanged(before: BigIntStats, descriptor: number, file: string | Buff
  */
 function isElsewhere(descriptor: number, file: string | Buffer): boolean {
   const path = openPath(descriptor)
-  return path !== undefined && !readlinkSync(path, { encoding: 'buffer' }).equals(Buffer.from(file))
+  if (path === undefined) return false
+  // Some file systems tell a name in another case than the one it was asked by.
+  const [found, asked] = [readlinkSync(path, { encoding: 'buffer' }), Buffer.from(file)].map((bytes) =>
+    bytes.toString('latin1').replace(/^\/+/, '/').toLowerCase(),
+  )
+  return found !== asked
 }
 
 /** A path that leads to an open file, whatever its names lead to by now. */

@@ -1,10 +1,9 @@
 /** Finds objects of a repository that are damaged or missing: each is read and hashed by git itself (git-fsck(1)). */
 
-import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { git, mapsLittle } from './run.ts'
-import { packFolder } from './session.ts'
 
 export interface Damage {
   /** Ids of objects, as far as git could tell which. */
@@ -17,21 +16,35 @@ export interface Damage {
   lines: string[]
 }
 
-/** What is damaged in the objects of a git directory, indexes of packs included; undefined if nothing is. */
+/**
+ * What is damaged in the objects of a git directory, indexes of packs included; undefined if nothing is. What git has noted
+ * beside them, and could make anew, is removed where that alone is wrong.
+ */
 export async function findDamage(gitDir: string): Promise<Damage | undefined> {
-  const damage = await readAll(gitDir)
-  // An upkeep may have joined packs since git listed them.
-  const isJoined = damage?.packs.some((pack) => !existsSync(join(packFolder(gitDir), `${pack}.idx`)))
-  return isJoined ? readAll(gitDir) : damage
+  if ((await readAll(gitDir, [])) === undefined) return undefined
+  // An upkeep may have joined packs since git listed them, too.
+  const damage = await readAll(gitDir, noNotes)
+  if (damage === undefined) await removeNotes(gitDir)
+  return damage
 }
 
-/** What git has noted beside the objects may name such as are gone, and is not what a restore reads. */
-const noCaches = ['-c', 'core.commitGraph=false', '-c', 'core.multiPackIndex=false']
+const noNotes = ['-c', 'core.commitGraph=false', '-c', 'core.multiPackIndex=false']
 
-async function readAll(gitDir: string): Promise<Damage | undefined> {
+/** Where they cannot be removed, the next check says it again. */
+async function removeNotes(gitDir: string): Promise<void> {
+  const notes = [
+    ['info', 'commit-graph'],
+    ['info', 'commit-graphs'],
+    ['pack', 'multi-pack-index'],
+  ]
+  for (const names of notes)
+    await rm(join(gitDir, 'objects', ...names), { recursive: true, force: true }).catch(() => {})
+}
+
+async function readAll(gitDir: string, settings: readonly string[]): Promise<Damage | undefined> {
   const args = [
     ...mapsLittle,
-    ...noCaches,
+    ...settings,
     'fsck',
     '--full',
     '--no-dangling',

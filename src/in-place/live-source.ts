@@ -5,7 +5,7 @@ import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isDatabaseFile } from '../assets/database-file.ts'
 import { globs } from '../assets/glob.ts'
-import { comparePaths } from '../assets/paths.ts'
+import { comparePaths, foldersAbove } from '../assets/paths.ts'
 import { type AssetFile, scanSource } from '../assets/scan.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
@@ -89,12 +89,6 @@ function directorySource(path: string, root: string, rules: AssetRules, store: S
   const present = (): Promise<Present> =>
     scanSource(root, { ...rules, exclude, skip: [resolve(store.dir), store.gitDir] })
   return { kind: 'directory', path, root, file: undefined, covers, present }
-}
-
-/** The directories that a path is in, the outermost first. */
-export function foldersAbove(path: string): string[] {
-  const parts = path.split('/')
-  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'))
 }
 
 /** What SQLite looks for beside a database. */

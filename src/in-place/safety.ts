@@ -31,10 +31,10 @@ export async function safetyCommits(store: Store): Promise<Safety[]> {
   return refs.map(([ref, commit]) => ({ ref, commit })).sort((a, b) => numberOf(b.ref) - numberOf(a.ref))
 }
 
-/** The assets of the safety commit of that ref; none where a user has removed it. */
-export async function safetyAssets(store: Store, ref: string): Promise<AssetEntry[]> {
+/** The assets of the safety commit of that ref; undefined where a user has removed it. */
+export async function safetyAssets(store: Store, ref: string): Promise<AssetEntry[] | undefined> {
   const found = (await safetyCommits(store)).find((safety) => safety.ref === ref)
-  return found ? assetsOf(store, found.commit) : []
+  return found && assetsOf(store, found.commit)
 }
 
 async function assetsOf(store: Store, commit: string): Promise<AssetEntry[]> {

@@ -103,7 +103,9 @@ async function refuseObstacles({ root, staging, steps }: Staging): Promise<void>
   const changed = [...steps.remove, ...steps.put.map(({ path }) => path)]
   const mounts = mountPoints()
   for (const path of changed) if (mounts.has(join(root, path))) throw obstacle(path, 'is a mount point')
-  for (const folder of new Set(changed.map((path) => dirname(path)))) await refuseReadOnly(root, folder)
+  const named = [...changed, ...steps.folders.map(({ path }) => path)]
+  for (const folder of new Set(named.map((path) => dirname(path)))) await refuseReadOnly(root, folder)
+  for (const folder of steps.folders) await refuseForeign(root, folder)
   for (const { path } of steps.folders) {
     const found = await lstatOrNone(fileAt(root, path))
     if (found && !found.isDirectory() && !gone.has(path)) throw obstacle(path, 'is in the way of a directory')
@@ -121,10 +123,19 @@ async function refuseObstacles({ root, staging, steps }: Staging): Promise<void>
 /** Throws for a directory in which this user may change no name: the owner is let in, whatever the mode. */
 async function refuseReadOnly(root: string, path: string): Promise<void> {
   const found = await lstatOrNone(fileAt(root, path))
+  if (found === undefined && path !== '.') return refuseReadOnly(root, dirname(path))
   if (!found?.isDirectory() || found.uid === process.getuid?.()) return
   await access(fileAt(root, path), constants.W_OK | constants.X_OK).catch(() => {
     throw obstacle(path, 'is a directory in which this user may change nothing')
   })
+}
+
+/** Throws for a directory whose mode this user would have to change, and may not. */
+async function refuseForeign(root: string, { path, mode }: Steps['folders'][number]): Promise<void> {
+  const found = await lstatOrNone(fileAt(root, path))
+  const user = process.getuid?.()
+  if (!found?.isDirectory() || (found.mode & 0o777) === mode || user === 0 || found.uid === user) return
+  throw obstacle(path, 'is a directory of another user, with another mode')
 }
 
 function obstacle(path: string, problem: string): RowbackError {

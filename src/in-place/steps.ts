@@ -1,10 +1,10 @@
 /** What a restore in place does to the files of a source, as steps. Pure. */
 
 import type { AssetEntry } from '../assets/manifest.ts'
-import { comparePaths } from '../assets/paths.ts'
+import { comparePaths, foldersAbove } from '../assets/paths.ts'
 import { planAssets } from '../assets/plan.ts'
 import type { ManifestDatabase } from '../dump/manifest.ts'
-import { databaseFiles, foldersAbove, type Present } from './live-source.ts'
+import { databaseFiles, type Present } from './live-source.ts'
 
 /** What a commit holds of what the settings cover. */
 export interface Wanted {

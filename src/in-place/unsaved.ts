@@ -31,7 +31,7 @@ function databasePrint(file: string): DatabasePrint {
 function filePrint(path: string): string {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   // Whoever reads a database may leave an empty WAL.
-  return stats === undefined || stats.size === 0n ? '' : [stats.ino, stats.size, stats.mtimeNs].join(' ')
+  return stats === undefined || stats.size === 0n ? '' : `${stats.size} ${stats.mtimeNs}`
 }
 
 /** The prints of databases that were closed since: what lay beside them has gone into them, of the others nothing has changed. */
@@ -75,7 +75,7 @@ function changedPaths({ remove, put }: Steps): string[] {
 }
 
 function isUnsaved(live: LiveSource, { databases, assets }: Saved, path: string): boolean {
-  const saved = databases[path]
+  const saved = Object.hasOwn(databases, path) ? databases[path] : undefined
   if (saved === undefined) return stateOf(live.root, path, assets.get(path)) === 'written'
   const now = databasePrint(join(live.root, path))
   // What is not there any more was removed by us, or is lost anyway.

@@ -1,12 +1,12 @@
 /** What a restore in place wants to be in the source, and what of that is there already. */
 
 import type { AssetEntry } from '../assets/manifest.ts'
-import { comparePaths } from '../assets/paths.ts'
+import { comparePaths, foldersAbove } from '../assets/paths.ts'
 import { type CommitTree, readAssetEntries } from '../commit-tree.ts'
 import { RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
 import { databasesInSource } from '../restore.ts'
-import { foldersAbove, type LiveSource } from './live-source.ts'
+import type { LiveSource } from './live-source.ts'
 import { shortId, taskName } from './refusals.ts'
 import type { Wanted } from './steps.ts'
 import { stateOf } from './unsaved.ts'

@@ -37,9 +37,10 @@ export async function openReadOnly(
   }
 }
 
-function identityOf(path: string): string {
-  const { dev, ino } = statSync(path)
-  return `${dev} ${ino}`
+/** Differs for another file; of none there is no such text. */
+export function identityOf(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats && `${stats.dev} ${stats.ino}`
 }
 
 /**

@@ -13,7 +13,7 @@ import { diskFault } from './disk-fault.ts'
 import { makeLegible } from './make-legible.ts'
 import { openDatabase } from './open-database.ts'
 import { type Pages, pagesOfCopy } from './pages.ts'
-import { openReadOnly, SourceReplaced } from './read-transaction.ts'
+import { identityOf, openReadOnly, SourceReplaced } from './read-transaction.ts'
 import type { SharedFile, Snapshot, SnapshotOptions } from './snapshot.ts'
 import { sourceError, sqliteCode } from './source-error.ts'
 import { statOrNone, unreadable } from './source-file.ts'
@@ -86,12 +86,15 @@ async function copyLocked(path: string, options: SnapshotOptions): Promise<Snaps
   const folder = await privateFolder(path, options)
   const copy = join(folder, basename(path))
   try {
+    const before = identityOf(path)
     const db = await openReadOnly(path, options)
     try {
       // In WAL mode it keeps nobody from writing.
       if (db.pragma('journal_mode', { simple: true }) === 'wal') throw new SourceReplaced(path)
       // The lock of this process ends when any of its descriptors of the file is closed, so nothing is read after that.
       await copyFile(path, copy, constants.COPYFILE_FICLONE)
+      // It was copied by its name, and locked as a file.
+      if (identityOf(path) !== before) throw new SourceReplaced(path)
     } finally {
       db.close()
     }

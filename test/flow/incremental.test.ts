@@ -8,8 +8,10 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -273,24 +275,32 @@ test('A table with line ends in its names is compared with what it was.', async 
   expect(rows.length).toBeGreaterThan(0)
 })
 
-test('A database that is none any more is refused beside another one.', async () => {
-  for (const spoil of [
-    (file: string) => truncateSync(file, 0),
-    (file: string) => writeAtStart(file, Buffer.alloc(100)),
-  ]) {
-    const it = place()
-    databaseFrom('CREATE TABLE t(a)', join(it.data, 'other.db'))
-    await run(it)
-    spoil(it.source)
-    await expect(run(it)).rejects.toMatchObject({
-      code: 'source',
-      message:
-        'read app.db: it is no SQLite database any more, or it is encrypted, and the last commit has a database there; nothing was committed',
-    })
-    const without = await run(it, { assets: { include: ['**'], exclude: ['app.db'] } })
-    expect(without.commit).toBeDefined()
-    expect((await run(it)).commit).toBeDefined()
-  }
+test('A database that is damaged at its start, emptied, or a symlink is refused beside another one.', async () => {
+  const losses: [string, (file: string) => void][] = [
+    ['it is empty', (file) => truncateSync(file, 0)],
+    ['it is damaged, and no SQLite database any more', (file) => writeAtStart(file, Buffer.alloc(100))],
+    ['it is damaged, and no SQLite database any more', (file) => writeAtStart(file, Buffer.from('x'))],
+    [
+      'it is a symlink',
+      (file) => {
+        renameSync(file, `${file}.moved`)
+        symlinkSync(`${file}.moved`, file)
+      },
+    ],
+  ]
+  for (const [cause, spoil] of losses)
+    for (const include of [['**'], ['none']]) {
+      const it = place()
+      databaseFrom('CREATE TABLE t(a)', join(it.data, 'other.db'))
+      await run(it, { assets: { include, exclude: [] } })
+      spoil(it.source)
+      await expect(run(it, { assets: { include, exclude: [] } })).rejects.toMatchObject({
+        code: 'source',
+        message: `read app.db: ${cause}, and the last commit has a database there; nothing was committed`,
+      })
+      expect((await run(it, { assets: { include, exclude: ['app.db'] } })).commit).toBeDefined()
+      await run(it, { assets: { include, exclude: [] } })
+    }
 })
 
 test('A run that fails leaves what is remembered as it was.', async () => {

@@ -2,12 +2,20 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { projectRoot, rowback } from '../support/cli.ts'
+import { projectRoot } from '../support/cli.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
 import { canTrace, type SystemCall, systemCalls } from '../support/disk-trace.ts'
 import { rowbackJson } from '../support/in-process.ts'
@@ -57,6 +65,21 @@ function stopping(dir: string): { args: string[]; here: string; go: string } {
   return { args: ['--import', `data:text/javascript,${encodeURIComponent(hook)}`], here, go }
 }
 
+/** Whether a process has a file open by another descriptor than those that it closes at once, to look at its header. */
+function isOpenIn(pid: number, file: string): boolean {
+  const isIt = (): boolean =>
+    readdirSync(`/proc/${pid}/fd`).some((name) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${name}`) === file
+      } catch {
+        return false
+      }
+    })
+  if (!isIt()) return false
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  return isIt()
+}
+
 describe('In rollback-journal mode', () => {
   test('a file that takes the place of one that is waited for is locked, too, before it is copied.', async () => {
     const { dir, source, repository } = place('DELETE')
@@ -70,13 +93,17 @@ describe('In rollback-journal mode', () => {
       `PRAGMA cache_size=1; PRAGMA cache_spill=1; BEGIN EXCLUSIVE; UPDATE note SET text='dirty';
        WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<5000) INSERT INTO note SELECT i, 'dirty' FROM n`,
     )
-    const ended = rowback(['backup', source, '--repo', repository])
-    await sleep(1000)
+    const program = spawn(process.execPath, [rowbackFile, 'backup', source, '--repo', repository], {
+      stdio: 'ignore',
+    })
+    onTestFinished(() => void program.kill('SIGKILL'))
+    const ended = once(program, 'exit')
+    while (!isOpenIn(program.pid as number, source)) await sleep(5)
     renameSync(next, source)
     await holder.end()
     await sleep(1000)
     await other.end()
-    expect(await ended).toMatchObject({ code: 0, stderr: '' })
+    expect(await ended).toEqual([0, null])
     const out = join(dir, 'out.db')
     await rowbackJson(['restore', 'latest', '--file', 'app.db', '--output', out, '--repo', repository])
     const db = new Database(out, { readonly: true })
