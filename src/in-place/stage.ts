@@ -103,8 +103,10 @@ async function refuseObstacles({ root, staging, steps }: Staging): Promise<void>
   const changed = [...steps.remove, ...steps.put.map(({ path }) => path)]
   const mounts = mountPoints()
   for (const path of changed) if (mounts.has(join(root, path))) throw obstacle(path, 'is a mount point')
-  const named = [...changed, ...steps.folders.map(({ path }) => path)]
-  for (const folder of new Set(named.map((path) => dirname(path)))) await refuseReadOnly(root, folder)
+  const folders = steps.folders.map(({ path }) => path)
+  const opened = new Set([...folders, ...steps.removeFolders])
+  const holding = new Set([...changed, ...folders].map((path) => dirname(path)))
+  for (const folder of holding) await refuseReadOnly(root, folder, opened)
   for (const folder of steps.folders) await refuseForeign(root, folder)
   for (const { path } of steps.folders) {
     const found = await lstatOrNone(fileAt(root, path))
@@ -120,11 +122,11 @@ async function refuseObstacles({ root, staging, steps }: Staging): Promise<void>
   }
 }
 
-/** Throws for a directory in which this user may change no name: the owner is let in, whatever the mode. */
-async function refuseReadOnly(root: string, path: string): Promise<void> {
+/** Throws for a directory in which this user may change no name; into those that are opened for it, the owner is let. */
+async function refuseReadOnly(root: string, path: string, opened: ReadonlySet<string>): Promise<void> {
   const found = await lstatOrNone(fileAt(root, path))
-  if (found === undefined && path !== '.') return refuseReadOnly(root, dirname(path))
-  if (!found?.isDirectory() || found.uid === process.getuid?.()) return
+  if (found === undefined && path !== '.') return refuseReadOnly(root, dirname(path), opened)
+  if (!found?.isDirectory() || (opened.has(path) && found.uid === process.getuid?.())) return
   await access(fileAt(root, path), constants.W_OK | constants.X_OK).catch(() => {
     throw obstacle(path, 'is a directory in which this user may change nothing')
   })
