@@ -1,9 +1,10 @@
 /** Keeps a backup from leaving out a database that the last one has, though it is there. */
 
-import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { globs } from './assets/glob.ts'
-import { foldersAbove, shownPath } from './assets/paths.ts'
+import { startOf } from './assets/database-file.ts'
+import { globsFromAbove } from './assets/glob.ts'
+import { shownPath } from './assets/paths.ts'
 import { unreadable } from './assets/source-error.ts'
 import type { CommitTree } from './commit-tree.ts'
 import { RowbackError } from './errors.ts'
@@ -30,10 +31,9 @@ export function refuseLostDatabase(
 ): void {
   if (kind !== 'directory') return
   const present = new Set(databases.map(({ path }) => path))
-  const isExcluded = globs(exclude)
+  const isExcluded = globsFromAbove(exclude)
   for (const { path } of manifest.databases) {
-    if (path === undefined || present.has(path)) continue
-    if (isExcluded(path, false) || foldersAbove(path).some((folder) => isExcluded(folder, true))) continue
+    if (path === undefined || present.has(path) || isExcluded(path, false)) continue
     const cause = lossOf(join(root, path))
     if (cause === undefined) continue
     throw new RowbackError(
@@ -50,7 +50,8 @@ function lossOf(file: string): string | undefined {
   if (stats?.isSymbolicLink()) return 'it is a symlink'
   if (!stats?.isFile()) return undefined
   if (stats.size === 0) return 'it is empty'
-  const start = startOf(file)
+  const start = startOf(file, 100)
+  if (start === undefined) return undefined
   // What begins with zeros, or has the constants of the header but not its magic (sqlite.org/fileformat2.html, section 1.3).
   const isDamaged =
     start.subarray(0, 16).every((byte) => byte === 0) || start.subarray(21, 24).equals(fractions)
@@ -58,13 +59,3 @@ function lossOf(file: string): string | undefined {
 }
 
 const fractions = Buffer.from([64, 32, 32])
-
-function startOf(file: string): Buffer {
-  const start = Buffer.alloc(100)
-  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  try {
-    return start.subarray(0, readSync(descriptor, start, 0, start.length, 0))
-  } finally {
-    closeSync(descriptor)
-  }
-}

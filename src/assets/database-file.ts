@@ -10,6 +10,11 @@ const magic = Buffer.from('SQLite format 3\0', 'latin1')
  * one directory this took 0.5 s, with promises 4 to 15 s. Throws the system's error for a file that cannot be read.
  */
 export function isDatabaseFile(file: string | Buffer): boolean | undefined {
+  return startOf(file, magic.length)?.equals(magic)
+}
+
+/** The first bytes of a regular file, as many as there are; undefined if it is gone. Throws the system's error. */
+export function startOf(file: string | Buffer, length: number): Buffer | undefined {
   let descriptor: number
   try {
     // O_NONBLOCK: a fifo put in the file's place would wait for a writer for ever.
@@ -19,8 +24,8 @@ export function isDatabaseFile(file: string | Buffer): boolean | undefined {
     throw error
   }
   try {
-    const head = Buffer.alloc(magic.length)
-    return readSync(descriptor, head, 0, head.length, 0) === head.length && head.equals(magic)
+    const start = Buffer.alloc(length)
+    return start.subarray(0, readSync(descriptor, start, 0, length, 0))
   } finally {
     closeSync(descriptor)
   }

@@ -5,6 +5,7 @@
  */
 
 import { type Token, type TokenTest, tokens } from './glob-tokens.ts'
+import { foldersAbove } from './paths.ts'
 
 /** Whether a path, relative to the source, matches; `directory` tells what is at the path. */
 export type Glob = (path: string, directory: boolean) => boolean
@@ -24,6 +25,13 @@ export function globs(patterns: readonly string[]): Glob {
     const characters = [...path]
     return matchers.some((matches) => matches(characters, directory))
   }
+}
+
+/** Whether a path matches any of the patterns, or a directory that it is in does. */
+export function globsFromAbove(patterns: readonly string[]): Glob {
+  const matches = globs(patterns)
+  return (path, directory) =>
+    matches(path, directory) || foldersAbove(path).some((folder) => matches(folder, true))
 }
 
 /** The pattern that matches this path only; bytes that are not UTF-8, which nobody can type, become `?`. */

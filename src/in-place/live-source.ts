@@ -4,8 +4,8 @@ import { lstatSync } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isDatabaseFile } from '../assets/database-file.ts'
-import { globs } from '../assets/glob.ts'
-import { comparePaths, foldersAbove } from '../assets/paths.ts'
+import { globsFromAbove } from '../assets/glob.ts'
+import { comparePaths } from '../assets/paths.ts'
 import { type AssetFile, scanSource } from '../assets/scan.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
@@ -77,14 +77,10 @@ function fileSource(path: string, real: string): LiveSource {
 
 function directorySource(path: string, root: string, rules: AssetRules, store: Store): LiveSource {
   const exclude = [...rules.exclude, stagingGlob]
-  const [isIncluded, isExcluded] = [globs(rules.include), globs(exclude)]
+  const [isIncluded, isExcluded] = [globsFromAbove(rules.include), globsFromAbove(exclude)]
   const covers: LiveSource['covers'] = (found, kind) => {
-    const folders = foldersAbove(found)
     const isFolder = kind === 'directory'
-    if (isExcluded(found, isFolder) || folders.some((folder) => isExcluded(folder, true))) return false
-    return (
-      kind === 'database' || isIncluded(found, isFolder) || folders.some((folder) => isIncluded(folder, true))
-    )
+    return !isExcluded(found, isFolder) && (kind === 'database' || isIncluded(found, isFolder))
   }
   const present = (): Promise<Present> =>
     scanSource(root, { ...rules, exclude, skip: [resolve(store.dir), store.gitDir] })

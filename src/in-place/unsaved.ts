@@ -25,10 +25,10 @@ export function databasePrints({ root }: LiveSource, databases: readonly string[
 
 function databasePrint(file: string): DatabasePrint {
   const [wal = '', , journal = ''] = databaseFiles(file)
-  return { file: filePrint(file), beside: filePrint(wal) + filePrint(journal) }
+  return { file: sizeAndTime(file), beside: sizeAndTime(wal) + sizeAndTime(journal) }
 }
 
-function filePrint(path: string): string {
+function sizeAndTime(path: string): string {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   // Whoever reads a database may leave an empty WAL.
   return stats === undefined || stats.size === 0n ? '' : `${stats.size} ${stats.mtimeNs}`

@@ -1,9 +1,10 @@
 /** Tells whether another process has a database open: by the files that processes hold, and by SQLite's own locks. */
 
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { openDatabase } from './open-database.ts'
 import { sqliteCode } from './source-error.ts'
+import { identityOf } from './source-file.ts'
 
 /** A process and the file it holds open. */
 export interface FileUser {
@@ -19,11 +20,11 @@ export interface FileUser {
  * processes of other users that this one may not look into: `isLocked` sees those.
  */
 export function userOf(files: readonly string[]): FileUser | undefined {
-  const wanted = new Map(files.flatMap((file) => identityOf(file).map((identity) => [identity, file])))
+  const wanted = new Map(files.map((file) => [identityOf(file), file]))
+  wanted.delete(undefined)
   for (const pid of namesIn('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
     for (const descriptor of namesIn(`/proc/${pid}/fd`)) {
-      const [identity = ''] = identityOf(`/proc/${pid}/fd/${descriptor}`)
-      const file = wanted.get(identity)
+      const file = wanted.get(identityOf(`/proc/${pid}/fd/${descriptor}`))
       if (file !== undefined) return { pid: Number(pid), name: programOf(pid), file }
     }
   }
@@ -33,15 +34,6 @@ export function userOf(files: readonly string[]): FileUser | undefined {
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
-  } catch {
-    return []
-  }
-}
-
-function identityOf(file: string): string[] {
-  try {
-    const { dev, ino } = statSync(file, { bigint: true })
-    return [`${dev}:${ino}`]
   } catch {
     return []
   }

@@ -1,7 +1,8 @@
 /** The pages of a snapshot as they lie in its file and in its WAL, read beside SQLite. */
 
-import { accessSync, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import type { Database } from 'better-sqlite3'
+import { mayAccess } from './source-file.ts'
 
 /** The pages that a snapshot sees. */
 export class Pages {
@@ -104,7 +105,7 @@ export class LiveFiles {
     const open: number[] = []
     try {
       for (const ending of ['', '-wal', '-shm']) open.push(openSync(path + ending, 'r'))
-      return new LiveFiles(path, open as [number, number, number], isWritable(`${path}-shm`))
+      return new LiveFiles(path, open as [number, number, number], mayAccess(`${path}-shm`, constants.W_OK))
     } catch {
       for (const file of open) closeSync(file)
       return undefined
@@ -207,15 +208,6 @@ export class LiveFiles {
     const at = 32 + index * (24 + pageSize)
     readSync(this.#wal, header, 0, 24, at)
     return { page: header.readUInt32BE(0), salts: header.subarray(8, 16), at: at + 24 }
-  }
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK)
-    return true
-  } catch {
-    return false
   }
 }
 

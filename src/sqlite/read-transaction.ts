@@ -1,6 +1,5 @@
 /** Read transactions on a source itself. */
 
-import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Database from 'better-sqlite3'
 import { allowSchema } from './connection.ts'
@@ -8,6 +7,7 @@ import { refuseCutShort } from './cut-short.ts'
 import { openDatabase } from './open-database.ts'
 import type { SnapshotOptions } from './snapshot.ts'
 import { sourceError, sqliteCode } from './source-error.ts'
+import { identityOf } from './source-file.ts'
 
 /** Another file has taken the place of the source while it was opened, or its mode has changed: it is to be opened again. */
 export class SourceReplaced extends Error {
@@ -35,12 +35,6 @@ export async function openReadOnly(
     db?.close()
     throw error instanceof SourceReplaced ? error : sourceError(path, error, busyTimeoutMs)
   }
-}
-
-/** Differs for another file; of none there is no such text. */
-export function identityOf(path: string): string | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  return stats && `${stats.dev} ${stats.ino}`
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Private copies of a source, and snapshots of them. */
 
-import { accessSync, constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,10 +13,10 @@ import { diskFault } from './disk-fault.ts'
 import { makeLegible } from './make-legible.ts'
 import { openDatabase } from './open-database.ts'
 import { type Pages, pagesOfCopy } from './pages.ts'
-import { identityOf, openReadOnly, SourceReplaced } from './read-transaction.ts'
+import { openReadOnly, SourceReplaced } from './read-transaction.ts'
 import type { SharedFile, Snapshot, SnapshotOptions } from './snapshot.ts'
 import { sourceError, sqliteCode } from './source-error.ts'
-import { statOrNone, unreadable } from './source-file.ts'
+import { identityOf, mayAccess, statOrNone, unreadable } from './source-file.ts'
 import { refuseTornJournal } from './torn-journal.ts'
 
 /** A copy of what a read transaction sees, which it ends. */
@@ -112,11 +112,8 @@ const copyTries = 5
  * Longer than any tick within which a second change leaves the times of a file as they are: of a kernel's clock, or of a file
  * system that keeps whole seconds, or as FAT every other one.
  */
-async function settleMs(path: string): Promise<number> {
-  const found = await Promise.all(['', '-journal', '-wal'].map((ending) => statOrNone(path + ending)))
-  const isCoarse = found.some(
-    (stats) => stats && stats.mtimeMs % 1000 === 0 && Date.now() - stats.mtimeMs < 2_500,
-  )
+function settleMs(files: Iterable<Stats>): number {
+  const isCoarse = [...files].some(({ mtimeMs }) => mtimeMs % 1000 === 0 && Date.now() - mtimeMs < 2_500)
   return isCoarse ? 2_500 : 20
 }
 
@@ -124,8 +121,8 @@ async function settleMs(path: string): Promise<number> {
 export async function copyUnlocked(path: string, options: SnapshotOptions): Promise<Snapshot | undefined> {
   for (let tried = 0; tried < copyTries; tried++) {
     const folder = await privateFolder(path, options)
-    const before = await fingerprint(path)
-    await sleep(await settleMs(path))
+    const before = await filesOf(path)
+    await sleep(settleMs(before.values()))
     try {
       for (const ending of before.keys()) {
         await copyFile(path + ending, join(folder, basename(path) + ending), constants.COPYFILE_FICLONE)
@@ -133,7 +130,7 @@ export async function copyUnlocked(path: string, options: SnapshotOptions): Prom
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw copyError(path, error)
     }
-    if (same(before, await fingerprint(path))) {
+    if (areSame(before, await filesOf(path))) {
       const copy = join(folder, basename(path))
       if (before.has('-journal')) refuseTornJournal(path, `${copy}-journal`)
       return openCopy(path, copy, options)
@@ -144,18 +141,23 @@ export async function copyUnlocked(path: string, options: SnapshotOptions): Prom
   return undefined
 }
 
-/** Size, time and inode of the database and of what belongs to it, by ending. */
-async function fingerprint(path: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>()
+/** The database and what belongs to it, by ending. */
+async function filesOf(path: string): Promise<Map<string, Stats>> {
+  const found = new Map<string, Stats>()
   for (const ending of ['', '-journal', '-wal']) {
     const stats = await statOrNone(path + ending)
-    if (stats) found.set(ending, `${stats.size} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.ino}`)
+    if (stats) found.set(ending, stats)
   }
   return found
 }
 
-function same(a: Map<string, string>, b: Map<string, string>): boolean {
-  return a.size === b.size && [...a].every(([ending, print]) => b.get(ending) === print)
+/** Whether nothing came, went or was written, by size, times and inode. */
+function areSame(a: ReadonlyMap<string, Stats>, b: ReadonlyMap<string, Stats>): boolean {
+  const facts = ['size', 'mtimeMs', 'ctimeMs', 'ino'] as const
+  return (
+    a.size === b.size &&
+    [...a].every(([ending, stats]) => facts.every((fact) => b.get(ending)?.[fact] === stats[fact]))
+  )
 }
 
 async function privateFolder(path: string, { workDir }: SnapshotOptions): Promise<string> {
@@ -218,14 +220,5 @@ function copyError(path: string, error: unknown): unknown {
 function isOfCopy(path: string, error: unknown): boolean {
   if (hasErrno(error, 'EROFS', 'SQLITE_IOERR_WRITE', 'SQLITE_CANTOPEN', 'SQLITE_READONLY')) return true
   // Node.js names both files of a copy, and not the one that it is about.
-  return hasErrno(error, 'EACCES', 'EPERM') && (error.syscall === 'mkdir' || isReadable(path))
-}
-
-function isReadable(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK)
-    return true
-  } catch {
-    return false
-  }
+  return hasErrno(error, 'EACCES', 'EPERM') && (error.syscall === 'mkdir' || mayAccess(path, constants.R_OK))
 }

@@ -1,6 +1,6 @@
 /** The files of a source as they lie on the disk, read before SQLite opens them. */
 
-import type { Stats } from 'node:fs'
+import { accessSync, type Stats, statSync } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { cutShortError } from './cut-short.ts'
@@ -75,5 +75,25 @@ export async function statOrNone(path: string): Promise<Stats | undefined> {
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined
     throw unreadable(path, error)
+  }
+}
+
+/** Whether this user may access a file in that way: `constants.R_OK` or `W_OK` of access(2). */
+export function mayAccess(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Device and inode, by which a file is told under whatever path; undefined where there is none that can be seen. */
+export function identityOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    return undefined
   }
 }

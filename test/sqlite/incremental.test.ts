@@ -150,6 +150,17 @@ function act(file: string, first: string, sql: string): void {
   }
 }
 
+/** Dumps in full and with what is known, and expects the same files, and the same to be known afterwards. */
+async function dumpBoth(
+  file: string,
+  known: KnownDatabase | undefined,
+): Promise<{ full: Dumped; incremental: Dumped }> {
+  const [full, incremental] = [await dump(file), await dump(file, known)]
+  expect([...incremental.files].sort()).toEqual([...full.files].sort())
+  expect(incremental.known).toEqual(full.known)
+  return { full, incremental }
+}
+
 const runs = Number(process.env.ROWBACK_RUNS ?? 12)
 
 test('an incremental dump has the files of a full one, whatever happened in between.', async () => {
@@ -168,11 +179,8 @@ test('an incremental dump has the files of a full one, whatever happened in betw
         let { known } = await dump(file)
         for (const sql of rounds) {
           for (const statement of sql) act(file, first, statement)
-          const full = await dump(file)
-          const incremental = await dump(file, known)
-          expect([...incremental.files].sort()).toEqual([...full.files].sort())
+          const { full, incremental } = await dumpBoth(file, known)
           known = incremental.known
-          expect(known).toEqual(full.known)
           kept += full.rendered - incremental.rendered
           all += full.rendered
         }
@@ -290,11 +298,8 @@ test('so it is of any schema, with the last writes in the WAL of an application 
           for (const actions of rounds) {
             for (const one of actions) actOnAny(file, one)
             if (!isSound(file)) return
-            const full = await dump(file)
-            const incremental = await dump(file, known)
-            expect([...incremental.files].sort()).toEqual([...full.files].sort())
+            const { full, incremental } = await dumpBoth(file, known)
             known = incremental.known
-            expect(known).toEqual(full.known)
             kept += full.rendered - incremental.rendered
             all += full.rendered
           }
