@@ -206,7 +206,8 @@ function isElsewhere(descriptor: number, file: string | Buffer): boolean {
   const [found, asked] = [readlinkSync(path, { encoding: 'buffer' }), Buffer.from(file)].map((bytes) =>
     bytes.toString('latin1').replace(/^\/+/, '/').toLowerCase(),
   )
-  return found !== asked
+  // One that was replaced since is what it was when it was opened.
+  return found !== asked && found !== `${asked} (deleted)`
 }
 
 /** A path that leads to an open file, whatever its names lead to by now. */
