@@ -2,6 +2,7 @@
 
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFile } from './durable.ts'
 import { errorText, hasErrno, RowbackError } from './errors.ts'
 import { makeFolders } from './folders.ts'
 import { packageRoot } from './package.ts'
@@ -28,6 +29,7 @@ export async function installHook(gitDir: string): Promise<void> {
       template.replace(programLine, () => `rowback_program=${shellQuoted(program)}`),
     )
     await chmod(file, 0o755)
+    await syncFile(file)
   } catch (error) {
     throw new RowbackError('repository', `write ${file}: ${errorText(error)}`, { cause: error })
   }

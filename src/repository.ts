@@ -1,10 +1,9 @@
 /** Opens the repository of a backup, or makes it. */
 
-import { readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { hasErrno, RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
-import { createStore } from './git/create-store.ts'
+import { createStore, isVacant, removeStore } from './git/create-store.ts'
 import { openStore, type StoreOptions } from './git/open-store.ts'
 import { type SettledRemote, settledRemote } from './git/remote-address.ts'
 import type { Remote } from './git/remote-url.ts'
@@ -47,21 +46,27 @@ export interface BackupStore {
   discard(): Promise<void>
 }
 
+interface OpenOptions extends StoreOptions {
+  hook?: boolean | undefined
+  /** How long another process that makes the same repository is waited for. */
+  lockTimeoutMs?: number | undefined
+}
+
 /**
  * Opens the repository at `dir`; one that is missing or empty is made, with our hook unless told not to. Throws a
  * `repository` error for one that holds the commits of something else.
  */
 export async function openOrCreateStore(
   dir: string,
-  { hook = true, ...options }: StoreOptions & { hook?: boolean | undefined },
+  { hook = true, ...options }: OpenOptions,
 ): Promise<BackupStore> {
   const made = missingParents(join(resolve(dir), 'HEAD'))
-  if (!(await isVacant(dir))) return { store: await openOwnStore(dir, options), discard: async () => {} }
-  const store = await createStore(dir, options)
-  if (hook) await installHook(store.gitDir)
+  if (!(await isVacantPath(resolve(dir))))
+    return { store: await openOwnStore(dir, options), discard: async () => {} }
+  const store = await createStore(dir, { ...options, complete: hook ? installHook : undefined })
   const discard = async (): Promise<void> => {
     if ((await store.tip()) !== undefined) return
-    for (const name of await readdir(store.gitDir)) await rm(join(store.gitDir, name), { recursive: true })
+    await removeStore(store.gitDir)
     removeEmptyFolders(made)
   }
   return { store, discard }
@@ -96,11 +101,11 @@ async function headCommit(store: Store): Promise<string | undefined> {
   }
 }
 
-async function isVacant(dir: string): Promise<boolean> {
+/** What is no directory that can be read is for `openStore` to speak of. */
+async function isVacantPath(dir: string): Promise<boolean> {
   try {
-    return (await readdir(dir)).length === 0
+    return await isVacant(dir)
   } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return true
     if (hasErrno(error, 'ENOTDIR', 'EACCES')) return false
     throw error
   }

@@ -1,7 +1,7 @@
 /** Creates the repository that backups go to. */
 
-import { rmSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { draftBeside } from '../drafts.ts'
 import { syncDirectory, syncFile } from '../durable.ts'
@@ -9,6 +9,7 @@ import { diskErrnos, errorText, hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { type Engine, engineOf } from './engine.ts'
+import { lockNewRepository } from './lock.ts'
 import { NativeStore } from './native.ts'
 import { checkBranch, defaultBranch, type StoreOptions } from './open-store.ts'
 import { git, gitCause } from './run.ts'
@@ -20,22 +21,38 @@ import type { Store } from './store.ts'
  */
 const attributes = '* -text -ident -filter -working-tree-encoding -export-ignore -export-subst\n'
 
+export interface CreateOptions extends StoreOptions {
+  /** Puts what else belongs to the repository into its git directory; it is complete when that is there. */
+  complete?: ((gitDir: string) => Promise<void>) | undefined
+  /** How long another process that makes the same one is waited for; it is not without it. */
+  lockTimeoutMs?: number | undefined
+}
+
+/** Makes the files of a repository in an empty directory. */
+type Make = (gitDir: string) => Promise<void>
+
 /**
- * Creates a bare repository in `dir`, which must be missing or empty, and opens it. A missing directory appears
+ * Creates a bare repository in `dir`, which must be vacant, and opens it. A missing directory appears
  * complete or not at all, readable by its owner only; one that is there keeps its mode.
  * Throws RowbackError('repository') if it holds anything or cannot be written, RowbackError('usage') for a bad branch.
  */
 export async function createStore(
   dir: string,
-  { branch = defaultBranch, ...options }: StoreOptions = {},
+  { branch = defaultBranch, complete = async () => {}, lockTimeoutMs, ...options }: CreateOptions = {},
 ): Promise<Store> {
   const target = resolve(dir)
   const engine = await engineOf(options.engine)
+  const make: Make = async (gitDir) => {
+    await initialize(gitDir, branch, engine)
+    await complete(gitDir)
+    // What a complete repository has: without one of these it is none after a power cut.
+    for (const name of ['info', 'hooks', join('refs', 'heads'), 'refs', 'objects', '.'])
+      if (existsSync(join(gitDir, name))) await syncDirectory(join(gitDir, name))
+  }
   try {
-    const present = await entriesOf(target)
-    if (present && present.length > 0) throw failure(dir, 'it is not empty; it was left untouched')
-    if (present) await initialize(target, branch, engine)
-    else await initializeBeside(target, branch, engine)
+    if (!(await isVacant(target))) throw failure(dir, 'it is not empty; it was left untouched')
+    if (existsSync(target)) await makeWithin(target, make, lockTimeoutMs)
+    else await makeBeside(target, make)
   } catch (error) {
     throw error instanceof RowbackError ? error : failure(dir, errorText(error), error)
   }
@@ -44,22 +61,93 @@ export async function createStore(
   return openEmbedded(dir, target, branch)
 }
 
-async function entriesOf(dir: string): Promise<string[] | undefined> {
+/** Marks what is being made, or removed, in a directory that was there: until it is gone, nothing in there is of worth. */
+const unfinished = join('rowback', 'unfinished')
+
+/** What git and we make in a repository; `rowback`, with the mark and the lock, goes last. */
+const ownNames = ['HEAD', 'config', 'description', 'branches', 'hooks', 'info', 'objects', 'refs', 'rowback']
+
+/**
+ * Whether there is nothing, or an empty directory, at an absolute path, or what one that died has left of a repository that it made
+ * or removed there. Throws the system's error.
+ */
+export async function isVacant(dir: string): Promise<boolean> {
   try {
-    return await readdir(dir)
+    const names = await readdir(dir)
+    return names.length === 0 || (await isUnfinished(dir, names))
   } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return undefined
+    if (hasErrno(error, 'ENOENT')) return true
     throw error
   }
 }
 
-async function initializeBeside(target: string, branch: string, engine: Engine): Promise<void> {
+/** Before the mark is there, and behind it, nothing is but its folder and the lock; whatever it says, a repository that has a ref is one. */
+async function isUnfinished(dir: string, names: readonly string[]): Promise<boolean> {
+  if (!names.includes('rowback')) return false
+  if (names.length === 1) {
+    const inside = await readdir(join(dir, 'rowback'))
+    return inside.every((name) => /^(?:lock|unfinished)(?:\.|$)/.test(name))
+  }
+  const isOwn = (name: string): boolean => ownNames.includes(name.replace(/\.lock$/, ''))
+  if (!existsSync(join(dir, unfinished)) || !names.every(isOwn)) return false
+  if (!names.includes('refs')) return true
+  const refs = await readdir(join(dir, 'refs'), { recursive: true, withFileTypes: true })
+  return refs.every((entry) => entry.isDirectory())
+}
+
+/** Makes a repository in a directory that is there; what is left of one is removed first. */
+async function makeWithin(target: string, make: Make, waitMs: number | undefined): Promise<void> {
+  const unlock = await lockNewRepository(target, { waitMs })
+  try {
+    // Another process may have made it meanwhile.
+    if (await isVacant(target)) await makeMarked(target, make)
+  } finally {
+    await unlock()
+    await rmdir(join(target, 'rowback')).catch(() => {})
+  }
+}
+
+async function makeMarked(target: string, make: Make): Promise<void> {
+  await markUnfinished(target)
+  const forget = onInterrupt(() => removeMade(target))
+  try {
+    removeMade(target)
+    await make(target)
+  } catch (error) {
+    removeMade(target)
+    await rm(join(target, unfinished))
+    throw error
+  } finally {
+    forget()
+  }
+  await rm(join(target, unfinished))
+  await syncDirectory(join(target, 'rowback'))
+}
+
+/** Removes what was made of a repository that has no commit, all but its directory; the holder of its lock may. */
+export async function removeStore(gitDir: string): Promise<void> {
+  await markUnfinished(gitDir)
+  removeMade(gitDir)
+  await rm(join(gitDir, 'rowback'), { recursive: true })
+}
+
+async function markUnfinished(gitDir: string): Promise<void> {
+  await writeFile(join(gitDir, unfinished), '')
+  await syncDirectory(join(gitDir, 'rowback'))
+}
+
+function removeMade(gitDir: string): void {
+  for (const name of readdirSync(gitDir))
+    if (name !== 'rowback') rmSync(join(gitDir, name), { recursive: true })
+}
+
+async function makeBeside(target: string, make: Make): Promise<void> {
   await makeFolders(dirname(target))
   const draft = draftBeside(target, 'new')
   const forget = onInterrupt(() => rmSync(draft, { recursive: true, force: true }))
   await mkdir(draft, { mode: 0o700 })
   try {
-    await initialize(draft, branch, engine)
+    await make(draft)
     await rename(draft, target)
     await syncDirectory(dirname(target))
     forget()
@@ -79,11 +167,8 @@ async function initialize(gitDir: string, branch: string, engine: Engine): Promi
   }
   await makeFolders(join(gitDir, 'info'))
   await writeFile(join(gitDir, 'info', 'attributes'), attributes)
-  // Git does not sync what it makes, and without one of these the repository is none after a power cut.
-  const files = ['HEAD', 'config', join('info', 'attributes')]
-  for (const name of files) await syncFile(join(gitDir, name))
-  const folders = ['info', join('refs', 'heads'), 'refs', 'objects', '.']
-  for (const name of folders) await syncDirectory(join(gitDir, name))
+  // Git does not sync what it makes.
+  for (const name of ['HEAD', 'config', join('info', 'attributes')]) await syncFile(join(gitDir, name))
 }
 
 async function initializeNative(gitDir: string, branch: string): Promise<void> {

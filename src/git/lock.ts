@@ -55,21 +55,41 @@ export async function lockRepository(
   { waitMs = 0 }: LockOptions = {},
 ): Promise<() => Promise<void>> {
   const gitDir = await gitDirectory(dir)
-  const file = join(gitDir, 'rowback', 'lock')
-  let lock: Lock | Holder | undefined
+  const unlock = await lockGitDir(gitDir, dir, waitMs)
   try {
-    await makeFolders(join(gitDir, 'rowback'), 0o700)
-    lock = await waitFor(file, waitMs)
-    if (!('release' in lock)) throw held(dir, file, lock, waitMs)
     await clearWorkDirs(gitDir)
     removeDrafts(join(gitDir, 'config'), 'new')
     await removeStaleLocks(gitDir)
+    return unlock
+  } catch (error) {
+    await unlock()
+    throw lockError(dir, error)
+  }
+}
+
+/** Takes the same lock of an absolute `dir` that is no repository yet. Throws as `lockRepository` does. */
+export function lockNewRepository(
+  dir: string,
+  { waitMs = 0 }: LockOptions = {},
+): Promise<() => Promise<void>> {
+  return lockGitDir(dir, dir, waitMs)
+}
+
+async function lockGitDir(gitDir: string, dir: string, waitMs: number): Promise<() => Promise<void>> {
+  const file = join(gitDir, 'rowback', 'lock')
+  try {
+    await makeFolders(join(gitDir, 'rowback'), 0o700)
+    const lock = await waitFor(file, waitMs)
+    if (!('release' in lock)) throw held(dir, file, lock, waitMs)
     return lock.release
   } catch (error) {
-    if (lock && 'release' in lock) await lock.release()
-    if (error instanceof RowbackError) throw error
-    throw new RowbackError('repository', `lock ${dir}: ${errorText(error)}`, { cause: error })
+    throw lockError(dir, error)
   }
+}
+
+function lockError(dir: string, error: unknown): RowbackError {
+  if (error instanceof RowbackError) return error
+  return new RowbackError('repository', `lock ${dir}: ${errorText(error)}`, { cause: error })
 }
 
 /**

@@ -35,7 +35,15 @@ interface Place {
   live: Scene
 }
 
-type Verb = 'first backup' | 'backup' | 'backup without git' | 'push' | 'upkeep' | 'restore'
+type Verb =
+  | 'first backup'
+  | 'first backup into a directory'
+  | 'first backup without git into a directory'
+  | 'backup'
+  | 'backup without git'
+  | 'push'
+  | 'upkeep'
+  | 'restore'
 
 async function place(verb: Verb): Promise<Place> {
   const top = tempDir()
@@ -51,7 +59,9 @@ async function place(verb: Verb): Promise<Place> {
   writeFileSync(join(source, 'asset'), 'before')
   const [repository, remote] = [join(dir, 'repo.git'), bareRepository(join(dir, 'remote.git'))]
   const options = { source, repository, verify: 'never', upkeep: 'never' } as const
-  if (verb !== 'first backup') await backup({ ...options, remotes: [{ url: remote }] })
+  const isFirst = verb.startsWith('first backup')
+  if (/directory$/.test(verb)) mkdirSync(repository)
+  if (!isFirst) await backup({ ...options, remotes: [{ url: remote }] })
   if (verb !== 'restore') {
     databaseFrom("UPDATE note SET text='changed' WHERE id=7", database)
     writeFileSync(join(source, 'asset'), 'since')
@@ -60,6 +70,16 @@ async function place(verb: Verb): Promise<Place> {
   const repo = ['--repo', repository]
   const args = {
     'first backup': ['backup', source, ...repo, '--time', '1700000000'],
+    'first backup into a directory': ['backup', source, ...repo, '--time', '1700000000'],
+    'first backup without git into a directory': [
+      'backup',
+      source,
+      ...repo,
+      '--engine',
+      'embedded',
+      '--time',
+      '1700000000',
+    ],
     backup: ['backup', source, ...repo, '--remote', remote, '--time', '1700000000'],
     'backup without git': ['backup', source, ...repo, '--engine', 'embedded', '--time', '1700000000'],
     push: ['push', ...repo],
@@ -113,6 +133,7 @@ function outcome({ dir, repository, remote }: Scene): Record<string, unknown> {
     restored: readdirSync(dir).includes('out') ? allFacts(join(dir, 'out', 'app.db')) : [],
     names: readdirSync(dir).sort(),
     temporary: left(repository),
+    guards: ['hooks/pre-push', 'info/attributes'].map((name) => readFileSync(join(repository, name), 'utf8')),
   }
 }
 
@@ -120,7 +141,7 @@ function outcome({ dir, repository, remote }: Scene): Record<string, unknown> {
 function left(repository: string): string[] {
   const names = readdirSync(repository, { recursive: true, encoding: 'utf8' })
   return names.filter((name) =>
-    /\.lock$|^rowback\/(?:tmp|upkeep)\/|^rowback\/lock|\.new-|in-place/.test(name),
+    /\.lock$|^rowback\/(?:tmp|upkeep)\/|^rowback\/(?:lock|unfinished)|\.new-|in-place/.test(name),
   )
 }
 
@@ -139,7 +160,17 @@ async function expectSound({ live }: Place, before: string | undefined, source: 
 }
 
 describe('A run that is killed', () => {
-  for (const verb of ['first backup', 'backup', 'backup without git', 'push', 'upkeep', 'restore'] as const)
+  const verbs = [
+    'first backup',
+    'first backup into a directory',
+    'first backup without git into a directory',
+    'backup',
+    'backup without git',
+    'push',
+    'upkeep',
+    'restore',
+  ] as const
+  for (const verb of verbs)
     test(`harms nothing, and the next one comes to the same: ${verb}.`, async () => {
       const found = await place(verb)
       const { live, kept } = found
@@ -151,16 +182,17 @@ describe('A run that is killed', () => {
       const durationMs = performance.now() - startedAt
       const wanted = outcome(live)
       expect(wanted.temporary).toEqual([])
-      const first =
-        verb === 'first backup'
-          ? undefined
-          : git(join(kept, 'repo.git'), ['rev-list', '--max-parents=0', 'main'])
+      const first = verb.startsWith('first backup')
+        ? undefined
+        : git(join(kept, 'repo.git'), ['rev-list', '--max-parents=0', 'main'])
 
       const steps = Number(readFileSync(count, 'utf8'))
       expect(steps).toBeGreaterThan(verb === 'push' ? 3 : 10)
-      const stride = isLong ? 1 : Math.ceil(steps / 2)
+      // The repository is made in the first thirty.
+      const makes = verb.endsWith('into a directory') && !isLong
+      const stride = isLong ? 1 : makes ? 8 : Math.ceil(steps / 2)
       const kills: [Record<string, string>, number?][] = []
-      for (let at = 1; at <= steps; at += stride) kills.push([{ ROWBACK_KILL_AT: String(at) }])
+      for (let at = 1; at <= (makes ? 30 : steps); at += stride) kills.push([{ ROWBACK_KILL_AT: String(at) }])
       for (let moment = 0; moment < (isLong ? 200 : 1); moment++) kills.push([{}, Math.random() * durationMs])
       for (const [env, afterMs] of kills) {
         begin(found)

@@ -297,6 +297,15 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     }
   })
 
+  test('a branch below the name of another is not that one', async () => {
+    const below = await testStore({ engine, branch: 'hosts/nas' })
+    const oid = await commitFiles(below, { a: '1' })
+    expect(await below.tip()).toBe(oid)
+    const store = await openStore(below.dir, { engine, branch: 'hosts' })
+    expect(await store.tip()).toBeUndefined()
+    await store.close()
+  })
+
   test('settings are those of the repository', async () => {
     const store = await testStore({ engine })
     expect(await store.config('rowback.source')).toBeUndefined()
