@@ -22,12 +22,11 @@ const noCommit = '0'.repeat(40)
  * the branch is broken, as it may be after a power cut: that must not pass for a branch without commits.
  */
 export async function branchTip({ gitDir, dir, branch }: Store): Promise<string | undefined> {
-  const listed = await git(gitDir, [
-    'for-each-ref',
-    '--format=%(objectname) %(objecttype)',
-    `refs/heads/${branch}`,
-  ])
-  const [oid, type] = listed.stdout.toString().trim().split(' ')
+  const ref = `refs/heads/${branch}`
+  const listed = await git(gitDir, ['for-each-ref', '--format=%(refname) %(objectname) %(objecttype)', ref])
+  // Git also lists the branches below a folder of that name.
+  const lines = listed.stdout.toString().split('\n')
+  const [, oid, type] = lines.find((line) => line.startsWith(`${ref} `))?.split(' ') ?? []
   if (listed.code === 0 && listed.stderr === '' && !oid) return undefined
   if (listed.code === 0 && type === 'commit') return oid
   throw new RowbackError('repository', `read branch ${branch} of ${dir}: ${gitCause(listed)}`, {
