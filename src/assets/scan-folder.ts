@@ -66,23 +66,36 @@ export async function readFolder(
   if (names === undefined || 'kind' in names) return names
   const denied: AssetFile[] = []
   const items = names.flatMap((name) => readItem(dir, folder, name, rules, denied) ?? [])
-  const kept = items.filter(({ excluded }) => !excluded)
-  const included = kept.filter((item) => item.included && !item.stats.isDirectory())
   const { databases, files } = readFiles(
     items.filter(({ stats }) => stats.isFile()),
     rules.isKnownAsset,
   )
+  const isOwned = ownedBy(databases)
+  const kept = items.filter(({ excluded, path }) => !excluded && !isOwned(path))
+  const included = kept.filter((item) => item.included && !item.stats.isDirectory())
   const symlinks = included.filter(({ stats }) => stats.isSymbolicLink()).flatMap(readSymlink)
+  const skipped = items.filter(({ excluded, path, stats }) => !excluded && isOwned(path) && !stats.isFile())
   return {
     databases,
-    assets: [...denied, ...files, ...symlinks],
-    warnings: included.flatMap(({ path, stats }) =>
-      specialKind(stats).map((kind) => `skip ${shownPath(path)}: it is ${kind}`),
-    ),
+    assets: [...denied, ...files, ...symlinks].filter(({ path }) => !isOwned(path)),
+    warnings: [
+      ...skipped.map(
+        ({ path }) => `skip ${shownPath(path)}: it has the name of a file of a database beside it`,
+      ),
+      ...included.flatMap(({ path, stats }) =>
+        specialKind(stats).map((kind) => `skip ${shownPath(path)}: it is ${kind}`),
+      ),
+    ],
     folders: kept
       .filter(({ stats }) => stats.isDirectory() && !rules.skip.has(identity(stats)))
       .map(folderOf),
   }
+}
+
+/** Whether a path is that of a -wal, -shm or -journal of one of the databases, whatever is there: a restore makes none. */
+function ownedBy(databases: readonly string[]): (path: string) => boolean {
+  const owners = new Set(databases)
+  return (path) => owners.has(companionOf(path) ?? '')
 }
 
 /** What tells a directory from all others. */
@@ -95,13 +108,13 @@ async function readNames(dir: string, path: string): Promise<Buffer[] | AssetFil
     return await readdir(fileAt(dir, path), { encoding: 'buffer' })
   } catch (error) {
     if (path === '') throw sourceError(path, error)
-    return hasErrno(error, 'ENOENT', 'ENOTDIR') ? undefined : unreadableAsset(path, error)
+    return hasErrno(error, 'ENOENT', 'ENOTDIR') ? undefined : unreadableAsset(path, systemProblem(error))
   }
 }
 
 /** What is kept of something that is there and cannot be read. */
-function unreadableAsset(path: string, cause: unknown): AssetFile {
-  return { path, kind: 'unreadable', size: 0, mode: 0, mtimeNs: 0n, problem: systemProblem(cause) }
+export function unreadableAsset(path: string, problem: string): AssetFile {
+  return { path, kind: 'unreadable', size: 0, mode: 0, mtimeNs: 0n, problem }
 }
 
 /** The item of a name; undefined if it is gone, or stands among the `denied` ones. */
@@ -122,7 +135,7 @@ function readItem(
     const included = folder.included || rules.include(path, directory)
     return { name, path, file, stats, included, excluded: rules.exclude(path, directory) }
   } catch (error) {
-    if (!rules.exclude(path, false)) denied.push(unreadableAsset(path, error))
+    if (!rules.exclude(path, false)) denied.push(unreadableAsset(path, systemProblem(error)))
     return undefined
   }
 }
@@ -143,15 +156,12 @@ function readFiles(
       if (isDatabase === true) databases.set(item.name, item)
       else if (isDatabase === false && item.included) others.push({ item, print })
     } catch (error) {
-      denied.set(item.name, unreadableAsset(item.path, error))
+      denied.set(item.name, unreadableAsset(item.path, systemProblem(error)))
     }
   }
   refuseDeniedDatabases(items, denied)
   for (const { path } of databases.values()) refuseUnopenable(path)
-  const files = others.filter(({ item }) => {
-    const owner = companionOf(item.name) ?? ''
-    return !databases.has(owner) && !mayBeDatabase(excluded.get(owner))
-  })
+  const files = others.filter(({ item }) => !mayBeDatabase(excluded.get(companionOf(item.name) ?? '')))
   return {
     databases: [...databases.values()].map(({ path }) => path),
     files: [
@@ -198,7 +208,7 @@ function readSymlink(item: Item): AssetFile[] {
     const target = readTarget(item.file)
     return target === undefined ? [] : [{ ...assetOf(item), kind: 'symlink', target: bytesText(target) }]
   } catch (error) {
-    return [unreadableAsset(item.path, error)]
+    return [unreadableAsset(item.path, systemProblem(error))]
   }
 }
 

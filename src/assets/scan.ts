@@ -7,8 +7,8 @@ import type { BigIntStats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { hasErrno, RowbackError } from '../errors.ts'
 import { globs } from './glob.ts'
-import { comparePaths, parentOf } from './paths.ts'
-import { type Folder, type IsKnownAsset, identity, readFolder } from './scan-folder.ts'
+import { comparePaths, isSafeAssetPath, parentOf } from './paths.ts'
+import { type Folder, type IsKnownAsset, identity, readFolder, unreadableAsset } from './scan-folder.ts'
 import { systemProblem } from './source-error.ts'
 
 /** An asset as the scan saw it. */
@@ -94,8 +94,32 @@ export async function scanSource(dir: string, options: ScanOptions): Promise<Sou
     for (const warning of content.warnings) found.warnings.push(warning)
     for (const inner of content.folders) waiting.push(inner)
   }
-  for (const asset of directoryAssets(folders, found)) found.assets.push(asset)
+  const tooDeep = tooDeepFolders(found.assets)
+  const isKept = keptOutside(tooDeep)
+  found.assets = [...found.assets.filter(isKept), ...tooDeep.values()]
+  for (const asset of directoryAssets(folders.filter(isKept), found)) found.assets.push(asset)
   return sorted(found)
+}
+
+/**
+ * The directories, by path, that hold a path longer than a manifest takes: the system says that it cannot be read, and names it. They
+ * could not be read then.
+ */
+function tooDeepFolders(assets: readonly AssetFile[]): Map<string, AssetFile> {
+  const tooDeep = new Map<string, AssetFile>()
+  for (const { path, problem = '' } of assets) {
+    if (isSafeAssetPath(path)) continue
+    const above = parentOf(path)
+    tooDeep.set(above, unreadableAsset(above, problem))
+  }
+  return tooDeep
+}
+
+/** Whether something is neither one of those directories nor below one. */
+function keptOutside(folders: ReadonlyMap<string, unknown>): (of: { path: string }) => boolean {
+  const isWithin = (path: string): boolean =>
+    folders.size > 0 && path !== '' && (folders.has(path) || isWithin(parentOf(path)))
+  return ({ path }) => !isWithin(path)
 }
 
 async function checkDirectory(dir: string): Promise<void> {

@@ -222,6 +222,21 @@ describe('include and exclude', () => {
     expect(await assetPaths(root, { include: ['*.png'] })).toEqual(['private', 'private/a.png'])
   })
 
+  it('leave out what has the name of a file of a database, and say so where it is none', async () => {
+    const root = testDirectory()
+    openDatabase(join(root, 'app.db'))
+    new Database(join(root, 'closed.db')).exec('CREATE TABLE t(a)').close()
+    writeTree(root, { 'closed.db-shm/file': 'x' })
+    symlinkSync('app.db', join(root, 'closed.db-wal'))
+    const { databases, assets, warnings } = await scan(root)
+    expect(databases).toEqual(['app.db', 'closed.db'])
+    expect(assets).toEqual([])
+    expect(warnings).toEqual([
+      'skip closed.db-shm: it has the name of a file of a database beside it',
+      'skip closed.db-wal: it has the name of a file of a database beside it',
+    ])
+  })
+
   it('find databases whatever is included, but not excluded ones nor what belongs to them', async () => {
     const root = testDirectory()
     openDatabase(join(root, 'app.db'))
@@ -291,6 +306,25 @@ describe('what cannot be read', () => {
         hint: 'let this user read it',
       }),
     )
+  })
+
+  it('is a directory with a path that is longer than a manifest takes', async () => {
+    const root = testDirectory()
+    const name = 'd'.repeat(250)
+    const start = process.cwd()
+    onTestFinished(() => process.chdir(start))
+    process.chdir(root)
+    for (let depth = 0; depth < 16; depth++) {
+      mkdirSync(name)
+      process.chdir(name)
+    }
+    writeFileSync('f'.repeat(250), 'x')
+    writeFileSync('short', 'x')
+    mkdirSync('e'.repeat(250))
+    const path = Array(16).fill(name).join('/')
+    const { assets } = await scan(root)
+    expect(assets.map((asset) => [asset.path, asset.kind])).toEqual([[path, 'unreadable']])
+    expect(assets[0]?.problem).toContain('ENAMETOOLONG')
   })
 
   it('is a directory whose files cannot be looked at', async () => {
