@@ -2,6 +2,7 @@
 
 import { releaseArrays } from '../buffers.ts'
 import { type KnownTable, planSteps, type RowSpan, type Step, type TreePages } from '../dump/reuse.ts'
+import type { SchemaObject } from '../dump/schema.ts'
 import type { TableStep, TableWork } from './dump-rows.ts'
 import {
   OddPages,
@@ -52,19 +53,18 @@ export async function readPageFacts(
     const scan = await scanPages(pages)
     const walker = new TreeWalker(pages, scan)
     const trees: PageFacts['trees'] = new Map()
+    const { objects } = planned.schema
+    const tables = new Map(
+      objects.filter(({ type }) => type === 'table').map((object) => [object.name, object]),
+    )
+    const indexesOf = indexesByTable(objects)
     for (const source of rowSources(planned)) {
-      const object = planned.schema.objects.find(
-        ({ type, name }) => type === 'table' && name === source.readFrom,
-      )
+      const object = tables.get(source.readFrom)
       // A virtual table has no pages; what it gives may depend on anything.
       if (!object || object.rootPage === 0) continue
       const facts = JSON.stringify([sqliteVersion, planned.plan.settings.encoding, source, object.sql])
       const isTable = source.key !== 'literals'
-      const indexes = JSON.stringify(
-        planned.schema.objects
-          .filter(({ type, tableName }) => type === 'index' && tableName === object.name)
-          .map(({ name, sql }) => [name, sql]),
-      )
+      const indexes = JSON.stringify(indexesOf.get(object.name) ?? [])
       trees.set(source.table, { ...walker.walk(object.rootPage), facts, indexes, isTable })
     }
     return { pages, scan, seen: walker.seen, trees }
@@ -72,6 +72,18 @@ export async function readPageFacts(
     if (error instanceof OddPages || error instanceof RangeError) return undefined
     throw error
   }
+}
+
+/** Names and definitions of indexes, by the name of their table. */
+function indexesByTable(objects: readonly SchemaObject[]): Map<string, [string, string | null][]> {
+  const found = new Map<string, [string, string | null][]>()
+  for (const { type, name, tableName, sql } of objects) {
+    if (type !== 'index') continue
+    const list = found.get(tableName)
+    if (list) list.push([name, sql])
+    else found.set(tableName, [[name, sql]])
+  }
+  return found
 }
 
 /**

@@ -22,10 +22,11 @@ import { countsRows } from './hidden-rowids.ts'
  */
 export function readSchema(db: Database, originals: readonly Original[]): Schema {
   const objects = readObjects(db)
+  const autoIndexes = autoIndexesByTable(objects)
   const kinds = new Map(pragma(db, 'main.table_list').map((row) => [row.name as string, row]))
   const tables = objects
     .filter((object) => object.type === 'table' && !isVirtual(object) && !isSystem(object.name))
-    .map((object) => readTable(db, object, objects, kinds.get(object.name)))
+    .map((object) => readTable(db, object, autoIndexes, kinds.get(object.name)))
   return { objects, tables, settings: readSettings(db), originals }
 }
 
@@ -89,7 +90,7 @@ function pragma(db: Database, text: string): PragmaRow[] {
 function readTable(
   db: Database,
   object: SchemaObject,
-  objects: readonly SchemaObject[],
+  autoIndexes: ReadonlyMap<string, string[]>,
   kind: PragmaRow | undefined,
 ): Table {
   if (!kind)
@@ -115,10 +116,19 @@ function readTable(
     hidesRowid: !isNamed && !countsRows(db, rootPage),
     primaryKey: withoutRowid && keyIndex ? readKey(db, keyIndex.name as string, columns) : [],
     keyIndex: withoutRowid ? (keyIndex?.name as string) : undefined,
-    autoIndexes: objects
-      .filter((other) => other.type === 'index' && other.sql === null && sameName(other.tableName, name))
-      .map((other) => other.name),
+    autoIndexes: autoIndexes.get(lowerCase(name)) ?? [],
   }
+}
+
+/** The indexes that SQLite has made by itself, by the name of their table in lower case. */
+function autoIndexesByTable(objects: readonly SchemaObject[]): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { type, name, tableName, sql } of objects) {
+    if (type !== 'index' || sql !== null) continue
+    const table = lowerCase(tableName)
+    found.set(table, [...(found.get(table) ?? []), name])
+  }
+  return found
 }
 
 function readColumns(db: Database, table: string, strict: boolean): Column[] {

@@ -151,15 +151,17 @@ function comesBack(db: Connection, object: SchemaObject): boolean {
 }
 
 function storesSame(db: Connection, { type, name, tableName, sql }: SchemaObject): boolean {
+  // What a statement makes stands behind all that was there; a look at each row for each object takes their square.
+  const last = db.prepare('SELECT max(rowid) FROM sqlite_schema').pluck().get() ?? 0
   try {
     db.prepare(terminated(sql as string)).run()
   } catch {
     return false
   }
   const stored = db
-    .prepare('SELECT sql, tbl_name FROM sqlite_schema WHERE type=? AND name=?')
+    .prepare('SELECT sql, tbl_name FROM sqlite_schema WHERE rowid>? AND type=? AND name=?')
     .raw()
-    .get(type, name)
+    .get(last, type, name)
   return JSON.stringify(stored) === JSON.stringify([sql, tableName])
 }
 
