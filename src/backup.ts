@@ -1,7 +1,7 @@
 /** The backup flow: source → snapshot → dump → store → push. */
 
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Agreement, AssetColumn } from './agreement.ts'
 import type { AssetRule } from './assets/rules.ts'
 import type { Unreadable } from './assets/scan.ts'
@@ -163,7 +163,7 @@ async function commitAndPush(
     await settleInPlace(store)
     const [owner, parent] = await Promise.all([store.config(sourceKey), store.tip()])
     const remembered = options.full ? undefined : await readState(store, parent)
-    const source = await readWholeSource(remembered, options)
+    const source = await readWholeSource(store, remembered, options)
     await claimSource(store, source, { owner, parent })
     const committed = await commitSource(store, source, { ...options, parent, remembered }, phases)
     const plan = await prepareUpkeep(store, options.upkeep ?? 'auto')
@@ -187,11 +187,15 @@ async function settleInPlace(store: Store): Promise<void> {
   await settleForBackup(store)
 }
 
-function readWholeSource(remembered: State | undefined, options: BackupOptions): Promise<Source> {
-  const { repository, assets = { include: ['**'], exclude: [] } } = options
+function readWholeSource(
+  { dir, gitDir }: Store,
+  remembered: State | undefined,
+  options: BackupOptions,
+): Promise<Source> {
+  const { assets = { include: ['**'], exclude: [] } } = options
   const isKnownAsset: SourceOptions['isKnownAsset'] = (path, print) =>
     print !== undefined && remembered?.assets.get(path)?.print === print
-  return readSource(options.source, { ...assets, repository, isKnownAsset })
+  return readSource(options.source, { ...assets, skip: [resolve(dir), gitDir], isKnownAsset })
 }
 
 /** A repository holds the backups of one source; its own configuration says which. */

@@ -28,8 +28,8 @@ export interface Source {
 export interface SourceOptions {
   include: string[]
   exclude: string[]
-  /** The repository, which is no asset where it lies inside the source. */
-  repository: string
+  /** The directories of the repository: none of it is an asset where it lies inside the source. */
+  skip: readonly string[]
   /** See `ScanOptions`. */
   isKnownAsset?: ScanOptions['isKnownAsset']
 }
@@ -46,7 +46,7 @@ export async function readSource(path: string, options: SourceOptions): Promise<
   const absolute = resolve(path)
   if (!(await isDirectory(absolute))) return fileSource(absolute)
   const exclude = [...options.exclude, stagingGlob]
-  const scanned = await scanSource(absolute, { ...options, exclude, skip: [resolve(options.repository)] })
+  const scanned = await scanSource(absolute, { ...options, exclude })
   if (scanned.databases.length === 0) {
     const [denied] = unreadableAssets(scanned.assets)
     if (denied) throw unreadable(denied.path, `${denied.problem}, and no SQLite database is beside it`)

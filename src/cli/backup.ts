@@ -9,6 +9,8 @@ import { tableLines } from '../summary.ts'
 import type { UpkeepResult } from '../upkeep.ts'
 import { printAgreement } from './agreement-lines.ts'
 import {
+  type AssetFlags,
+  assetsOf,
   type Context,
   type ExtensionFlags,
   extensionsOf,
@@ -19,10 +21,8 @@ import {
 import { type Output, seconds, shortId, size } from './output.ts'
 import { printPush } from './push-line.ts'
 
-export interface BackupFlags extends ExtensionFlags, RemoteFlags {
+export interface BackupFlags extends AssetFlags, ExtensionFlags, RemoteFlags {
   name?: string
-  include?: string[]
-  exclude?: string[]
   excludeTable?: string[]
   author?: string
   time?: string
@@ -49,11 +49,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     ...repositoryOf(context, flags),
     ...remotesOf(context, flags),
     name: flags.name ?? settings.name,
-    assets: {
-      include: flags.include ?? settings.assets.include,
-      exclude: [...settings.assets.exclude, ...(flags.exclude ?? [])],
-      rules: settings.assets.rules,
-    },
+    assets: assetsOf(context, flags),
     assetColumns: settings.assetColumns,
     excludeTables: [...settings.excludeTables, ...(flags.excludeTable ?? [])],
     fullText: settings.fullText,

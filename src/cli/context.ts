@@ -4,9 +4,16 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { defaultSettings } from '../config/defaults.ts'
 import type { Settings } from '../config/settings.ts'
+import { globProblem } from '../config/settings-checks.ts'
 import { RowbackError } from '../errors.ts'
 import type { Signers } from '../git/signature.ts'
 import { Output } from './output.ts'
+
+/** Flags of verbs that read or replace a source. */
+export interface AssetFlags {
+  include?: string[]
+  exclude?: string[]
+}
 
 /** Flags that every verb takes. */
 export interface CommonFlags {
@@ -105,6 +112,23 @@ export function knownRemotes({ settings }: Pick<Context, 'settings'>): Settings[
 function parseRetries(text: string | undefined): number | undefined {
   if (text === undefined || /^(1?\d|20)$/.test(text)) return text === undefined ? undefined : Number(text)
   throw new RowbackError('usage', `read --retries ${JSON.stringify(text)}: it is no count from 0 to 20`)
+}
+
+/** What of a source is kept, by the settings and by --include and --exclude. */
+export function assetsOf({ settings }: Pick<Context, 'settings'>, flags: AssetFlags): Settings['assets'] {
+  const { assets } = settings
+  checkGlobs('--include', flags.include)
+  checkGlobs('--exclude', flags.exclude)
+  const exclude = [...assets.exclude, ...(flags.exclude ?? [])]
+  return { ...assets, include: flags.include ?? assets.include, exclude }
+}
+
+function checkGlobs(flag: string, globs: readonly string[] = []): void {
+  for (const glob of globs) {
+    const problem = globProblem(glob)
+    if (problem !== undefined)
+      throw new RowbackError('usage', `read ${flag} ${JSON.stringify(glob)}: ${problem}`)
+  }
 }
 
 /** The extensions of the settings and of --extension, by absolute paths. */

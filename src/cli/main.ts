@@ -58,6 +58,8 @@ const extension = ['--extension <path>', 'a SQLite extension to load; may be giv
 const signed = ['--signed', 'only with a good signature of one of the signers in the settings'] as const
 
 const force = ['--force', 'replace a live source although another process has a database open'] as const
+const include = ['--include <glob>', 'assets to keep (default: all); may be given again', listed] as const
+const exclude = ['--exclude <glob>', 'assets and databases to leave out; may be given again', listed] as const
 const retries = [
   '--retries <count>',
   'how often a fault of the network is tried again, 1, 2, 4 … seconds apart (default: 4)',
@@ -81,8 +83,8 @@ export function program(): Command {
     .option('--remote <url>', 'where to push; may be given again', listed)
     .option(...retries)
     .option('--name <name>', 'what the application is called in commit subjects')
-    .option('--include <glob>', 'assets to keep (default: all); may be given again', listed)
-    .option('--exclude <glob>', 'assets and databases to leave out; may be given again', listed)
+    .option(...include)
+    .option(...exclude)
     .option('--exclude-table <name>', 'a table whose rows are left out; may be given again', listed)
     .option('--author <author>', 'author of the commit, as "Name <address>"')
     .option('--time <time>', 'time of the commit: ISO 8601, or seconds since 1970')
@@ -125,6 +127,8 @@ export function program(): Command {
     )
     .option('--output <file>', 'where --file or --table goes; it must not exist')
     .option('--in-place', 'over the live source; what it holds is committed first, and undo brings it back')
+    .option(...include)
+    .option(...exclude)
     .option(...force)
     .option(...signed)
     .option(...extension)
@@ -132,6 +136,8 @@ export function program(): Command {
       run(async (context, flags, rev) => (await import('./restore.ts')).runRestore(context, flags, rev)),
     )
   verb(root, 'undo', 'take back the last restore in place, or the last undo')
+    .option(...include)
+    .option(...exclude)
     .option(...force)
     .option(...extension)
     .action(run(async (context, flags) => (await import('./restore.ts')).runUndo(context, flags)))

@@ -7,6 +7,8 @@ import { counted } from '../number.ts'
 import { type RestoreOptions, type RestoreResult, restore, restoreFile } from '../restore.ts'
 import { displayName } from '../summary.ts'
 import {
+  type AssetFlags,
+  assetsOf,
   type CommonFlags,
   type Context,
   demandedSigners,
@@ -26,7 +28,7 @@ export interface RestoreFlags extends ExtensionFlags, InPlaceFlags, SignedFlags 
   inPlace?: boolean
 }
 
-interface InPlaceFlags {
+interface InPlaceFlags extends AssetFlags {
   force?: boolean
 }
 
@@ -48,7 +50,8 @@ export async function runRestore(context: Context, flags: RestoreFlags, rev: str
   const isWhole = to !== undefined && named === undefined && target === undefined
   const isOne = to === undefined && named !== undefined && target !== undefined
   const isInPlace = to === undefined && named === undefined && target === undefined && inPlace === true
-  const isClear = isInPlace || ((isWhole || isOne) && !inPlace && !force)
+  const isOfSource = [inPlace, force, flags.include, flags.exclude].some(Boolean)
+  const isClear = isInPlace || ((isWhole || isOne) && !isOfSource)
   if (!isClear) {
     throw new RowbackError(
       'usage',
@@ -94,10 +97,11 @@ export async function runUndo(context: Context, flags: ExtensionFlags & InPlaceF
 /** The source is replaced as it is backed up: with the same assets, and under the same name. */
 function inPlaceOptions(context: Context, flags: CommonFlags & ExtensionFlags & InPlaceFlags): UndoOptions {
   const { settings, output } = context
-  const { name, assets, fullText, author, sign, busyTimeoutMs, lockTimeoutMs } = settings
+  const { name, fullText, author, sign, busyTimeoutMs, lockTimeoutMs } = settings
   return {
     ...repositoryOf(context, flags),
-    ...{ name, assets, fullText, author, sign, busyTimeoutMs, lockTimeoutMs },
+    ...{ name, fullText, author, sign, busyTimeoutMs, lockTimeoutMs },
+    assets: assetsOf(context, flags),
     remotes: knownRemotes(context),
     force: flags.force,
     extensions: extensionsOf(context, flags),

@@ -26,6 +26,8 @@ export function pathProblem(path: string): string | undefined {
 export function globProblem(glob: string): string | undefined {
   if (glob.startsWith('!')) return 'a glob cannot begin with "!": use include and exclude'
   if (/(?:^|\/)\.\.(?:\/|$)/.test(glob)) return 'a glob cannot hold "..": it matches paths below the source'
+  if (/(?:^|\/)\.(?:\/|$)|\/\/|^\/?$/.test(glob.replace(/^\.\//, '')))
+    return 'matches nothing: paths below the source have no part that is empty or "."'
   return lineProblem(glob)
 }
 

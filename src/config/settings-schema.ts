@@ -44,7 +44,7 @@ const overSize = z.union([z.number().transform(String), z.string()], {
 
 const rule = z
   .strictObject({
-    match: z.array(text(globProblem)).optional(),
+    match: z.array(text(globProblem)).min(1, 'names no glob: it would match nothing').optional(),
     over: overSize.pipe(text(sizeProblem)).optional(),
     store: z.enum(['git', 'lfs', 'manifest']),
   })

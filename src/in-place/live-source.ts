@@ -2,7 +2,7 @@
 
 import { lstatSync } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { isDatabaseFile } from '../assets/database-file.ts'
 import { globsFromAbove } from '../assets/glob.ts'
 import { comparePaths } from '../assets/paths.ts'
@@ -75,15 +75,24 @@ function fileSource(path: string, real: string): LiveSource {
   return { kind: 'file', path, root, file: name, covers: (found) => own.includes(found), present }
 }
 
-function directorySource(path: string, root: string, rules: AssetRules, store: Store): LiveSource {
+async function directorySource(
+  path: string,
+  root: string,
+  rules: AssetRules,
+  store: Store,
+): Promise<LiveSource> {
+  const skip = [resolve(store.dir), store.gitDir]
+  const own = await Promise.all(skip.map(async (dir) => relative(root, await realpath(dir))))
+  const isOwn = (found: string): boolean => own.some((dir) => dir !== '' && `${found}/`.startsWith(`${dir}/`))
   const exclude = [...rules.exclude, stagingGlob]
   const [isIncluded, isExcluded] = [globsFromAbove(rules.include), globsFromAbove(exclude)]
   const covers: LiveSource['covers'] = (found, kind) => {
     const isFolder = kind === 'directory'
-    return !isExcluded(found, isFolder) && (kind === 'database' || isIncluded(found, isFolder))
+    return (
+      !isOwn(found) && !isExcluded(found, isFolder) && (kind === 'database' || isIncluded(found, isFolder))
+    )
   }
-  const present = (): Promise<Present> =>
-    scanSource(root, { ...rules, exclude, skip: [resolve(store.dir), store.gitDir] })
+  const present = (): Promise<Present> => scanSource(root, { ...rules, exclude, skip })
   return { kind: 'directory', path, root, file: undefined, covers, present }
 }
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { branchProblem } from '../../src/config/settings-checks.ts'
+import { branchProblem, globProblem } from '../../src/config/settings-checks.ts'
 
 /** Names that are valid below `refs/heads/`, yet not as the name of a branch: git-check-ref-format(1), --branch. */
 const noBranches = /^-|^HEAD$|^@$/
@@ -62,3 +62,19 @@ it.each([
 ])('refuses the branch %j', (branch) => {
   expect(branchProblem(branch)).toBeTypeOf('string')
 })
+
+it.each(['.', './', '/', './.', 'a//b', '//', 'a/./b', '/a/.'])(
+  'accepts no glob that matches nothing: %s',
+  (glob) => {
+    expect(globProblem(glob)).toBe(
+      'matches nothing: paths below the source have no part that is empty or "."',
+    )
+  },
+)
+
+it.each(['**', './a', '/a', 'a/', '/a/b/', '.a', 'a.', '*.', '..a', 'a/.b/**'])(
+  'accepts the glob %s',
+  (glob) => {
+    expect(globProblem(glob)).toBeUndefined()
+  },
+)

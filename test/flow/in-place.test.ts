@@ -108,6 +108,46 @@ function state(source: string): string[] {
 const target = { rev: 'latest', assets }
 
 describe('A restore in place', () => {
+  test('leaves alone what --exclude names, as the backup did; so does undo', async () => {
+    const dir = tempDir()
+    const source = join(dir, 'data')
+    mkdirSync(join(source, 'cache'), { recursive: true })
+    databaseFrom(rows, join(source, 'app.db'))
+    databaseFrom(rows, join(source, 'cache.db'))
+    writeFileSync(join(source, 'cache', 'thumb'), 'cached')
+    const flags = ['--repo', join(dir, 'repo.git'), '--exclude', 'cache/', '--exclude', 'cache.db']
+    expect((await rowback(['backup', source, ...flags])).code).toBe(0)
+    writeFileSync(join(source, 'since'), 'x')
+    for (const verb of [['restore', 'latest', '--in-place'], ['undo']]) {
+      expect(await rowback([...verb, ...flags])).toMatchObject({ code: 0 })
+      expect(readdirSync(source).filter((name) => name !== 'since')).toEqual(['app.db', 'cache', 'cache.db'])
+      expect(readdirSync(join(source, 'cache'))).toEqual(['thumb'])
+    }
+    expect(readdirSync(source)).toContain('since')
+    const wrong = await rowback(['restore', 'latest', '--to', join(dir, 'out'), ...flags])
+    expect(wrong).toMatchObject({ code: 2, stdout: '' })
+    const bad = await rowback(['undo', ...flags, '--exclude', '../x'])
+    expect(bad.code).toBe(2)
+    expect(bad.stderr).toContain('read --exclude "../x": a glob cannot hold ".."')
+  })
+
+  test('writes nothing into a repository that lies inside the source, whatever the commit has there', async () => {
+    const dir = tempDir()
+    const [source, elsewhere] = [join(dir, 'data'), join(dir, 'repo.git')]
+    const repository = join(source, 'own.git')
+    mkdirSync(join(repository, 'hooks'), { recursive: true })
+    writeFileSync(join(repository, 'hooks', 'reference-transaction'), '#!/bin/sh\n', { mode: 0o755 })
+    writeFileSync(join(source, 'asset'), 'before')
+    databaseFrom(rows, join(source, 'app.db'))
+    await backup({ source, repository: elsewhere })
+    rmSync(repository, { recursive: true })
+    renameSync(elsewhere, repository)
+    writeFileSync(join(source, 'asset'), 'since')
+    await restoreInPlace({ rev: 'latest', repository })
+    expect(readFileSync(join(source, 'asset'), 'utf8')).toBe('before')
+    expect(existsSync(join(repository, 'hooks', 'reference-transaction'))).toBe(false)
+  })
+
   for (const mode of ['wal', 'delete'] as const)
     test(`makes a directory what it was, and undo takes it back and forth, in ${mode} mode.`, async () => {
       const { dir, source, repository } = await place(mode)
