@@ -2,11 +2,13 @@
 
 import type { Agreement, AgreementSide, KnownReferences } from './agreement.ts'
 import type { AssetEntry } from './assets/manifest.ts'
+import { shownPath } from './assets/paths.ts'
 import { placesBy } from './assets/rules.ts'
 import type { BackupOptions } from './backup.ts'
 import type { Committed } from './commit-source.ts'
 import { readCommitTree } from './commit-tree.ts'
 import { formatVersion, type Manifest } from './dump/manifest.ts'
+import { dumpSource } from './dump-source.ts'
 import { RowbackError } from './errors.ts'
 import type { NewCommit, Store } from './git/store.ts'
 import { withWorkDir } from './git/work-dir.ts'
@@ -16,17 +18,11 @@ import { version } from './package.ts'
 import type { Phases } from './progress.ts'
 import type { TreeSide } from './row-changes.ts'
 import { type Source, sourceName } from './source.ts'
-import { forget, type KnownDatabase, knownDatabase } from './sqlite/known.ts'
-import type { DumpOptions } from './sqlite/plan-dump.ts'
-import { databasePrint } from './sqlite/print.ts'
-import { openSnapshot, type Snapshot } from './sqlite/snapshot.ts'
-import { sourceError } from './sqlite/source-error.ts'
-import { type RunningDump, startDump } from './sqlite/start-dump.ts'
-import { otherAssets, Packed, type SeenDatabase, type State } from './state.ts'
+import { otherAssets, Packed, type State } from './state.ts'
 import { commitMessage, type Summary, summarize, type VerifyPolicy } from './summary.ts'
 import { TreeBuilder } from './tree-builder.ts'
 import { isFailedProof, verifyCommit } from './verify.ts'
-import { type AssetFindings, writeAssets, writeDatabase, writeManifest } from './write-tree.ts'
+import { type AssetFindings, writeAssets, writeManifest } from './write-tree.ts'
 
 interface CommitOptions extends BackupOptions {
   /** What the last backup saw. */
@@ -56,7 +52,7 @@ export async function commitTree(
   const writer = store.begin()
   try {
     const tree = new TreeBuilder(before?.entries ?? new Map(), writer, phases)
-    const { manifest, entries, findings, read, ...seen } = await writeSource(
+    const { manifest, entries, findings, read, warnings, ...seen } = await writeSource(
       tree,
       store,
       source,
@@ -76,8 +72,8 @@ export async function commitTree(
       references: references && Packed.of(references),
       totals: { rows: summary.rows, files: summary.files, entries: tree.entries.size, bytes: bytes.total },
     }
-    const { warnings } = source
-    const result = { tree: tree.oid(), summary, files, bytes, warnings, ...findings, agreement, read }
+    const said = { warnings: [...source.warnings, ...warnings], agreement, read }
+    const result = { tree: tree.oid(), summary, files, bytes, ...said, ...findings }
     if (before && before.commit.tree === result.tree) {
       const subject = 'nothing changed'
       const committed = { ...result, commit: undefined, latest: before.commit.oid, subject, verified: false }
@@ -193,6 +189,7 @@ interface WrittenSource extends Pick<State, 'databases' | 'assets' | 'others'> {
   entries: AssetEntry[]
   findings: AssetFindings
   read: Committed['read']
+  warnings: string[]
 }
 
 /** Dumps each database and copies the assets; returns the manifest of it all, and what is to be remembered. */
@@ -207,8 +204,9 @@ async function writeSource(
     const entries: Manifest['databases'] = []
     const databases: State['databases'] = new Map()
     let read: Committed['read'] = 'all'
+    let unknown = options.excludeTables ?? []
     for (const database of source.databases) {
-      const { entry, seen, isWhole } = await dumpSource(
+      const { entry, seen, isWhole, unknownTables } = await dumpSource(
         tree,
         source,
         database,
@@ -218,6 +216,7 @@ async function writeSource(
       entries.push(entry)
       databases.set(database.path, seen)
       if (!isWhole) read = 'changes'
+      unknown = unknown.filter((table) => unknownTables.includes(table))
     }
     phases.begin('assets')
     const { assets, seen, ...findings } = await writeAssets(tree, source, {
@@ -228,60 +227,7 @@ async function writeSource(
     })
     const manifest = await writeManifest(tree, source.kind, entries, assets)
     const others = otherAssets(source.assets)
-    return { manifest, entries: assets, findings, read, databases, assets: seen, others }
+    const warnings = unknown.map((table) => `exclude table ${shownPath(table)}: no database has it`)
+    return { manifest, entries: assets, findings, read, warnings, databases, assets: seen, others }
   })
-}
-
-/** Dumps one database. */
-async function dumpSource(
-  tree: TreeBuilder,
-  { kind }: Source,
-  { name, path, file }: Source['databases'][number],
-  options: CommitOptions & { workDir: string },
-  phases: Phases,
-): Promise<{ entry: Manifest['databases'][number]; seen: SeenDatabase; isWhole: boolean }> {
-  const { known, workDir, busyTimeoutMs = 10_000, extensions = [] } = options
-  const { excludeTables = [], fullText = 'logical' } = options
-  phases.begin('snapshot')
-  // Of the moment before: what is written from here on makes it differ.
-  const print = databasePrint(file)
-  const pages = known?.databases.get(path)?.pages
-  const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs, extensions })
-  try {
-    phases.begin('dump')
-    const dumpOptions = { excludeTables, fullText, extensions }
-    const dump = await startKnownDump(snapshot, file, dumpOptions, pages)
-    try {
-      const named = { name, path: kind === 'directory' ? path : undefined }
-      const { entry, chunks } = await writeDatabase(tree, dump.files, named, dumpOptions)
-      const { seen, isWhole } = dump
-      return { entry, seen: { print, pages: seen && packed(knownDatabase(seen, chunks)) }, isWhole }
-    } finally {
-      await dump.stop()
-    }
-  } catch (error) {
-    throw sourceError(file, error)
-  } finally {
-    await snapshot.close()
-  }
-}
-
-/** Starts a dump of what is not known; what was known is not in memory any more then. */
-async function startKnownDump(
-  snapshot: Snapshot,
-  file: string,
-  options: DumpOptions,
-  pages: SeenDatabase['pages'],
-): Promise<RunningDump> {
-  const known = await pages?.value()
-  const dump = await startDump(snapshot, file, options, { known })
-  if (known) forget(known)
-  return dump
-}
-
-/** What is to be remembered, in bytes; it is nowhere else then. */
-function packed(known: KnownDatabase): Packed<KnownDatabase> {
-  const bytes = Packed.of(known)
-  forget(known)
-  return bytes
 }

@@ -168,7 +168,23 @@ function quoted(name: string): string {
   return `'${name.replaceAll("'", "''")}'`
 }
 
-/** Whether two names are one to SQLite, which folds the case of ASCII letters. */
-export function sameName(a: string, b: string): boolean {
-  return lowerCase(a) === lowerCase(b)
+/**
+ * Names of tables as the database has them: SQLite folds the case of ASCII letters. A name that no table has stays as it is, and is
+ * among the `unknown` ones.
+ */
+export function namesOfTables(
+  db: Database,
+  names: readonly string[],
+): { names: string[]; unknown: string[] } {
+  if (names.length === 0) return { names: [], unknown: [] }
+  const tables = db
+    .prepare("SELECT name FROM main.sqlite_schema WHERE type='table'")
+    .pluck()
+    .all() as string[]
+  const byFolded = new Map(tables.map((name) => [lowerCase(name), name]))
+  const found = names.map((name) => byFolded.get(lowerCase(name)))
+  return {
+    names: [...new Set(names.map((name, index) => found[index] ?? name))],
+    unknown: names.filter((_, index) => found[index] === undefined),
+  }
 }
