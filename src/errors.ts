@@ -50,6 +50,9 @@ export function errorText(error: unknown): string {
 /** What a disk says that is full or read-only, and a system that has taken rights away. */
 export const diskErrnos = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO'] as const
 
+/** What file systems without hard links say. */
+export const noLinkErrnos = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES'] as const
+
 /** Whether an error is a Node.js system error with that code, such as `ENOENT`. */
 export function hasErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '')

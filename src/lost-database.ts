@@ -2,7 +2,7 @@
 
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { startOf } from './assets/database-file.ts'
+import { isDatabaseFile, startOf } from './assets/database-file.ts'
 import { globsFromAbove } from './assets/glob.ts'
 import { shownPath } from './assets/paths.ts'
 import { unreadable } from './assets/source-error.ts'
@@ -50,6 +50,7 @@ function lossOf(file: string): string | undefined {
   if (stats?.isSymbolicLink()) return 'it is a symlink'
   if (!stats?.isFile()) return undefined
   if (stats.size === 0) return 'it is empty'
+  if (isDatabaseFile(file)) return 'a directory above it is a symlink, and is not entered'
   const start = startOf(file, 100)
   if (start === undefined) return undefined
   // What begins with zeros, or has the constants of the header but not its magic (sqlite.org/fileformat2.html, section 1.3).

@@ -1,6 +1,6 @@
 /** The restore flow: store → replay → rename. The target appears complete or not at all. */
 
-import { link, mkdir } from 'node:fs/promises'
+import { link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type AssetEntry, type FileEntry, fileEntries } from './assets/manifest.ts'
 import { isSafePath, shownPath } from './assets/paths.ts'
@@ -9,7 +9,7 @@ import { refuseFoldedNames, restoreAssets } from './assets/restore.ts'
 import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
 import { demandSignedObjects } from './demand-signature.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
-import { RowbackError } from './errors.ts'
+import { hasErrno, noLinkErrnos, RowbackError } from './errors.ts'
 import { makeFolders } from './folders.ts'
 import type { EngineChoice } from './git/engine.ts'
 import { openStore } from './git/open-store.ts'
@@ -86,7 +86,8 @@ export async function restore(options: RestoreOptions & { target: string }): Pro
         }
       })
       phases.begin('assets')
-      await restoreAssets(draft, assets, copier(store, tree))
+      const paths = databases.map(({ path }) => path)
+      await restoreAssets(draft, assets, copier(store, tree), paths)
       for (const asset of assets) phases.add(0, asset.kind === 'file' ? asset.size : 0)
       counts.files = fileEntries(assets).length
       await takePlace(draft, target)
@@ -137,9 +138,22 @@ export async function makingFile(
     const file = join(draft, 'file')
     await mkdir(draft, { mode: 0o700 })
     await make(file)
-    // A link, unlike a rename, replaces nothing that has appeared meanwhile.
-    await link(file, output)
+    await placeFile(file, output)
   })
+}
+
+/** Gives a file its name, and replaces nothing that has appeared there meanwhile, as a rename would. */
+async function placeFile(file: string, output: string): Promise<void> {
+  try {
+    await link(file, output)
+  } catch (error) {
+    if (!hasErrno(error, ...noLinkErrnos)) throw error
+    await (await open(output, 'wx')).close()
+    await rename(file, output).catch(async (cause) => {
+      await rm(output, { force: true })
+      throw cause
+    })
+  }
 }
 
 export type Counts = Pick<RestoreResult, 'databases' | 'rows' | 'files' | 'bytes'>

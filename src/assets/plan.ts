@@ -17,13 +17,13 @@ export interface AssetPlan {
 }
 
 /**
- * The plan of a restore. Throws a `dump` error for a path that is not safe or is given twice, and for one below a
+ * The plan of a restore; `others` are paths that something else is made at, in directories of the plan. Throws a `dump` error for a path that is not safe or is given twice, and for one below a
  * file or a symlink.
  */
-export function planAssets(entries: readonly AssetEntry[]): AssetPlan {
+export function planAssets(entries: readonly AssetEntry[], others: readonly string[] = []): AssetPlan {
   const kinds = kindsOf(entries)
   const modes = new Map<string, number>()
-  for (const { path } of entries) {
+  for (const path of [...entries.map((entry) => entry.path), ...others]) {
     for (let above = parentOf(path); above !== '' && !modes.has(above); above = parentOf(above)) {
       const kind = kinds.get(above) ?? 'directory'
       if (kind !== 'directory')

@@ -19,7 +19,7 @@ export type CopyContent = (entry: FileEntry, handle: FileHandle) => Promise<void
 
 /**
  * Restores assets below `root`, a directory that others cannot write to; directories that are there already are
- * used. `copy` is called in the order of `entries`, for several small files at a time, and what it wrote is checked
+ * used, and those of the paths `others` get their modes, too. `copy` is called in the order of `entries`, for several small files at a time, and what it wrote is checked
  * against size and sha256. Modes are exact but for setuid, setgid and sticky, which no manifest holds; times of files are
  * cut to microseconds, of directories and symlinks not kept; all is fsynced.
  *
@@ -30,8 +30,9 @@ export async function restoreAssets(
   root: string,
   entries: readonly AssetEntry[],
   copy: CopyContent,
+  others: readonly string[] = [],
 ): Promise<void> {
-  const plan = planAssets(entries)
+  const plan = planAssets(entries, others)
   if (plan.collision !== undefined) await refuseFoldedNames(root, plan.collision)
   for (const { path } of plan.directories) await makeDirectory(root, path)
   for (const batch of batches(plan.files)) await restoreFiles(root, batch, copy)

@@ -22,7 +22,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { draftBeside, removeDrafts } from '../drafts.ts'
-import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { errorText, hasErrno, noLinkErrnos, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { gitDirectory } from './directory.ts'
@@ -154,15 +154,12 @@ function createLock(file: string, text: string): Lock | undefined {
   } catch (error) {
     closeSync(descriptor)
     if (hasErrno(error, 'EEXIST')) return undefined
-    if (hasErrno(error, ...noLinks)) return createUnlinked(file, text)
+    if (hasErrno(error, ...noLinkErrnos)) return createUnlinked(file, text)
     throw error
   } finally {
     rmSync(draft, { force: true })
   }
 }
-
-/** What file systems without hard links say. */
-const noLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES']
 
 function createUnlinked(file: string, text: string): Lock | undefined {
   try {

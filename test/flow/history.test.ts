@@ -18,12 +18,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { contents, program, type RunOptions } from '../support/cli.ts'
+import { contents, program, projectRoot, type RunOptions } from '../support/cli.ts'
 import { databaseFrom, facts } from '../support/database.ts'
+import { canTrace } from '../support/disk-trace.ts'
 import { git, hostileHome } from '../support/git.ts'
 import { dump, hostileCommit, hostileScene } from '../support/hostile.ts'
 import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
+
+const binary = join(projectRoot, 'bin', 'rowback.js')
 
 function sql(file: string, statements: string): void {
   execFileSync('sqlite3', ['-bail', file], { input: statements })
@@ -436,4 +439,28 @@ test('a restore keeps the mode of an empty target, and lets nobody else look unt
   chmodSync(join(dir, 'shared'), 0o2775)
   expect(await modeOf('shared')).toBe(0o2775)
   expect(await modeOf('new')).toBe(0o777 & ~process.umask())
+})
+
+test('restore gives folders that hold only databases the mode that the manifest does not name, whatever the umask.', async () => {
+  const dir = tempDir()
+  mkdirSync(join(dir, 'data', 'sub', 'deep'), { recursive: true })
+  databaseFrom('CREATE TABLE t(a)', join(dir, 'data', 'sub', 'deep', 'app.db'))
+  for (const name of ['sub', 'sub/deep']) chmodSync(join(dir, 'data', name), 0o755)
+  expect(await rowback(['backup', 'data', '--repo', 'repo.git'], { cwd: dir })).toMatchObject({ code: 0 })
+  const script = 'umask 002; exec "$@"'
+  const args = ['restore', 'latest', '--to', 'out', '--repo', 'repo.git']
+  execFileSync('sh', ['-c', script, 'sh', process.execPath, binary, ...args], { cwd: dir, stdio: 'pipe' })
+  for (const name of ['sub', 'sub/deep']) expect(statSync(join(dir, 'out', name)).mode & 0o777).toBe(0o755)
+})
+
+test('restore makes a single file where there are no hard links, and replaces nothing there either.', async (context) => {
+  if (!canTrace()) return context.skip('it needs strace')
+  const dir = tempDir()
+  databaseFrom('CREATE TABLE t(a)', join(dir, 'app.db'))
+  expect(await rowback(['backup', 'app.db', '--repo', 'repo.git'], { cwd: dir })).toMatchObject({ code: 0 })
+  const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=link,linkat:error=EPERM']
+  const args = ['restore', 'latest', '--file', 'app.db', '--output', 'out.db', '--repo', 'repo.git']
+  execFileSync('strace', [...inject, process.execPath, binary, ...args], { cwd: dir, stdio: 'pipe' })
+  expect(facts(join(dir, 'out.db'))).toEqual(facts(join(dir, 'app.db')))
+  expect(readdirSync(dir).sort()).toEqual(['app.db', 'out.db', 'repo.git'])
 })

@@ -25,6 +25,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BackupOptions, type BackupResult, backup } from '../../src/backup.ts'
 import { diff } from '../../src/diff.ts'
 import { stateKey } from '../../src/state.ts'
+import { verify } from '../../src/verify.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
 import { git } from '../support/git.ts'
 import { tempDir } from '../support/temp.ts'
@@ -301,6 +302,39 @@ test('A database that is damaged at its start, emptied, or a symlink is refused 
       expect((await run(it, { assets: { include, exclude: ['app.db'] } })).commit).toBeDefined()
       await run(it, { assets: { include, exclude: [] } })
     }
+})
+
+test('A database in a directory that was moved away behind a symlink is refused, and said to be behind one.', async () => {
+  const it = place()
+  mkdirSync(join(it.data, 'sub'))
+  databaseFrom('CREATE TABLE t(a)', join(it.data, 'sub', 'other.db'))
+  await run(it)
+  renameSync(join(it.data, 'sub'), `${it.data}-moved`)
+  symlinkSync(`${it.data}-moved`, join(it.data, 'sub'))
+  await expect(run(it)).rejects.toMatchObject({
+    code: 'source',
+    message:
+      'read sub/other.db: a directory above it is a symlink, and is not entered, and the last commit has a database there; nothing was committed',
+  })
+})
+
+test('A table to be left out is found whatever its case, and one that no database has is told.', async () => {
+  const it = place()
+  const excludeTables = ['NOTE', 'nil']
+  const { warnings } = await run(it, { excludeTables })
+  expect(warnings).toEqual(['exclude table nil: no database has it'])
+  const manifest = JSON.parse(git(it.repository, ['show', 'main:manifest.json']))
+  expect(manifest.databases[0].excludedTables).toEqual(['nil', 'note'])
+  expect(git(it.repository, ['ls-tree', '-r', '--name-only', 'main'])).not.toContain('30-rows/note/')
+  await verify({ repository: it.repository, rev: 'latest' })
+})
+
+test('A repository that is the source itself, with a work tree, is no asset.', async () => {
+  const it = place()
+  git(it.data, ['init', '--quiet', '--initial-branch=main'])
+  await run(it, { repository: it.data })
+  expect((await run(it, { repository: it.data })).commit).toBeUndefined()
+  expect(git(it.data, ['ls-tree', '-r', '--name-only', 'main'])).not.toContain('objects')
 })
 
 test('A run that fails leaves what is remembered as it was.', async () => {
