@@ -45,5 +45,5 @@ function isName(url: string): boolean {
 async function namedAddress(gitDir: string, name: string): Promise<string> {
   const env = await remoteEnv(gitDir)
   const asked = await git(gitDir, ['ls-remote', '--get-url', '--', name], { env })
-  return asked.stdout.toString().trim() || name
+  return asked.stdout.toString().replace(/\n$/, '') || name
 }

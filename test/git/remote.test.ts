@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { pushBranch, remoteState } from '../../src/git/remote.ts'
+import { settledRemote } from '../../src/git/remote-address.ts'
 import type { Store } from '../../src/git/store.ts'
 import { commitFiles, setEnv, stockGit, testdir, testStore } from './testdir.ts'
 
@@ -169,5 +170,13 @@ test('an address that is an option, a command or a secret is not used', async ()
     const usage = { code: 'usage', message: expect.not.stringContaining('hunter2') }
     await expect(pushBranch(store, url, 'main', verified)).rejects.toMatchObject(usage)
     await expect(remoteTip(store, url, 'main')).rejects.toMatchObject(usage)
+  }
+})
+
+test('the address of a name that git knows is taken to its last character', async () => {
+  const { store } = await pair()
+  for (const address of ['/srv/app.git', '/srv/app \u3000']) {
+    await stockGit(store.dir, 'config', 'remote.nas.url', address)
+    expect(await settledRemote(store, { url: 'nas' })).toEqual({ url: 'nas', address })
   }
 })

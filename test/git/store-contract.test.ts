@@ -699,6 +699,29 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     expect(await stockGit(store.dir, 'tag')).toBe('v1')
   })
 
+  test.each(['\u3000', 'a\u00a0b', 'app/\u2028/x\u2029', '\ufeffmain\u0085'])(
+    'a branch called %j is one, packed or not, by its name or through another',
+    async (branch) => {
+      const store = await testStore({ engine, branch })
+      const first = await commitFiles(store, { a: '1' })
+      await stockGit(store.dir, 'symbolic-ref', 'refs/heads/alias', `refs/heads/${branch}`)
+      await stockGit(store.dir, 'pack-refs', '--all')
+      expect(await store.tip()).toBe(first)
+      expect((await store.branches()).sort()).toEqual([branch, 'alias'].sort())
+      expect(await store.resolve('alias')).toBe(first)
+      const again = await openStore(store.dir, { engine })
+      expect(again.branch).toBe(branch)
+      const second = await commitFiles(again, { a: '2' }, { parent: first })
+      await again.close()
+      expect(await store.tip()).toBe(second)
+      expect(await store.resolve('alias')).toBe(second)
+      expect((await stockGit(store.dir, 'reflog', 'HEAD', '--format=%H')).split('\n')).toEqual([
+        second,
+        first,
+      ])
+    },
+  )
+
   test('what git has packed is read: deltas, packed refs, one pack of all', async () => {
     const store = await testStore({ engine })
     const text = Array.from({ length: 3000 }, (_, i) => `row ${i * 7919}`)

@@ -36,9 +36,14 @@ export async function readRef(gitDir: string, ref: string, depth = 5): Promise<s
   })
   if (text === undefined) return (await packedRefs(gitDir)).get(ref)
   if (/^[0-9a-f]{40}\s*$/.test(text)) return text.slice(0, 40)
-  const target = /^ref: (refs\/\S+)\s*$/.exec(text)?.[1]
+  const target = symbolicTarget(text)
   if (target === undefined || depth === 0) throw new Error(`ref ${ref} is broken`)
   return readRef(gitDir, target, depth - 1)
+}
+
+/** The ref that the text of a symbolic one names. Only ASCII white space is no part of a name (git-check-ref-format(1)). */
+function symbolicTarget(text: string): string | undefined {
+  return /^ref:[ \t]*(refs\/[^ \t\r\n]+)[ \t\r\n]*$/.exec(text)?.[1]
 }
 
 /** The refs below a folder, such as `refs/heads/`, by full name and in order. */
@@ -76,8 +81,8 @@ async function packedRefs(gitDir: string): Promise<Map<string, string>> {
     if (hasErrno(error, 'ENOENT')) return ''
     throw error
   })
-  const lines = text.matchAll(/^([0-9a-f]{40}) (\S+)$/gm)
-  return new Map([...lines].map(([, oid = '', name = '']) => [name, oid]))
+  const lines = text.split('\n').filter((line) => /^[0-9a-f]{40} /.test(line))
+  return new Map(lines.map((line) => [line.slice(41), line.slice(0, 40)]))
 }
 
 /** The error of a ref that is not where it should be. */
@@ -201,7 +206,7 @@ async function appendLog(
 ): Promise<void> {
   const line = `${move} ${by.name} <${by.email}> ${Math.floor(Date.now() / 1000)} +0000\t${message}\n`
   const head = await readFile(join(gitDir, 'HEAD'), 'utf8').catch(() => '')
-  const isHead = head.trim() === `ref: ${ref}`
+  const isHead = symbolicTarget(head) === ref
   for (const name of isHead ? [ref, 'HEAD'] : [ref]) {
     const file = join(gitDir, 'logs', name)
     await mkdir(dirname(file), { recursive: true })
