@@ -33,10 +33,14 @@ const smallBytes = 2 ** 14
 /** From this size on, content is compressed piece by piece: what comes of it is not held in memory. */
 const longBytes = 2 ** 24
 
+/** Throws where so many bytes are more than a pack, or an object in one, may have. */
+export type SizeCheck = (bytes: number) => void
+
 /** A pack that grows object by object. Calls must not overlap; they throw the system error of what cannot be written. */
 export class BlobPack {
   readonly #folder: string
   readonly #file: FileHandle
+  readonly #checkSize: SizeCheck
   readonly #entries = new Map<string, PackEntry>()
   readonly #kept = new Map<string, Buffer>()
   #room = keptBytes
@@ -47,14 +51,15 @@ export class BlobPack {
   #written: Promise<void> = Promise.resolve()
   #end = 0
 
-  private constructor(folder: string, file: FileHandle) {
+  private constructor(folder: string, file: FileHandle, checkSize: SizeCheck) {
     this.#folder = folder
     this.#file = file
+    this.#checkSize = checkSize
   }
 
-  /** Starts a pack in a folder of packs. */
-  static async create(folder: string): Promise<BlobPack> {
-    const pack = new BlobPack(folder, await open(join(folder, 'tmp_blobs'), 'wx+', 0o444))
+  /** Starts a pack in a folder of packs. What is too large throws what `checkSize` does. */
+  static async create(folder: string, checkSize: SizeCheck = () => {}): Promise<BlobPack> {
+    const pack = new BlobPack(folder, await open(join(folder, 'tmp_blobs'), 'wx+', 0o444), checkSize)
     pack.#append(packHeader(0))
     return pack
   }
@@ -159,6 +164,7 @@ export class BlobPack {
     size: number,
     compressed: Iterable<Buffer> | AsyncIterable<Buffer>,
   ): Promise<void> {
+    this.#checkSize(size)
     const header = objectHeader(type, size)
     const start = this.#end
     this.#append(header)
@@ -171,6 +177,7 @@ export class BlobPack {
   }
 
   #append(bytes: Buffer): void {
+    this.#checkSize(this.#end + bytes.length)
     writeAt(this.#file, bytes, this.#end)
     this.#end += bytes.length
   }

@@ -2,7 +2,7 @@
 
 import { type FileHandle, open } from 'node:fs/promises'
 import { errorText, RowbackError } from '../errors.ts'
-import { BlobPack } from './blob-pack.ts'
+import { BlobPack, type SizeCheck } from './blob-pack.ts'
 import { branchMoved } from './branch-moved.ts'
 import { makeSession, packFolder, publishObjects } from './session.ts'
 import type { NewCommit, Store, Writer } from './store.ts'
@@ -20,6 +20,8 @@ export interface CommitSteps {
    * else by now, or cannot be moved.
    */
   moveBranch(oid: string, commit: NewCommit): Promise<void>
+  /** Throws RowbackError('repository') for a pack or blob that the engine could not read. */
+  checkSize?: SizeCheck
 }
 
 /** The `Writer` of both engines: a pack of blobs, and one of trees and the commit. */
@@ -98,7 +100,7 @@ export class PackWriter implements Writer {
   }
 
   async #blobPack(): Promise<BlobPack> {
-    this.#blobs ??= await BlobPack.create(packFolder(await this.#openSession()))
+    this.#blobs ??= await BlobPack.create(packFolder(await this.#openSession()), this.#steps.checkSize)
     return this.#blobs
   }
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { open, readdir, truncate, writeFile } from 'node:fs/promises'
+import { open, readdir, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -88,6 +88,26 @@ test('a file that is not the blob leaves no trace in the pack', async () => {
   await file.close()
   expect(await objectsOf(dir)).toHaveLength(3)
   expect(await stockGit(dir, 'fsck', '--strict', '--no-dangling')).toBe('')
+})
+
+test('neither a pack nor an object in it becomes larger than it may', async () => {
+  const { dir, packs } = await emptyRepository()
+  const refusal = new RangeError('too large')
+  const pack = await BlobPack.create(packs, (bytes) => {
+    if (bytes > 10_000) throw refusal
+  })
+  const path = join(dir, 'zeros')
+  await writeFile(path, Buffer.alloc(10_001))
+  const addZeros = async (size: number) => {
+    const file = await open(path)
+    return await pack.addFile(blobOid(Buffer.alloc(size)), file, size).finally(() => file.close())
+  }
+  await expect(addZeros(10_001)).rejects.toBe(refusal)
+  expect(await addZeros(10_000)).toBe(true)
+  for (const content of [randomBytes(9000), randomBytes(9000)]) await pack.add(blobOid(content), content)
+  await expect(pack.finish()).rejects.toBe(refusal)
+  await pack.close()
+  expect((await stat(join(packs, 'tmp_blobs'))).size).toBeLessThanOrEqual(10_000)
 })
 
 test('an index says where blobs beyond 2 and 4 GiB stand', async () => {

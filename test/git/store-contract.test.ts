@@ -879,4 +879,25 @@ describe('the choice of an engine', () => {
       hint: expect.stringContaining('install git'),
     })
   })
+
+  test('the embedded one writes nothing that would be too large for it', async () => {
+    const store = await testStore({ engine: 'embedded' })
+    const first = await commitFiles(store, { a: '1' })
+    const before = await traces(store)
+    const file = join(await testdir(), 'file')
+    await writeFile(file, '')
+    await truncate(file, 2 ** 31)
+    const writer = store.begin()
+    const content = Buffer.alloc(1_000_000, 'x')
+    await writer.writeBlob(blobOid(content), content)
+    const error = {
+      code: 'repository',
+      message: `write ${store.dir}: the commit has more than 2 GiB in one pack or file, which takes the git program; the embedded engine is in use`,
+      hint: expect.stringContaining('install git'),
+    }
+    await expect(writer.writeFile(missing, file, 2 ** 31)).rejects.toMatchObject(error)
+    await expect(writer.commit({ ...commit, parent: first })).rejects.toMatchObject(error)
+    expect(await store.tip()).toBe(first)
+    expect(await traces(store)).toEqual(before)
+  })
 })

@@ -18,6 +18,12 @@ export interface GitObject {
 /** What is read whole becomes a string, and longer ones do not exist. */
 const longestObject = constants.MAX_STRING_LENGTH
 
+/**
+ * The largest pack in bytes: Node.js reads no longer file at once (fs.readFile), and isomorphic-git knows no offset behind it. The
+ * largest object, too, as the size in its header is read in 32 bits.
+ */
+export const largestPack = 2 ** 31 - 1
+
 export class EmbeddedObjects {
   readonly #gitDir: string
   /** What isomorphic-git remembers of packs and their indexes. */

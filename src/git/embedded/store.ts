@@ -5,12 +5,13 @@ import * as isomorphic from 'isomorphic-git'
 import { errorText, RowbackError } from '../../errors.ts'
 import { branchMoved, movedUnsynced } from '../branch-moved.ts'
 import { type Commit, parseCommit, subjectOf } from '../commit.ts'
+import { needsGit } from '../engine.ts'
 import type { NewCommit, Store, TreeDifference, Writer } from '../store.ts'
 import type { TreeEntry } from '../tree.ts'
 import { PackWriter } from '../writer.ts'
 import { durableFiles, readOnlyFiles } from './files.ts'
 import { importCommit } from './import-commit.ts'
-import { EmbeddedObjects, goneRepository } from './objects.ts'
+import { EmbeddedObjects, goneRepository, largestPack } from './objects.ts'
 import { isLogged, listRefs, moveRef, RefMoved, readRef, removeRef } from './refs.ts'
 import { resolveRevision } from './revision.ts'
 import { diffTrees, listTree } from './trees.ts'
@@ -94,6 +95,7 @@ export class EmbeddedStore implements Store {
     return new PackWriter(this, {
       importCommit: (session, commit, isWritten) => importCommit(this.objects, session, commit, isWritten),
       moveBranch: (oid, commit) => this.#moveBranch(oid, commit),
+      checkSize: (bytes) => this.#checkSize(bytes),
     })
   }
 
@@ -162,6 +164,12 @@ export class EmbeddedStore implements Store {
         },
       )
     }
+  }
+
+  #checkSize(bytes: number): void {
+    if (bytes <= largestPack) return
+    const why = 'the commit has more than 2 GiB in one pack or file'
+    throw needsGit('repository', `write ${this.dir}`, why)
   }
 
   #error(what: string, error: unknown): RowbackError {
