@@ -722,6 +722,35 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     },
   )
 
+  test.each([
+    ['logallrefupdates = always', true],
+    ['logallrefupdates = Always', true],
+    ['LOGALLREFUPDATES = YES', true],
+    ['logAllRefUpdates = on', true],
+    ['logallrefupdates = 1', true],
+    ['logallrefupdates', true],
+    ['logallrefupdates =', false],
+    ['logallrefupdates = false', false],
+    ['logallrefupdates = 0', false],
+    ['sharedrepository = 0', true],
+  ])('with %j among the settings commits are logged: %j', async (line, isLogged) => {
+    const store = await testStore({ engine })
+    await writeFile(join(store.gitDir, 'config'), `[core]\n\tbare = true\n\t${line}\n`)
+    const first = await commitFiles(store, { a: '1' })
+    for (const name of ['main', 'HEAD'])
+      expect(await stockGit(store.dir, 'reflog', name, '--format=%H')).toBe(isLogged ? first : '')
+  })
+
+  test('a log that is there is kept, whatever the settings say', async () => {
+    const store = await testStore({ engine })
+    const first = await commitFiles(store, { a: '1' })
+    await rm(join(store.gitDir, 'logs', 'HEAD'))
+    await store.setConfig('core.logAllRefUpdates', 'false')
+    const second = await commitFiles(store, { a: '2' }, { parent: first })
+    expect((await stockGit(store.dir, 'reflog', 'main', '--format=%H')).split('\n')).toEqual([second, first])
+    expect(await readdir(join(store.gitDir, 'logs'))).toEqual(['refs'])
+  })
+
   test('what git has packed is read: deltas, packed refs, one pack of all', async () => {
     const store = await testStore({ engine })
     const text = Array.from({ length: 3000 }, (_, i) => `row ${i * 7919}`)

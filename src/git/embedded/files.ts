@@ -10,6 +10,23 @@ export const readOnlyFiles = {
   promises: { ...fs, writeFile: async () => {}, mkdir: async () => undefined, unlink: async () => {} },
 }
 
+/**
+ * One for settings. isomorphic-git makes booleans of some that are named in lower case, and throws for what else git takes there; named
+ * in upper case, which is the same (git-config(1)), they are given as they are written.
+ */
+export const settingFiles = {
+  promises: {
+    ...readOnlyFiles.promises,
+    readFile: async (file: string) => inUpperCase(await fs.readFile(file, 'utf8')),
+  },
+}
+
+/** Settings with their names in upper case. */
+function inUpperCase(settings: string): string {
+  const lines = settings.split('\n')
+  return lines.map((line) => line.replace(/^[ \t]*[a-z][a-z0-9-]*/i, (name) => name.toUpperCase())).join('\n')
+}
+
 /** One in which a file is replaced as a whole, and stays so after a power cut. */
 export const durableFiles = { promises: { ...fs, writeFile: writeDurably } }
 

@@ -4,23 +4,13 @@
  */
 
 import { rmSync } from 'node:fs'
-import {
-  appendFile,
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { syncDirectory } from '../../durable.ts'
 import { hasErrno } from '../../errors.ts'
 import { onInterrupt } from '../../interrupt.ts'
-import type { Identity } from '../commit.ts'
+import { appendLogs, type LogEntry } from './reflog.ts'
 
 /** How long the lock of another git is waited for, and how often it is asked for. */
 const patienceMs = 10_000
@@ -30,15 +20,20 @@ const noCommit = '0'.repeat(40)
 
 /** What a ref points at, through symbolic ones; undefined if there is no such ref. */
 export async function readRef(gitDir: string, ref: string, depth = 5): Promise<string | undefined> {
-  const text = await readFile(join(gitDir, ref), 'utf8').catch((error: unknown) => {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) return undefined
-    throw error
-  })
+  const text = await looseText(gitDir, ref)
   if (text === undefined) return (await packedRefs(gitDir)).get(ref)
   if (/^[0-9a-f]{40}\s*$/.test(text)) return text.slice(0, 40)
   const target = symbolicTarget(text)
   if (target === undefined || depth === 0) throw new Error(`ref ${ref} is broken`)
   return readRef(gitDir, target, depth - 1)
+}
+
+/** What the file of a ref holds; undefined if there is none. */
+async function looseText(gitDir: string, ref: string): Promise<string | undefined> {
+  return await readFile(join(gitDir, ref), 'utf8').catch((error: unknown) => {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) return undefined
+    throw error
+  })
 }
 
 /** The ref that the text of a symbolic one names. Only ASCII white space is no part of a name (git-check-ref-format(1)). */
@@ -102,7 +97,7 @@ export interface RefMove {
   /** What the ref must point at, or null where it must not exist; anything without it. */
   expected?: string | null
   /** What the reflog says, if there is one to be kept. */
-  log?: { message: string; by: Identity } | undefined
+  log?: LogEntry | undefined
 }
 
 /** Points a ref at a commit, in one step. Throws RefMoved where it is not as expected. */
@@ -115,9 +110,15 @@ export async function moveRef(gitDir: string, { ref, oid, expected, log }: RefMo
     if (expected !== undefined && before !== (expected ?? undefined)) throw new RefMoved(ref, before)
     await lock.writeFile(`${oid}\n`)
     await lock.sync()
-    if (log) await appendLog(gitDir, ref, `${before ?? noCommit} ${oid}`, log)
+    if (log) await appendLogs(gitDir, await withHead(gitDir, ref), `${before ?? noCommit} ${oid}`, log)
     await place()
   })
+}
+
+/** The ref, and HEAD where that means the same. */
+async function withHead(gitDir: string, ref: string): Promise<string[]> {
+  const target = symbolicTarget((await looseText(gitDir, 'HEAD')) ?? '')
+  return target === ref ? [ref, 'HEAD'] : [ref]
 }
 
 /** A ref cannot be the folder of another one. */
@@ -195,30 +196,4 @@ async function takeLock(path: string, what: string): Promise<FileHandle> {
         throw new Error(`${what}: Unable to create '${path}': File exists`, { cause: error })
     }
   }
-}
-
-/** Logs a move of the branch, and of HEAD where that means the same (git-reflog(1)). */
-async function appendLog(
-  gitDir: string,
-  ref: string,
-  move: string,
-  { message, by }: NonNullable<RefMove['log']>,
-): Promise<void> {
-  const line = `${move} ${by.name} <${by.email}> ${Math.floor(Date.now() / 1000)} +0000\t${message}\n`
-  const head = await readFile(join(gitDir, 'HEAD'), 'utf8').catch(() => '')
-  const isHead = symbolicTarget(head) === ref
-  for (const name of isHead ? [ref, 'HEAD'] : [ref]) {
-    const file = join(gitDir, 'logs', name)
-    await mkdir(dirname(file), { recursive: true })
-    await appendFile(file, line)
-  }
-}
-
-/** Whether git would log moves of a branch: where it has a log, or the repository says so. */
-export async function isLogged(gitDir: string, ref: string, setting: string | undefined): Promise<boolean> {
-  if (setting === 'true' || setting === 'always') return true
-  return await stat(join(gitDir, 'logs', ref)).then(
-    () => true,
-    () => false,
-  )
 }

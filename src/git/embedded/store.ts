@@ -9,10 +9,10 @@ import { needsGit } from '../engine.ts'
 import type { NewCommit, Store, TreeDifference, Writer } from '../store.ts'
 import type { TreeEntry } from '../tree.ts'
 import { PackWriter } from '../writer.ts'
-import { durableFiles, readOnlyFiles } from './files.ts'
+import { durableFiles, settingFiles } from './files.ts'
 import { importCommit } from './import-commit.ts'
 import { EmbeddedObjects, goneRepository, largestPack } from './objects.ts'
-import { isLogged, listRefs, moveRef, RefMoved, readRef, removeRef } from './refs.ts'
+import { listRefs, moveRef, RefMoved, readRef, removeRef } from './refs.ts'
 import { resolveRevision } from './revision.ts'
 import { diffTrees, listTree } from './trees.ts'
 import { commitsFrom, longestCommit } from './walk.ts'
@@ -101,7 +101,7 @@ export class EmbeddedStore implements Store {
 
   async config(key: string): Promise<string | undefined> {
     try {
-      const value = await isomorphic.getConfig({ fs: readOnlyFiles, gitdir: this.gitDir, path: key })
+      const value = await isomorphic.getConfig({ fs: settingFiles, gitdir: this.gitDir, path: key })
       return value === undefined ? undefined : String(value)
     } catch (error) {
       throw this.#error(`read setting ${key} of ${this.dir}`, error)
@@ -143,14 +143,9 @@ export class EmbeddedStore implements Store {
   async #moveBranch(oid: string, { parent, author, message }: NewCommit): Promise<void> {
     const ref = `refs/heads/${this.branch}`
     const setting = await this.config('core.logAllRefUpdates')
-    const log = { message: `backup: ${subjectOf(message)}`, by: author }
+    const log = { message: `backup: ${subjectOf(message)}`, by: author, setting }
     try {
-      await moveRef(this.gitDir, {
-        ref,
-        oid,
-        expected: parent ?? null,
-        log: (await isLogged(this.gitDir, ref, setting)) ? log : undefined,
-      })
+      await moveRef(this.gitDir, { ref, oid, expected: parent ?? null, log })
     } catch (error) {
       if (error instanceof RefMoved) throw branchMoved(this, error.tip, parent)
       if ((await this.tip().catch(() => undefined)) === oid) throw movedUnsynced(this, oid, error)
