@@ -751,6 +751,39 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     expect(await readdir(join(store.gitDir, 'logs'))).toEqual(['refs'])
   })
 
+  test('a branch that stands for another one moves that', async () => {
+    const store = await testStore({ engine })
+    const first = await commitFiles(store, { a: '1' })
+    await stockGit(store.dir, 'branch', 'trunk')
+    await stockGit(store.dir, 'symbolic-ref', 'refs/heads/between', 'refs/heads/trunk')
+    await stockGit(store.dir, 'symbolic-ref', 'refs/heads/main', 'refs/heads/between')
+    await stockGit(store.dir, 'pack-refs', '--all')
+    const second = await commitFiles(store, { a: '2' }, { parent: first })
+    const textOf = (name: string) => readFile(join(store.gitDir, 'refs', 'heads', name), 'utf8')
+    expect(await textOf('main')).toBe('ref: refs/heads/between\n')
+    expect(await textOf('between')).toBe('ref: refs/heads/trunk\n')
+    expect(await stockGit(store.dir, 'rev-parse', 'trunk')).toBe(second)
+    for (const name of ['main', 'between', 'trunk', 'HEAD'])
+      expect(await stockGit(store.dir, 'reflog', name, '-1', '--format=%H %gs')).toBe(
+        `${second} backup: test`,
+      )
+
+    await writeFile(join(store.gitDir, 'refs', 'heads', 'trunk.lock'), '')
+    await expect(commitFiles(store, { a: '3' }, { parent: second })).rejects.toThrow('cannot lock ref')
+    expect(await store.tip()).toBe(second)
+    await rm(join(store.gitDir, 'refs', 'heads', 'trunk.lock'))
+    expect((await traces(store)).filter((file) => file.endsWith('.lock'))).toEqual([])
+    await commitFiles(store, { a: '3' }, { parent: second })
+  })
+
+  test('a branch that stands for one that is not there yet makes that', async () => {
+    const store = await testStore({ engine })
+    await stockGit(store.dir, 'symbolic-ref', 'refs/heads/main', 'refs/heads/trunk')
+    const first = await commitFiles(store, { a: '1' })
+    expect(await stockGit(store.dir, 'rev-parse', 'trunk')).toBe(first)
+    expect(await stockGit(store.dir, 'symbolic-ref', 'refs/heads/main')).toBe('refs/heads/trunk')
+  })
+
   test('what git has packed is read: deltas, packed refs, one pack of all', async () => {
     const store = await testStore({ engine })
     const text = Array.from({ length: 3000 }, (_, i) => `row ${i * 7919}`)

@@ -100,25 +100,32 @@ export interface RefMove {
   log?: LogEntry | undefined
 }
 
-/** Points a ref at a commit, in one step. Throws RefMoved where it is not as expected. */
-export async function moveRef(gitDir: string, { ref, oid, expected, log }: RefMove): Promise<void> {
+/**
+ * Points a ref at a commit, in one step. A symbolic one leads to that which moves, as with git-update-ref(1); `through` are those
+ * that have led to this one, and log the move, too. Throws RefMoved where it is not as expected.
+ */
+export async function moveRef(gitDir: string, move: RefMove, through: readonly string[] = []): Promise<void> {
+  const { ref, oid, expected, log } = move
   await refuseConflict(gitDir, ref)
   const file = join(gitDir, ref)
   await makeFolders(gitDir, dirname(file))
   await withLock(file, `cannot lock ref '${ref}'`, async (lock, place) => {
     const before = await readRef(gitDir, ref)
     if (expected !== undefined && before !== (expected ?? undefined)) throw new RefMoved(ref, before)
+    const names = [...through, ref]
+    const target = symbolicTarget((await looseText(gitDir, ref)) ?? '')
+    if (target !== undefined) return moveRef(gitDir, { ...move, ref: target }, names)
     await lock.writeFile(`${oid}\n`)
     await lock.sync()
-    if (log) await appendLogs(gitDir, await withHead(gitDir, ref), `${before ?? noCommit} ${oid}`, log)
+    if (log) await appendLogs(gitDir, await withHead(gitDir, names), `${before ?? noCommit} ${oid}`, log)
     await place()
   })
 }
 
-/** The ref, and HEAD where that means the same. */
-async function withHead(gitDir: string, ref: string): Promise<string[]> {
+/** The names, and HEAD where that means one of them. */
+async function withHead(gitDir: string, names: readonly string[]): Promise<readonly string[]> {
   const target = symbolicTarget((await looseText(gitDir, 'HEAD')) ?? '')
-  return target === ref ? [ref, 'HEAD'] : [ref]
+  return target !== undefined && names.includes(target) ? [...names, 'HEAD'] : names
 }
 
 /** A ref cannot be the folder of another one. */
