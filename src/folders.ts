@@ -1,8 +1,8 @@
 /** Folders that are made on the way to something, and taken back if that does not come to be. */
 
 import { existsSync, rmdirSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, readdir, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { hasErrno } from './errors.ts'
 
 /**
@@ -37,4 +37,18 @@ export function removeEmptyFolders(folders: readonly string[]): void {
   try {
     for (const folder of folders) rmdirSync(folder)
   } catch {}
+}
+
+/**
+ * Removes a folder that holds nothing but folders, at every depth; nothing happens where there is none. Throws the system's error
+ * where it holds anything else.
+ */
+export async function removeHollowFolder(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  })
+  if (entries === undefined) return
+  for (const entry of entries) if (entry.isDirectory()) await removeHollowFolder(join(path, entry.name))
+  await rmdir(path)
 }

@@ -784,6 +784,30 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     expect(await stockGit(store.dir, 'symbolic-ref', 'refs/heads/main')).toBe('refs/heads/trunk')
   })
 
+  test('empty folders in the place of a ref or its log make way, what holds a file does not', async () => {
+    const store = await testStore({ engine })
+    for (const folder of ['refs/heads/main', 'logs/refs/heads/main'])
+      await mkdir(join(store.gitDir, folder, 'a', 'b'), { recursive: true })
+    const first = await commitFiles(store, { a: '1' })
+    expect(await store.tip()).toBe(first)
+    expect(await stockGit(store.dir, 'reflog', 'main', '--format=%H')).toBe(first)
+
+    const ref = 'refs/rowback/failed/x'
+    await store.setRef(ref, first)
+    await stockGit(store.dir, 'pack-refs', '--all')
+    await mkdir(join(store.gitDir, ref, 'a'), { recursive: true })
+    await store.deleteRef(ref)
+    expect((await store.refs('refs/rowback/')).size).toBe(0)
+
+    await mkdir(join(store.gitDir, ref, 'a'), { recursive: true })
+    await writeFile(join(store.gitDir, ref, 'a', 'x.lock'), 'kept')
+    await expect(store.setRef(ref, first)).rejects.toMatchObject({
+      code: 'repository',
+      message: expect.stringMatching(/^write refs\/rowback\/failed\/x of .*directory/),
+    })
+    expect(await readFile(join(store.gitDir, ref, 'a', 'x.lock'), 'utf8')).toBe('kept')
+  })
+
   test('what git has packed is read: deltas, packed refs, one pack of all', async () => {
     const store = await testStore({ engine })
     const text = Array.from({ length: 3000 }, (_, i) => `row ${i * 7919}`)

@@ -2,6 +2,7 @@
 
 import { appendFile, mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { removeHollowFolder } from '../../folders.ts'
 import type { Identity } from '../commit.ts'
 
 export interface LogEntry {
@@ -22,6 +23,7 @@ export async function appendLogs(
   for (const ref of refs) {
     const file = join(gitDir, 'logs', ref)
     if (!logsAll(setting) && !(await isFile(file))) continue
+    await removeHollowFolder(file)
     await mkdir(dirname(file), { recursive: true })
     await appendFile(file, line)
   }

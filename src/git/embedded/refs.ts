@@ -9,6 +9,7 @@ import { dirname, join, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { syncDirectory } from '../../durable.ts'
 import { hasErrno } from '../../errors.ts'
+import { removeHollowFolder } from '../../folders.ts'
 import { onInterrupt } from '../../interrupt.ts'
 import { appendLogs, type LogEntry } from './reflog.ts'
 
@@ -115,6 +116,7 @@ export async function moveRef(gitDir: string, move: RefMove, through: readonly s
     const names = [...through, ref]
     const target = symbolicTarget((await looseText(gitDir, ref)) ?? '')
     if (target !== undefined) return moveRef(gitDir, { ...move, ref: target }, names)
+    await removeHollowFolder(file)
     await lock.writeFile(`${oid}\n`)
     await lock.sync()
     if (log) await appendLogs(gitDir, await withHead(gitDir, names), `${before ?? noCommit} ${oid}`, log)
@@ -151,6 +153,7 @@ export async function removeRef(gitDir: string, ref: string): Promise<void> {
   await makeFolders(gitDir, dirname(file))
   await withLock(file, `cannot lock ref '${ref}'`, async () => {
     if ((await packedRefs(gitDir)).has(ref)) await unpackRef(gitDir, ref)
+    await removeHollowFolder(file)
     await rm(file, { force: true })
     await rm(join(gitDir, 'logs', ref), { force: true })
     await syncDirectory(dirname(file))
