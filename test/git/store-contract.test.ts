@@ -9,7 +9,7 @@ import { engineOf } from '../../src/git/engine.ts'
 import { openStore } from '../../src/git/open-store.ts'
 import { git } from '../../src/git/run.ts'
 import type { Store } from '../../src/git/store.ts'
-import { blobOid, type TreeEntry, treeOid } from '../../src/git/tree.ts'
+import { blobOid, objectOid, type TreeEntry, treeOid } from '../../src/git/tree.ts'
 import { smallDisk } from '../support/mount.ts'
 import { author, commitFiles, setEnv, stockGit, testdir, testStore, traces } from './testdir.ts'
 import { treeEntries } from './tree-entries.ts'
@@ -808,6 +808,31 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     expect(await readFile(join(store.gitDir, ref, 'a', 'x.lock'), 'utf8')).toBe('kept')
   })
 
+  test('an id may be in upper case, and the beginning of a commit one of other objects', async () => {
+    const store = await testStore({ engine })
+    const first = await commitFiles(store, { a: '1' })
+    const digits = first.slice(0, 4)
+    const text = firstOf(
+      (n) => `${n}`,
+      (text) => blobOid(Buffer.from(text)).startsWith(digits),
+    )
+    await commitFiles(store, { a: text }, { parent: first })
+    for (const rev of [digits, digits.toUpperCase(), first.toUpperCase(), `${first.toUpperCase()}~0`])
+      expect(await store.resolve(rev)).toBe(first)
+
+    const line = 'A <a@example.org> 1 +0000'
+    const head = `tree ${treeOid([])}\nauthor ${line}\ncommitter ${line}\n\n`
+    const idOf = (text: string) => objectOid('commit', Buffer.from(text)).toString('hex')
+    const other = firstOf(
+      (n) => `${head}${n}\n`,
+      (text) => idOf(text).startsWith(digits),
+    )
+    await writeFile(join(store.gitDir, 'commit'), other)
+    await stockGit(store.dir, 'hash-object', '-w', '-t', 'commit', 'commit')
+    expect(await store.resolve(idOf(other))).toBe(idOf(other))
+    await expect(store.resolve(digits)).rejects.toMatchObject({ code: 'usage' })
+  })
+
   test('what git has packed is read: deltas, packed refs, one pack of all', async () => {
     const store = await testStore({ engine })
     const text = Array.from({ length: 3000 }, (_, i) => `row ${i * 7919}`)
@@ -835,6 +860,13 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     await again.close()
   })
 })
+
+/** The first of the texts of 0, 1, 2 … that is wanted. */
+function firstOf(textOf: (n: number) => string, isWanted: (text: string) => boolean): string {
+  let n = 0
+  while (!isWanted(textOf(n))) n += 1
+  return textOf(n)
+}
 
 async function packs({ gitDir }: Store): Promise<string[]> {
   const folder = join(gitDir, 'objects', 'pack')

@@ -79,12 +79,13 @@ export class EmbeddedObjects {
     return sizes
   }
 
-  /** The one object whose id begins with those digits; undefined if there is none, or several. */
-  async expand(digits: string): Promise<string | undefined> {
+  /** The ids that begin with those digits, in lower case. */
+  async startingWith(digits: string): Promise<string[]> {
     try {
-      return await isomorphic.expandOid({ ...this.source, oid: digits })
+      return [await isomorphic.expandOid({ ...this.source, oid: digits })]
     } catch (error) {
-      if (isCode(error, 'NotFoundError', 'AmbiguousError')) return undefined
+      if (error instanceof isomorphic.Errors.AmbiguousError) return error.data.matches
+      if (isCode(error, 'NotFoundError')) return []
       throw this.#unreadable(digits, error)
     }
   }

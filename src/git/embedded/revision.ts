@@ -29,10 +29,18 @@ export async function resolveRevision(store: Store, objects: EmbeddedObjects, re
 
 /** The order is git's: a whole id, then refs, then the beginning of an id. */
 async function idOf(gitDir: string, objects: EmbeddedObjects, name: string): Promise<string | undefined> {
-  if (/^[0-9a-f]{40}$/.test(name)) return name
+  if (/^[0-9a-f]{40}$/i.test(name)) return name.toLowerCase()
   const found = await refOf(gitDir, name === '@' ? 'HEAD' : name)
   if (found !== undefined) return found
-  return /^[0-9a-f]{4,39}$/i.test(name) ? objects.expand(name.toLowerCase()) : undefined
+  return /^[0-9a-f]{4,39}$/i.test(name) ? commitStartingWith(objects, name.toLowerCase()) : undefined
+}
+
+/** The one id of a commit, or of a tag that leads to one, that begins with those digits; undefined if there is none, or several. */
+async function commitStartingWith(objects: EmbeddedObjects, digits: string): Promise<string | undefined> {
+  const found: string[] = []
+  for (const oid of await objects.startingWith(digits))
+    if ((await commitOf(objects, oid)) !== undefined) found.push(oid)
+  return found.length === 1 ? found[0] : undefined
 }
 
 async function refOf(gitDir: string, name: string): Promise<string | undefined> {
