@@ -176,6 +176,19 @@ test('damage is found and named, and git is asked for to heal it', async () => {
   )
 })
 
+test('a damaged file beside a good pack is told by verify, and hides nothing', async () => {
+  const found = machine()
+  expectDone(await found.backup())
+  const oid = git(found.repository, ['rev-parse', 'main:assets/icon.txt'])
+  mkdirSync(join(found.repository, 'objects', oid.slice(0, 2)), { recursive: true })
+  writeFileSync(join(found.repository, 'objects', oid.slice(0, 2), oid.slice(2)), '')
+  expectDone(await found.rowback('restore', 'latest', '--to', 'back'))
+  expect(readFileSync(join(found.dir, 'back', 'icon.txt'), 'utf8')).toBe('an asset')
+  const { code, stderr } = await found.rowback('verify')
+  expect(code).toBe(11)
+  expect(stderr).toContain(`${oid} (assets/icon.txt)`)
+})
+
 test('an object that another one took the place of, and one in a damaged pack, are found', async () => {
   const found = machine()
   expectDone(await found.backup())

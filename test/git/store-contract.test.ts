@@ -833,6 +833,23 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     await expect(store.resolve(digits)).rejects.toMatchObject({ code: 'usage' })
   })
 
+  test.each(['', 'no object'])(
+    'a loose object that is %j does not hide the one in a pack',
+    async (content) => {
+      const store = await testStore({ engine })
+      const first = await commitFiles(store, { a: 'x' })
+      const blob = blobOid(Buffer.from('x'))
+      for (const oid of [first, blob]) {
+        await mkdir(join(store.gitDir, 'objects', oid.slice(0, 2)), { recursive: true })
+        await writeFile(join(store.gitDir, 'objects', oid.slice(0, 2), oid.slice(2)), content)
+      }
+      expect(await store.tip()).toBe(first)
+      expect((await store.readCommit(first)).oid).toBe(first)
+      expect(String(await store.readBlob(blob))).toBe('x')
+      expect([...(await store.listTree(first)).keys()]).toEqual(['a'])
+    },
+  )
+
   test('what git has packed is read: deltas, packed refs, one pack of all', async () => {
     const store = await testStore({ engine })
     const text = Array.from({ length: 3000 }, (_, i) => `row ${i * 7919}`)
@@ -981,6 +998,18 @@ describe('the choice of an engine', () => {
         hint: expect.stringContaining('install git'),
       })
     }
+  })
+
+  test('the embedded one says which index of a pack it cannot read', async () => {
+    const store = await testStore({ engine: 'embedded' })
+    await commitFiles(store, { a: 'x' })
+    await stockGit(store.dir, '-c', 'pack.indexVersion=1', 'gc', '--quiet')
+    const [index] = await packs(store)
+    await expect(openStore(store.dir, { engine: 'embedded' })).rejects.toMatchObject({
+      code: 'repository',
+      message: `open repository ${store.dir}: ${index} is no index of version 2, which takes the git program; the embedded engine is in use`,
+      hint: expect.stringContaining('install git'),
+    })
   })
 
   test('the embedded one says that a pack is too large for it', async () => {

@@ -14,7 +14,7 @@ import { type NamedObject, reachable } from './walk.ts'
 export async function findDamage(
   store: Store,
 ): Promise<(Damage & { paths: ReadonlyMap<string, string> }) | undefined> {
-  const objects = new EmbeddedObjects(store.gitDir)
+  const objects = new EmbeddedObjects(store.gitDir, { isStrict: true })
   const roots = [...(await store.refs('refs/')).values()]
   const paths = new Map<string, string>()
   const lines = new Set<string>()

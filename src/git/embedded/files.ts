@@ -10,6 +10,17 @@ export const readOnlyFiles = {
   promises: { ...fs, writeFile: async () => {}, mkdir: async () => undefined, unlink: async () => {} },
 }
 
+/** One without loose objects: isomorphic-git looks for these first, git for packs. */
+export const packedFiles = {
+  promises: {
+    ...readOnlyFiles.promises,
+    readFile: async (...[file, options]: Parameters<typeof fs.readFile>) => {
+      if (!/\/objects\/[0-9a-f]{2}\/[0-9a-f]{38}$/.test(String(file))) return fs.readFile(file, options)
+      throw Object.assign(new Error(`${file} is left out`), { code: 'ENOENT' })
+    },
+  },
+}
+
 /**
  * One for settings. isomorphic-git makes booleans of some that are named in lower case, and throws for what else git takes there; named
  * in upper case, which is the same (git-config(1)), they are given as they are written.

@@ -8,7 +8,7 @@ import { accessFault } from '../access-fault.ts'
 import { checkOid } from '../cat-file.ts'
 import { installGit } from '../engine.ts'
 import type { ObjectType } from '../objects.ts'
-import { readOnlyFiles } from './files.ts'
+import { packedFiles, readOnlyFiles } from './files.ts'
 
 export interface GitObject {
   type: ObjectType
@@ -26,27 +26,38 @@ export const largestPack = 2 ** 31 - 1
 
 export class EmbeddedObjects {
   readonly #gitDir: string
+  readonly #isStrict: boolean
   /** What isomorphic-git remembers of packs and their indexes. */
   #cache: object = {}
 
-  constructor(gitDir: string) {
+  /** Where it is strict, a loose object that is damaged counts as damage though a pack has it, too. */
+  constructor(gitDir: string, { isStrict = false } = {}) {
     this.#gitDir = gitDir
+    this.#isStrict = isStrict
   }
 
   /** An object of whatever type. Throws RowbackError('repository') if it is missing or damaged. */
   async readAny(oid: string): Promise<GitObject> {
     checkOid(oid)
-    const read = () => isomorphic.readObject({ ...this.source, oid, format: 'content' })
     try {
-      // Git may have joined the packs since they were listed: then there is another one.
-      const { type, object } = await read().catch((error) => {
-        if (isGone(error)) return read()
-        throw error
-      })
+      const { type, object } = await this.#read(oid)
       return { type: type as ObjectType, content: asBuffer(object as Uint8Array) }
     } catch (error) {
       throw this.#unreadable(oid, error)
     }
+  }
+
+  async #read(oid: string): Promise<isomorphic.ReadObjectResult> {
+    const read = (fs: isomorphic.FsClient) =>
+      isomorphic.readObject({ ...this.source, fs, oid, format: 'content' })
+    return read(readOnlyFiles).catch((error) => {
+      // Git may have joined the packs since they were listed: then there is another one.
+      if (isGone(error)) return read(readOnlyFiles)
+      if (this.#isStrict) throw error
+      return read(packedFiles).catch(() => {
+        throw error
+      })
+    })
   }
 
   /**

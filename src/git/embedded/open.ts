@@ -1,11 +1,12 @@
 /** Opens and makes repositories without git (gitrepository-layout(5)). */
 
-import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorText, RowbackError } from '../../errors.ts'
 import { makeFolders } from '../../folders.ts'
 import { needsGit } from '../engine.ts'
+import { packFolder } from '../session.ts'
 import { EmbeddedStore } from './store.ts'
 
 /**
@@ -38,7 +39,31 @@ async function peculiarity(store: EmbeddedStore): Promise<string | undefined> {
   })
   if (/^\s*promisor\b/im.test(config)) return 'it is a partial clone'
   const version = Number((await store.config('core.repositoryFormatVersion')) ?? 0)
-  return version > 1 ? `its format is version ${version}` : undefined
+  if (version > 1) return `its format is version ${version}`
+  const index = (await packIndexes(store.gitDir)).find((file) => !isSecondVersion(file))
+  return index === undefined ? undefined : `${index} is no index of version 2`
+}
+
+async function packIndexes(gitDir: string): Promise<string[]> {
+  const folder = packFolder(gitDir)
+  const names = await readdir(folder).catch(() => [])
+  return names.filter((name) => name.endsWith('.idx')).map((name) => join(folder, name))
+}
+
+/** How an index of a pack begins (gitformat-pack(5)); one of version 1 begins with numbers. */
+const secondVersion = Buffer.from('\xfftOc\0\0\0\x02', 'latin1')
+
+/** Whether that is what a file begins with. One that cannot be read is for whoever needs it; it may be gone, joined with others. */
+function isSecondVersion(file: string): boolean {
+  const start = Buffer.alloc(secondVersion.length)
+  try {
+    const descriptor = openSync(file, 'r')
+    readSync(descriptor, start)
+    closeSync(descriptor)
+    return start.equals(secondVersion)
+  } catch {
+    return true
+  }
 }
 
 /** Makes the files of an empty bare repository, but for what both engines add. */
