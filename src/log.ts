@@ -39,7 +39,7 @@ export async function* log({ repository, branch, engine, limit }: LogOptions): A
   try {
     const tip = await store.tip()
     if (tip === undefined) return
-    for await (const commit of store.log(tip, limit)) yield logEntry(commit)
+    for await (const commit of store.log(tip, { limit })) yield logEntry(commit)
   } finally {
     await store.close()
   }

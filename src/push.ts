@@ -147,8 +147,8 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
   const known = await readState(store, remote, access)
   // The branch may move meanwhile: what is proved, and whose contents are sent, is what is pushed.
   const tip = await tipOf(store)
-  const commits = await commitsSince(store, tip, known.tip)
   await refuseForeign(store, remote, tip, known.tip)
+  const commits = await commitsSince(store, tip, known.tip)
   const contents = options.contents
     ? await allContents(store, tip)
     : await newContents(store, commits, known.tip)
@@ -281,12 +281,9 @@ async function tipOf(store: Store): Promise<string> {
   })
 }
 
-/** The commits that lead from `known` to `tip`, oldest first; all where `known` is none of them. */
+/** The commits that `tip` reaches and `known` does not, oldest first. */
 async function commitsSince(store: Store, tip: string, known: string | undefined): Promise<string[]> {
   const commits: string[] = []
-  for await (const { oid } of store.log(tip)) {
-    if (oid === known) break
-    commits.push(oid)
-  }
+  for await (const { oid } of store.log(tip, { known })) commits.push(oid)
   return commits.reverse()
 }

@@ -57,8 +57,7 @@ async function pathsByLog(store: HistoryStore, tip: string, known?: string): Pro
 /** Without git each commit is looked at, and tells of unchanged files as well. */
 async function pathsByTree(store: HistoryStore, tip: string, known?: string): Promise<PointerPaths> {
   const paths: PointerPaths = new Map()
-  for await (const { oid } of store.log(tip)) {
-    if (oid === known) break
+  for await (const { oid } of store.log(tip, { known })) {
     for (const entry of (await store.listTree(oid, lfsFolder)).values()) paths.set(entry.oid, entry.path)
   }
   return paths

@@ -14,7 +14,7 @@ import { importCommit } from './fast-import.ts'
 import { listTree } from './ls-tree.ts'
 import type { Remote } from './remote-url.ts'
 import { type GitEnd, git, gitCause, startGit } from './run.ts'
-import type { NewCommit, Store, TreeDifference, Writer } from './store.ts'
+import type { LogBounds, NewCommit, Store, TreeDifference, Writer } from './store.ts'
 import type { TreeEntry } from './tree.ts'
 import { PackWriter } from './writer.ts'
 
@@ -56,9 +56,10 @@ export class NativeStore implements Store {
     return parseCommit(oid, await this.#objects.read(oid, 'commit', longestCommit))
   }
 
-  async *log(from: string, limit?: number): AsyncGenerator<Commit> {
+  async *log(from: string, { limit, known }: LogBounds = {}): AsyncGenerator<Commit> {
     const limits = limit === undefined ? [] : [`--max-count=${limit}`]
-    const list = startGit(this.gitDir, ['rev-list', ...limits, '--end-of-options', from, '--'])
+    const range = known === undefined ? [from] : [from, `^${known}`]
+    const list = startGit(this.gitDir, ['rev-list', ...limits, '--end-of-options', ...range, '--'])
     try {
       const lines = new ByteReader(list.stdout)
       for (let oid = await lines.line(); oid !== undefined; oid = await lines.line())

@@ -6,16 +6,24 @@ import type { Remote } from './remote-url.ts'
 import type { SigningKey } from './sign.ts'
 import type { TreeEntry } from './tree.ts'
 
-/**
- * A git repository that is open, and the one branch of it that holds backups. Object ids are 40 hexadecimal digits.
- * Every method throws RowbackError('repository') when the repository cannot be read or written.
- */
 /** What one tree has, and another has not or differently: each by path. */
 export interface TreeDifference {
   before: Map<string, TreeEntry>
   after: Map<string, TreeEntry>
 }
 
+/** What a log is made of, beyond where it begins. */
+export interface LogBounds {
+  /** At most so many commits. */
+  limit?: number | undefined
+  /** A commit that is left out, with all that it reaches. */
+  known?: string | undefined
+}
+
+/**
+ * A git repository that is open, and the one branch of it that holds backups. Object ids are 40 hexadecimal digits.
+ * Every method throws RowbackError('repository') when the repository cannot be read or written.
+ */
 export interface Store {
   readonly engine: Engine
   /** The repository as the user named it, for messages. */
@@ -38,8 +46,8 @@ export interface Store {
   resolve(rev: string): Promise<string>
   /** Throws RowbackError('repository') if there is no such commit. */
   readCommit(oid: string): Promise<Commit>
-  /** Commits that `from` (a commit id) reaches, newest first, at most `limit`. Throws if one is missing. */
-  log(from: string, limit?: number): AsyncGenerator<Commit>
+  /** Commits that `from` (a commit id) reaches, newest first. Throws if one is missing. */
+  log(from: string, bounds?: LogBounds): AsyncGenerator<Commit>
   /**
    * Every file of a tree or commit, by path and in git's order: at every depth, and only below the path `under` (or
    * that one file) if given; empty if there is no such path. Throws RowbackError('repository') if there is no such

@@ -85,6 +85,18 @@ function writeHook(repository: string, name: string, script: string): void {
   writeFileSync(join(repository, 'hooks', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
 }
 
+/** Makes a commit of 2001, of a tree that is there. */
+function sideCommit(repository: string, tree: string, parents: readonly string[]): string {
+  const message = git(repository, ['log', '-1', '--format=%B', 'main'])
+  const given = parents.flatMap((parent) => ['-p', parent])
+  const date = '2001-01-01T00:00:00Z'
+  const who = { NAME: 'A', EMAIL: 'a@example.org', DATE: date }
+  const env = Object.entries(who).flatMap(([key, value]) =>
+    ['AUTHOR', 'COMMITTER'].map((role) => [`GIT_${role}_${key}`, value]),
+  )
+  return git(repository, ['commit-tree', tree, ...given, '-m', message], Object.fromEntries(env))
+}
+
 describe('a backup with a remote', () => {
   test('pushes its commit, and a clone of the remote restores it.', async () => {
     const found = place()
@@ -275,6 +287,33 @@ rowback: try: git ls-remote ${remote}
     expect(await push({ repository, remotes: [{ url: remote }], onProgress })).toMatchObject([{ commits: 1 }])
     expect(commits(remote)).toEqual(proved)
     expect(commits(repository)).toHaveLength(2)
+  })
+
+  test('proves and counts commits of a side branch, though they are older than what the remote has.', async () => {
+    const found = placeIn(await pushedPlace())
+    const { repository, remote, options } = found
+    addNote(found, 'four')
+    await backup(found, '--remote', remote)
+    const [first = '', known = ''] = commits(repository)
+    const side = sideCommit(repository, `${first}^{tree}`, [first])
+    addNote(found, 'five')
+    await backup(found)
+    const tip = sideCommit(repository, 'main^{tree}', ['main', side])
+    git(repository, ['update-ref', 'refs/heads/main', tip])
+    expect(await rowbackJson(['push', '--repo', 'repo.git', '--remote', remote], options)).toMatchObject({
+      pushes: [{ commits: 3 }],
+    })
+    expect(commits(remote)).toHaveLength(5)
+
+    git(repository, ['update-ref', 'refs/heads/main', known])
+    const bad = craftCommit(repository, crafted['whose rows are out of order']?.changes ?? {})
+    const damaged = sideCommit(repository, `${bad}^{tree}`, [first])
+    const merge = sideCommit(repository, `${tip}^{tree}`, [tip, damaged])
+    git(repository, ['update-ref', 'refs/heads/main', merge])
+    const refused = await rowback(['push', '--repo', 'repo.git', '--remote', remote], options)
+    expect(refused).toMatchObject({ code: 13, stdout: '' })
+    expect(refused.stderr).toContain(`push to ${remote}: verify ${damaged.slice(0, 12)}: `)
+    expect(commits(remote)).toHaveLength(5)
   })
 
   test('never overwrites what somebody else has pushed.', async () => {

@@ -28,6 +28,16 @@ function entry(path: string, content: Buffer | string, mode: TreeEntry['mode'] =
   return { path, mode, oid: blobOid(Buffer.from(content)) }
 }
 
+/** Makes a commit without files that no ref names. */
+async function emptyCommit(store: Store, time: number, parents: readonly string[]): Promise<string> {
+  await stockGit(store.dir, 'hash-object', '-w', '-t', 'tree', '/dev/null')
+  const file = join(store.gitDir, 'commit')
+  const line = `A <a@example.org> ${time} +0000`
+  const head = [`tree ${treeOid([])}`, ...parents.map((oid) => `parent ${oid}`)]
+  await writeFile(file, `${[...head, `author ${line}`, `committer ${line}`].join('\n')}\n\nm\n`)
+  return stockGit(store.dir, 'hash-object', '-w', '-t', 'commit', file)
+}
+
 describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
   test('a new store is a private bare repository without commits', async () => {
     const store = await testStore({ engine })
@@ -275,7 +285,7 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
       oids.unshift(await commitFiles(store, { a: text }, { parent: oids[0], message: text }))
     const subjects = async (limit?: number) => {
       const found: string[] = []
-      for await (const commit of store.log(oids[0] as string, limit)) found.push(commit.subject)
+      for await (const commit of store.log(oids[0] as string, { limit })) found.push(commit.subject)
       return found
     }
     expect(await subjects()).toEqual(['3', '2', '1'])
@@ -650,14 +660,7 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
 
   test('log has merges in the order of git', async () => {
     const store = await testStore({ engine })
-    const make = async (time: number, ...parents: string[]) => {
-      const file = join(store.gitDir, 'commit')
-      const line = `A <a@example.org> ${time} +0000`
-      const head = [`tree ${treeOid([])}`, ...parents.map((oid) => `parent ${oid}`)]
-      await writeFile(file, `${[...head, `author ${line}`, `committer ${line}`].join('\n')}\n\nm\n`)
-      return stockGit(store.dir, 'hash-object', '-w', '-t', 'commit', file)
-    }
-    await stockGit(store.dir, 'hash-object', '-w', '-t', 'tree', '/dev/null')
+    const make = (time: number, ...parents: string[]) => emptyCommit(store, time, parents)
     const root = await make(100)
     const [left, right, late] = [await make(300, root), await make(200, root), await make(400, root)]
     const top = await make(500, await make(250, left, right), late)
@@ -666,6 +669,27 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     expect(found).toEqual((await stockGit(store.dir, 'rev-list', top)).split('\n'))
     for (const rev of [`${top}^2`, `${top}~1^2`, `${top}^1~2`, `${top}^0`, `${top}^{commit}`, `${top}^^2~1`])
       expect(await store.resolve(rev)).toBe(await stockGit(store.dir, 'rev-parse', rev))
+  })
+
+  test('log leaves out what a known commit reaches, and nothing else, however old it is', async () => {
+    const store = await testStore({ engine })
+    const make = (time: number, ...parents: string[]) => emptyCommit(store, time, parents)
+    const root = await make(100)
+    const known = await make(300, await make(200, root))
+    const [side, older] = [await make(150, root), await make(50)]
+    const top = await make(400, known, side, older)
+    const later = await make(10, top)
+    const since = async (from: string, other: string) => {
+      const found: string[] = []
+      for await (const { oid } of store.log(from, { known: other })) found.push(oid)
+      return found
+    }
+    expect(await since(later, known)).toEqual([later, top, side, older])
+    expect(await since(later, side)).toEqual([later, top, known, expect.any(String), older])
+    expect(await since(top, top)).toEqual([])
+    expect(await since(known, top)).toEqual([])
+    expect(await since(side, known)).toEqual([side])
+    await expect(since(top, missing)).rejects.toMatchObject({ code: 'repository' })
   })
 
   test('resolve takes tags, refs by any of their names, and ids that begin a commit', async () => {

@@ -6,7 +6,7 @@ import { errorText, RowbackError } from '../../errors.ts'
 import { branchMoved, movedUnsynced } from '../branch-moved.ts'
 import { type Commit, parseCommit, subjectOf } from '../commit.ts'
 import { needsGit } from '../engine.ts'
-import type { NewCommit, Store, TreeDifference, Writer } from '../store.ts'
+import type { LogBounds, NewCommit, Store, TreeDifference, Writer } from '../store.ts'
 import type { TreeEntry } from '../tree.ts'
 import { PackWriter } from '../writer.ts'
 import { durableFiles, settingFiles } from './files.ts'
@@ -57,10 +57,11 @@ export class EmbeddedStore implements Store {
     return parseCommit(oid, await this.objects.read(oid, 'commit', longestCommit))
   }
 
-  async *log(from: string, limit = Number.POSITIVE_INFINITY): AsyncGenerator<Commit> {
-    let left = limit
-    if (left <= 0) return
-    for await (const commit of commitsFrom(this.objects, from)) {
+  async *log(from: string, { limit, known }: LogBounds = {}): AsyncGenerator<Commit> {
+    let left = limit ?? Number.POSITIVE_INFINITY
+    if (left <= 0 || from === known) return
+    const reached = known === undefined ? undefined : await this.#reachedBy(known)
+    for await (const commit of commitsFrom(this.objects, from, (oid) => reached?.has(oid) ?? false)) {
       yield commit
       left -= 1
       if (left <= 0) return
@@ -138,6 +139,12 @@ export class EmbeddedStore implements Store {
 
   close(): Promise<void> {
     return this.objects.close()
+  }
+
+  async #reachedBy(from: string): Promise<Set<string>> {
+    const reached = new Set<string>()
+    for await (const { oid } of commitsFrom(this.objects, from)) reached.add(oid)
+    return reached
   }
 
   async #moveBranch(oid: string, { parent, author, message }: NewCommit): Promise<void> {
