@@ -6,7 +6,7 @@
 
 import { spawn } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type LfsObject, lfsPointer } from '../assets/lfs.ts'
 import { noteChild } from '../child-processes.ts'
 import { errorText, RowbackError } from '../errors.ts'
@@ -131,7 +131,9 @@ async function makeRepository(own: string, gitDir: string, remote: SettledRemote
   await mkdir(storage, { recursive: true }).catch((error: unknown) => {
     throw new RowbackError('repository', `write ${storage}: ${errorText(error)}`, { cause: error })
   })
-  const added = `[core]\n\tbare = false\n[lfs]\n\tstorage = ${quotedValue(storage)}\n`
+  // The real one may have its work tree elsewhere, by a path from there, as that of a submodule has.
+  const core = `[core]\n\tbare = false\n\tworktree = ${quotedValue(dirname(own))}\n`
+  const added = `${core}[lfs]\n\tstorage = ${quotedValue(storage)}\n`
   await writeFile(join(own, 'config'), `${settings}\n${added}`, { mode: 0o600 })
   await addOwnRemote(own, remote)
 }

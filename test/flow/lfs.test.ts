@@ -476,6 +476,21 @@ suite('a remote', () => {
     expect(readdirSync(env.TMPDIR as string).filter((name) => name.startsWith('rowback-'))).toEqual([])
   })
 
+  test('takes and gives contents of a repository whose work tree is elsewhere, as that of a submodule is.', async () => {
+    const at = await place()
+    const { dir, repository, run } = at
+    expect(await run('backup')).toMatchObject({ code: 0, stderr: '' })
+    mkdirSync(join(dir, 'work'))
+    git(repository, ['config', 'core.bare', 'false'])
+    git(repository, ['config', 'core.worktree', '../work'])
+    const disk = bareRepository(join(dir, 'disk.git'))
+    expect(await run('push', '--remote', disk)).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(disk, big), big)).toBe(true)
+    forget(at)
+    expect(await run('verify')).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(repository, big), big)).toBe(true)
+  })
+
   test('is the only one that is asked, whatever a commit has in its .lfsconfig.', async () => {
     const at = await pushed()
     const { dir, repository, lfs, run } = at
