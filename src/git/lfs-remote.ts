@@ -11,8 +11,8 @@ import { type LfsObject, lfsPointer } from '../assets/lfs.ts'
 import { noteChild } from '../child-processes.ts'
 import { errorText, RowbackError } from '../errors.ts'
 import { withTemporaryFolder } from '../temporary-folder.ts'
-import { gitDirIn, remoteDirectory } from './directory-remote.ts'
 import { needsGit } from './engine.ts'
+import { lfsAddresses, lfsReceiver } from './lfs-address.ts'
 import { syncLfsObjects } from './lfs-objects.ts'
 import { addOwnRemote, ownRemote, quotedValue } from './own-remote.ts'
 import type { SettledRemote } from './remote-address.ts'
@@ -50,8 +50,8 @@ export async function sendLfsObjects(
     }
   })
   // git-lfs does not sync what it copies to a directory.
-  const directory = remoteDirectory(remote.address)
-  if (directory !== undefined) await syncLfsObjects(gitDirIn(directory), objects)
+  const receiver = await lfsReceiver(store.gitDir, remote)
+  if (receiver !== undefined) await syncLfsObjects(receiver, objects)
 }
 
 /**
@@ -135,7 +135,7 @@ async function makeRepository(own: string, gitDir: string, remote: SettledRemote
   const core = `[core]\n\tbare = false\n\tworktree = ${quotedValue(dirname(own))}\n`
   const added = `${core}[lfs]\n\tstorage = ${quotedValue(storage)}\n`
   await writeFile(join(own, 'config'), `${settings}\n${added}`, { mode: 0o600 })
-  await addOwnRemote(own, remote)
+  await addOwnRemote(own, remote, await lfsAddresses(gitDir, remote))
 }
 
 /** Commits pointers and nothing else: `git lfs fetch` fetches for a commit. */

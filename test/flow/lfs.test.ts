@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { BackupResult } from '../../src/backup.ts'
 import { contents, type Ended } from '../support/cli.ts'
@@ -474,6 +475,33 @@ suite('a remote', () => {
     const secret = execFileSync('sh', ['-c', `grep -rl ${password} ${repository} || true`]).toString()
     expect(secret).toBe('')
     expect(readdirSync(env.TMPDIR as string).filter((name) => name.startsWith('rowback-'))).toEqual([])
+  })
+
+  test('that git knows by a name has its contents where the settings of that name say.', async () => {
+    const at = await place()
+    const { dir, source, repository, run } = at
+    const [far, contents, inbox] = ['far.git', 'contents #1.git', 'inbox.git'].map((name) =>
+      bareRepository(join(dir, name)),
+    ) as [string, string, string]
+    expect(await run('backup')).toMatchObject({ code: 0, stderr: '' })
+    git(repository, ['remote', 'add', 'Far.off', far])
+    git(repository, ['config', 'remote.Far.off.lfsurl', pathToFileURL(contents).href])
+    expect(await run('push', '--remote', 'Far.off')).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(contents, big), big)).toBe(true)
+    expect(existsSync(join(far, 'lfs'))).toBe(false)
+    forget(at)
+    expect(await run('restore', 'latest', '--to', 'target')).toMatchObject({ code: 0, stderr: '' })
+    expect(assetsOf(join(dir, 'target'))).toEqual(assetsOf(source))
+
+    git(repository, ['config', 'remote.Far.off.lfspushurl', pathToFileURL(inbox).href])
+    writeFileSync(join(source, 'big.bin'), 'other')
+    expect(await run('backup', '--remote', 'Far.off')).toMatchObject({ code: 0, stderr: '' })
+    const other = Buffer.from('other')
+    expect([far, contents, inbox].map((remote) => existsSync(objectFile(remote, other)))).toEqual([
+      false,
+      false,
+      true,
+    ])
   })
 
   test('takes and gives contents of a repository whose work tree is elsewhere, as that of a submodule is.', async () => {
