@@ -4,7 +4,7 @@ import { type AssetEntry, type FileEntry, fileEntries } from './assets/manifest.
 import { shownPath } from './assets/paths.ts'
 import { RowbackError } from './errors.ts'
 import type { LfsFile } from './git/lfs-history.ts'
-import { hasLfsObject, lfsDigest, setLfsObjectAside } from './git/lfs-objects.ts'
+import { hasLfsObject, lfsDigest, setDamagedAside } from './git/lfs-objects.ts'
 import { isOfOneRemote } from './git/remote-git.ts'
 import type { Remote } from './git/remote-url.ts'
 import { type Retries, readRetries } from './git/retry.ts'
@@ -77,31 +77,33 @@ function contentsError(
 
 /**
  * Reads and hashes contents. Those that are damaged are moved to `lfs/bad`, and they come from a remote as those do that
- * are missing. Throws a `repository` error that names those that cannot be had.
+ * are missing. Throws as `fetchContents` does where some cannot be had.
  */
+export async function intactContents(
+  store: Store,
+  files: readonly LfsFile[],
+  need: Need,
+): Promise<LfsFindings> {
+  const { missing, damaged: bad } = await setDamagedAside(store.gitDir, files)
+  const lost = [...missing, ...bad]
+  await fetchContents(store, lost, need)
+  for (const file of lost) {
+    if ((await lfsDigest(store.gitDir, file)) !== file.sha256) throw damaged(store, file, need.what)
+  }
+  const paths = (found: readonly LfsFile[]) => found.map(({ path }) => path)
+  return { fetched: paths(missing), healed: paths(bad) }
+}
+
+/** `intactContents` for a proof: throws a `repository` error that names those that cannot be had. */
 export async function checkLfsContents(
   store: Store,
   files: readonly LfsFile[],
   need: Need,
 ): Promise<LfsFindings> {
-  const findings: LfsFindings = { fetched: [], healed: [] }
-  const lost: LfsFile[] = []
-  for (const file of files) {
-    const digest = await lfsDigest(store.gitDir, file)
-    if (digest === file.sha256) continue
-    if (digest !== undefined) await setLfsObjectAside(store.gitDir, file)
-    findings[digest === undefined ? 'fetched' : 'healed'].push(file.path)
-    lost.push(file)
-  }
-  if (lost.length === 0) return findings
-  await fetchContents(store, lost, need).catch((error: unknown) => {
+  return await intactContents(store, files, need).catch((error: unknown) => {
     if (!(error instanceof RowbackError) || error.code !== 'remote') throw error
     throw new RowbackError('repository', error.message, { hint: error.hint, cause: error })
   })
-  for (const file of lost) {
-    if ((await lfsDigest(store.gitDir, file)) !== file.sha256) throw damaged(store, file, need.what)
-  }
-  return findings
 }
 
 /** The error for a content that is not what its name says. */

@@ -4,14 +4,7 @@ import { errorText, RowbackError } from './errors.ts'
 import type { EngineChoice } from './git/engine.ts'
 import type { LfsFile } from './git/lfs-history.ts'
 import { openStore } from './git/open-store.ts'
-import {
-  defaultPartBytes,
-  type PushBounds,
-  pushBranch,
-  type RemoteAccess,
-  type RemoteState,
-  remoteState,
-} from './git/remote.ts'
+import { defaultPartBytes, type PushBounds, pushBranch, type RemoteState, remoteState } from './git/remote.ts'
 import { type SettledRemote, settledRemote } from './git/remote-address.ts'
 import { isOfOneRemote } from './git/remote-git.ts'
 import { isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
@@ -19,6 +12,7 @@ import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
 import { type OnProgress, Phases } from './progress.ts'
+import type { HealedContents, SendContents } from './push-contents.ts'
 import { lastRemotes, setLastRemotes } from './repository.ts'
 import { verifyUnproved } from './verify-unproved.ts'
 
@@ -35,7 +29,10 @@ export interface PushOptions extends Retries {
   extensions?: readonly string[] | undefined
   /** What is larger is sent in parts of at most this size, which the remote has no trace of afterwards; 1 GiB without it. */
   partBytes?: number | undefined
-  /** Whether the remote is asked for every content in Git LFS of the branch, and sent those that it has lost; else for new ones. */
+  /**
+   * Whether the remote is asked for every content in Git LFS of the branch, and sent those that it has lost, or that are damaged
+   * there if it is a directory; else for new ones.
+   */
   contents?: boolean | undefined
   /** Only says what would be pushed, and what a host may refuse of it; nothing is verified or sent. */
   dryRun?: boolean | undefined
@@ -53,6 +50,8 @@ export interface PushResult {
   parts: number
   /** How many contents in Git LFS the commits, or with `contents` the branch, need: those that the remote did not have were sent. */
   lfs: number
+  /** What of them was damaged; undefined where nothing was. */
+  healed?: HealedContents | undefined
   /** What is over the limits that hosts have; looked up before the first push to a server, and by a dry run. */
   warnings: string[]
   /** What a dry run found to be sent at most. */
@@ -169,7 +168,8 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
   phases.begin('push')
   // Parts that are left were those of a push that was interrupted just before its end.
   const isDone = commits.length === 0 && known.parts.length === 0
-  if (contents.length > 0) await sendContents(store, remote, contents, access)
+  const replaceDamaged = options.contents === true
+  const healed = await sendAhead(store, remote, contents, { ...access, replaceDamaged })
   const bounds: PushBounds = { ...access, verifyHook: !own, partBytes, tip, known }
   const parts = isDone
     ? 0
@@ -177,7 +177,7 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
         throw withWarnings(error, warnings)
       })
   phases.end()
-  return { ...result, verified, parts, warnings, timesMs: phases.timesMs }
+  return { ...result, verified, parts, healed, warnings, timesMs: phases.timesMs }
 }
 
 /** What is over the limits of hosts. Throws where the host is known to refuse it, after hours of sending. */
@@ -219,18 +219,17 @@ async function allContents(store: Store, tip: string): Promise<LfsFile[]> {
   return lfsFilesSince(store, tip)
 }
 
-/** Sends contents to Git LFS: no commit may arrive without them. */
-async function sendContents(
+/** Sends them ahead of the commits; returns what was damaged. */
+async function sendAhead(
   store: Store,
   remote: SettledRemote,
-  files: readonly LfsFile[],
-  access: RemoteAccess,
-): Promise<void> {
-  const { fetchContents } = await import('./lfs-contents.ts')
-  const { sendLfsObjects } = await import('./git/lfs-remote.ts')
-  const left = `nothing was pushed, the commit is safe in ${store.dir}`
-  await fetchContents(store, files, { what: `push to ${redactUrl(remote.url)}`, left, remotes: [remote] })
-  await sendLfsObjects(store, remote, files, { ...access, left })
+  contents: readonly LfsFile[],
+  access: SendContents,
+): Promise<HealedContents | undefined> {
+  if (contents.length === 0) return undefined
+  const { sendContents } = await import('./push-contents.ts')
+  const healed = await sendContents(store, remote, contents, access)
+  return healed.here.length + healed.there.length === 0 ? undefined : healed
 }
 
 /** They may be why it failed. */

@@ -2,14 +2,20 @@
 
 import { counted } from '../number.ts'
 import type { PushResult } from '../push.ts'
+import { lfsLine } from './lfs-line.ts'
 import { type Output, size } from './output.ts'
 
 export function printPush(
   output: Output,
-  { remote, commits, verified, parts, lfs, warnings, bytes }: PushResult,
+  { remote, commits, verified, parts, lfs, healed, warnings, bytes }: PushResult,
 ): void {
   const large = lfs === 0 ? '' : `, ${counted(lfs, 'file')} by Git LFS`
   for (const warning of warnings) output.warn(`${remote}: ${warning}`)
+  // Told with --quiet, too, as by verify.
+  if (healed && healed.here.length > 0)
+    output.problem(lfsLine(healed.here, 'damaged, and came back from a remote'))
+  if (healed && healed.there.length > 0)
+    output.problem(`${remote}: ${lfsLine(healed.there, 'damaged, and sent again')}`)
   // Contents of commits that it has are asked for only with --contents.
   const all =
     lfs === 0 || bytes !== undefined

@@ -1,6 +1,5 @@
 /** `rowback verify [REV …]` and `rowback verify --all [REV]` */
 
-import { shownPath } from '../assets/paths.ts'
 import { RowbackError } from '../errors.ts'
 import { counted, number } from '../number.ts'
 import { withReplayProcess } from '../replay-process.ts'
@@ -16,6 +15,7 @@ import {
   repositoryOf,
   type SignedFlags,
 } from './context.ts'
+import { lfsLine } from './lfs-line.ts'
 import { seconds, shortId, signedBy } from './output.ts'
 
 export interface VerifyFlags extends ExtensionFlags, SignedFlags {
@@ -113,15 +113,10 @@ function printHealed({ output }: Context, { healed }: Pick<VerifyResult, 'healed
 /** What came from a remote, of the contents in Git LFS. */
 function printLfs({ output }: Context, { lfs }: Pick<VerifyResult, 'lfs'>): void {
   if (lfs === undefined) return
-  const named = (paths: readonly string[]) => paths.map(shownPath).join(', ')
   const { healed, fetched } = lfs
-  if (healed.length > 0)
-    output.problem(`${were(healed, lfsFile)} damaged, and came back from a remote: ${named(healed)}`)
-  if (fetched.length > 0)
-    output.line(`${were(fetched, lfsFile)} not here, and came from a remote: ${named(fetched)}`)
+  if (healed.length > 0) output.problem(lfsLine(healed, 'damaged, and came back from a remote'))
+  if (fetched.length > 0) output.line(lfsLine(fetched, 'not here, and came from a remote'))
 }
-
-const lfsFile = 'Git LFS file'
 
 function were({ length }: readonly unknown[], noun: string): string {
   return `${counted(length, noun)} ${length === 1 ? 'was' : 'were'}`

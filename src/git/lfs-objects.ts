@@ -87,8 +87,22 @@ export async function lfsDigest(gitDir: string, object: LfsObject): Promise<stri
   return hash.digest('hex')
 }
 
-/** Moves what is damaged out of the way, to `lfs/bad`, as `git lfs fsck` does. */
-export async function setLfsObjectAside(gitDir: string, object: LfsObject): Promise<void> {
+/** Reads and hashes contents, and moves those that are damaged out of the way, to `lfs/bad`, as `git lfs fsck` does. */
+export async function setDamagedAside<T extends LfsObject>(
+  gitDir: string,
+  objects: readonly T[],
+): Promise<{ missing: T[]; damaged: T[] }> {
+  const found: { missing: T[]; damaged: T[] } = { missing: [], damaged: [] }
+  for (const object of objects) {
+    const digest = await lfsDigest(gitDir, object)
+    if (digest === object.sha256) continue
+    if (digest !== undefined) await setAside(gitDir, object)
+    found[digest === undefined ? 'missing' : 'damaged'].push(object)
+  }
+  return found
+}
+
+async function setAside(gitDir: string, object: LfsObject): Promise<void> {
   const aside = join(gitDir, 'lfs', 'bad', object.sha256)
   try {
     await mkdir(dirname(aside), { recursive: true })

@@ -13,7 +13,7 @@ import { errorText, RowbackError } from '../errors.ts'
 import { withTemporaryFolder } from '../temporary-folder.ts'
 import { needsGit } from './engine.ts'
 import { lfsAddresses, lfsReceiver } from './lfs-address.ts'
-import { syncLfsObjects } from './lfs-objects.ts'
+import { setDamagedAside, syncLfsObjects } from './lfs-objects.ts'
 import { addOwnRemote, ownRemote, quotedValue } from './own-remote.ts'
 import type { SettledRemote } from './remote-address.ts'
 import { remoteEnv } from './remote-env.ts'
@@ -52,6 +52,26 @@ export async function sendLfsObjects(
   // git-lfs does not sync what it copies to a directory.
   const receiver = await lfsReceiver(store.gitDir, remote)
   if (receiver !== undefined) await syncLfsObjects(receiver, objects)
+}
+
+/**
+ * Moves contents that are damaged out of the way where the remote is a directory, and returns them: git-lfs sends none where a file
+ * of its name is there. A server is trusted. Throws RowbackError('remote').
+ */
+export async function setRemoteObjectsAside<T extends LfsObject>(
+  { engine, gitDir }: Pick<Store, 'engine' | 'gitDir'>,
+  remote: SettledRemote,
+  objects: readonly T[],
+  left: string,
+): Promise<T[]> {
+  const receiver = engine === 'embedded' ? undefined : await lfsReceiver(gitDir, remote)
+  if (receiver === undefined) return []
+  try {
+    return (await setDamagedAside(receiver, objects)).damaged
+  } catch (error) {
+    const message = `read the Git LFS of ${redactUrl(remote.url)}: ${errorText(error)}; ${left}`
+    throw new RowbackError('remote', message, { cause: error })
+  }
 }
 
 /**

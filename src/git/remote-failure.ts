@@ -49,7 +49,7 @@ const causes: readonly { pattern: RegExp; cause: string; canHeal?: boolean; hint
   },
   { pattern: /certificate|no alternative .*subject name/i, cause: 'its certificate is not trusted' },
   { pattern: /remote missing object|Object does not exist/, cause: 'it does not have them' },
-  { pattern: /expected OID/i, cause: 'it gives other contents' },
+  { pattern: /expected OID|has an invalid hash/i, cause: 'it gives other contents' },
   { pattern: /Git credentials .*not found|Authorization error/, cause: 'authentication failed' },
   { pattern: /: Fatal error:/, cause: 'the server cannot answer now', canHeal: true },
   { pattern: /returned error: 413|HTTP 413/, cause: 'the push is larger than the remote takes' },

@@ -110,7 +110,7 @@ function forget({ repository }: Pick<Place, 'repository'>): void {
 }
 
 /** Overwrites a content by as many other bytes. */
-function damage({ repository }: Place, content: Buffer): void {
+function damage({ repository }: Pick<Place, 'repository'>, content: Buffer): void {
   const file = objectFile(repository, content)
   rmSync(file)
   writeFileSync(file, Buffer.alloc(content.length, 'x'))
@@ -444,6 +444,72 @@ suite('a remote', () => {
     rmSync(objectFile(disk, big))
     expect(await run('push', '--remote', disk, '--contents')).toMatchObject({ code: 0, stderr: '' })
     expect(hasContent(objectFile(disk, big), big)).toBe(true)
+  })
+
+  test('gets no damaged contents: they come from another remote, or nothing is sent.', async () => {
+    const at = await place()
+    const { dir, source, repository, run } = at
+    const [one, two] = ['one.git', 'two.git'].map((name) => bareRepository(join(dir, name))) as [
+      string,
+      string,
+    ]
+    expect(await run('backup')).toMatchObject({ code: 0, stderr: '' })
+    expect(await run('verify')).toMatchObject({ code: 0, stderr: '' })
+    damage(at, big)
+    const refused = await run('push', '--remote', one)
+    expect(refused).toMatchObject({ code: 12, stdout: '' })
+    expect(refused.stderr).toContain(
+      `push to ${one}: contents in Git LFS are not here: big.bin; fetch from the Git LFS of ${one}: it does not have them`,
+    )
+    expect(refused.stderr).toContain(`; nothing was pushed, the commit is safe in ${repository}\n`)
+    expect(git(one, ['for-each-ref'])).toBe('')
+    expect(existsSync(objectFile(one, huge))).toBe(false)
+
+    // The source has it still.
+    expect(await run('backup', '--full', '--remote', one)).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(one, big), big)).toBe(true)
+    damage(at, big)
+    expect(await run('push', '--remote', two)).toMatchObject({
+      code: 0,
+      stderr: 'rowback: 1 Git LFS file was damaged, and came back from a remote: big.bin\n',
+    })
+    expect(hasContent(objectFile(repository, big), big)).toBe(true)
+    expect(hasContent(objectFile(two, big), big)).toBe(true)
+
+    // What the remote has is not read for a push of something else.
+    writeFileSync(join(source, 'new.bin'), 'new')
+    expect(await run('backup')).toMatchObject({ code: 0, stderr: '' })
+    expect(await run('verify')).toMatchObject({ code: 0, stderr: '' })
+    damage(at, big)
+    expect(await run('push', '--remote', one)).toMatchObject({ code: 0, stderr: '' })
+    expect(hasContent(objectFile(repository, big), Buffer.alloc(big.length, 'x'))).toBe(true)
+  })
+
+  test('that is a directory gets what is damaged there again by push --contents.', async () => {
+    const at = await place()
+    const { dir, repository, run } = at
+    const disk = bareRepository(join(dir, 'disk.git'))
+    expect(await run('backup', '--remote', disk)).toMatchObject({ code: 0, stderr: '' })
+    damage({ repository: disk }, big)
+    expect(await run('push', '--remote', disk)).toMatchObject({ code: 0, stdout: `${disk} is up to date\n` })
+    expect(await run('push', '--remote', disk, '--contents')).toMatchObject({
+      code: 0,
+      stdout: `${disk} is up to date, and has all 2 files of Git LFS\n`,
+      stderr: `rowback: ${disk}: 1 Git LFS file was damaged, and sent again: big.bin\n`,
+    })
+    expect(hasContent(objectFile(disk, big), big)).toBe(true)
+    expect(existsSync(join(disk, 'lfs', 'bad', sha256(big)))).toBe(true)
+
+    damage(at, big)
+    expect(await run('push', '--remote', disk, '--contents')).toMatchObject({ code: 0 })
+    expect(hasContent(objectFile(repository, big), big)).toBe(true)
+
+    for (const where of [repository, disk]) damage({ repository: where }, big)
+    const lost = await run('push', '--remote', disk, '--contents')
+    expect(lost).toMatchObject({ code: 12, stdout: '' })
+    expect(lost.stderr).toContain(
+      `contents in Git LFS are not here: big.bin; fetch from the Git LFS of ${disk}: it gives other contents (`,
+    )
   })
 
   test('gets its password from the variable of the settings, which is in no argument, file or message.', async () => {
