@@ -75,7 +75,7 @@ export async function setRemoteObjectsAside<T extends LfsObject>(
 }
 
 /**
- * Fetches contents, each of which git-lfs checks by its SHA-256. Throws RowbackError('remote') if the remote does not give
+ * Fetches contents, each of which git-lfs checks by its SHA-256, durably. Throws RowbackError('remote') if the remote does not give
  * them all, or there is no git-lfs; those that have come stay.
  */
 export async function fetchLfsObjects(
@@ -85,10 +85,23 @@ export async function fetchLfsObjects(
   access: LfsAccess = {},
 ): Promise<void> {
   const what = `fetch from the Git LFS of ${redactUrl(remote.url)}`
-  await withLfs(store, remote, what, access, async (run, gitDir) => {
-    await commitPointers(gitDir, objects)
-    // Settings of the user that would leave out some of them do not count.
-    await run('fetch', '--include=', '--exclude=', ownRemote, pointersRef)
+  try {
+    await withLfs(store, remote, what, access, async (run, gitDir) => {
+      await commitPointers(gitDir, objects)
+      // Settings of the user that would leave out some of them do not count.
+      await run('fetch', '--include=', '--exclude=', ownRemote, pointersRef)
+    })
+  } finally {
+    await syncFetched(store.gitDir, objects)
+  }
+}
+
+/** A proof is remembered of what has come, and what was damaged is out of the way: git-lfs does not sync it. */
+async function syncFetched(gitDir: string, objects: readonly LfsObject[]): Promise<void> {
+  await syncLfsObjects(gitDir, objects).catch((error: unknown) => {
+    throw new RowbackError('repository', `write ${join(gitDir, 'lfs')}: ${errorText(error)}`, {
+      cause: error,
+    })
   })
 }
 

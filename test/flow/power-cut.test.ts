@@ -1,6 +1,7 @@
 /** Power cuts: what was not synced may be lost. A branch never points at that, and a journal never relies on it. */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
@@ -91,6 +92,25 @@ describe('After a power cut', () => {
       await backup({ source, repository, assets })
     }
     expect(git(remote, ['fsck', '--strict'])).toBe('')
+  })
+
+  test('contents that have come from Git LFS are there for good.', async (context) => {
+    if (!canTrace()) return context.skip('it needs strace')
+    if (!hasGitLfs()) return context.skip('it needs git-lfs')
+    const { dir, source, repository } = place()
+    const remote = bareRepository(join(dir, 'remote.git'))
+    const assets = { include: ['**'], exclude: [], rules: [{ match: ['large'], store: 'lfs' as const }] }
+    writeFileSync(join(source, 'large'), 'one')
+    await backup({ source, repository, assets, remotes: [{ url: remote }] })
+    const object = execFileSync('find', ['lfs/objects', '-type', 'f'], { cwd: repository }).toString().trim()
+    writeFileSync(join(dir, 'damaged'), 'eno')
+    renameSync(join(dir, 'damaged'), join(repository, object))
+    const trace = traced([...program, 'verify', '--repo', repository], dir)
+    const end = new FragileDisk()
+    for (const call of trace) end.apply(call)
+    expect(readFileSync(join(repository, object), 'utf8')).toBe('one')
+    expect(trace.map(({ to }) => to)).toContain(join(repository, object))
+    expect(end.lost(join(repository, 'lfs', 'objects'))).toEqual([])
   })
 
   test('a restore in place that has begun has all that it puts into the source.', async (context) => {
