@@ -14,7 +14,7 @@ import type { SettledRemote } from './remote-address.ts'
 import { fetchWanted, RemoteGitError, remoteError } from './remote-git.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { git, gitCause, startGit } from './run.ts'
-import { packFolder, publishObjects } from './session.ts'
+import { makeGitDirectory, packFolder, publishObjects } from './session.ts'
 import type { Store } from './store.ts'
 import { blobOid } from './tree.ts'
 import { withWorkDir } from './work-dir.ts'
@@ -51,7 +51,7 @@ async function fetchObjects(
 ): Promise<void> {
   checkRemoteUrl(remote.address)
   await withWorkDir(gitDir, async (folder) => {
-    await makeGitDirectory(folder)
+    await makeGitDirectory(folder, 'none')
     await writeFile(join(folder, 'config'), await readFile(join(gitDir, 'config')))
     await addOwnRemote(folder, remote)
     const failure = await fetchInto(folder, remote, [`+refs/heads/${branch}:refs/heads/${branch}`])
@@ -80,17 +80,10 @@ async function fetchInto(
   }
 }
 
-async function makeGitDirectory(dir: string): Promise<void> {
-  await mkdir(join(dir, 'refs'), { recursive: true })
-  await mkdir(join(dir, 'objects', 'info'), { recursive: true })
-  await mkdir(packFolder(dir), { recursive: true })
-  await writeFile(join(dir, 'HEAD'), 'ref: refs/heads/none\n')
-}
-
 /** Moves damaged files out of the repository. */
 async function setAside(gitDir: string, { packs, loose }: Damage): Promise<void> {
   const aside = damagedFolder(gitDir)
-  await makeGitDirectory(aside)
+  await makeGitDirectory(aside, 'none')
   await writeFile(join(aside, 'config'), '[core]\n\trepositoryFormatVersion = 0\n\tbare = true\n')
   await writeFile(join(aside, 'objects', 'info', 'alternates'), '../../../objects\n')
   const files = packs.flatMap((pack) =>

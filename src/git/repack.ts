@@ -8,6 +8,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { onInterrupt } from '../interrupt.ts'
+import { indexPack, isCutShort, packsWithoutIndex } from './index-pack.ts'
 import type { Pack, RepackPlan } from './repack-plan.ts'
 import { fullDisk, git, gitCause, mapsLittle } from './run.ts'
 import { makeSession, packFolder, publishObjects } from './session.ts'
@@ -55,7 +56,7 @@ export async function listPacks(gitDir: string): Promise<Pack[]> {
  * Throws an Error of git's words; nothing is lost then.
  */
 export async function repack(gitDir: string, plan: RepackPlan): Promise<void> {
-  await removeHalfWritten(packFolder(gitDir))
+  await clearHalfWritten(gitDir)
   const packs = plan === 'all' ? await listPacks(gitDir) : plan === 'none' ? [] : plan
   await expectRoom(gitDir, packs)
   if (plan === 'all') await joinAll(gitDir)
@@ -142,18 +143,27 @@ async function hasOldFiles(gitDir: string): Promise<boolean> {
   return false
 }
 
-/** What a day has not completed: files with git's temporary names, and packs that never got their index. */
-async function removeHalfWritten(folder: string): Promise<void> {
+/** Gives packs their index that have lost it, and removes what a day has not completed. */
+async function clearHalfWritten(gitDir: string): Promise<void> {
+  const folder = packFolder(gitDir)
+  for (const name of await packsWithoutIndex(gitDir)) {
+    const pack = path.join(folder, `${name}.pack`)
+    // Until then somebody may be at it: git writes the index last.
+    if (!(await isOlder(pack, dayMs))) continue
+    const refusal = await indexPack(gitDir, pack, 'upkeep')
+    if (refusal && isCutShort(refusal)) await rm(pack, { force: true })
+  }
   const files = await namesIn(folder)
-  const whole = new Set(files.filter((file) => file.endsWith('.idx')).map((file) => file.slice(0, -4)))
-  const half = files.filter((file) => isTemporary(file) || isRest(file, whole))
+  const packs = new Set(files.filter((file) => file.endsWith('.pack')).map((file) => file.slice(0, -5)))
+  const half = files.filter((file) => isTemporary(file) || isRest(file, packs))
   for (const file of half)
     if (await isOlder(path.join(folder, file), dayMs)) await rm(path.join(folder, file), { force: true })
 }
 
-function isRest(file: string, whole: ReadonlySet<string>): boolean {
-  const [, name = ''] = /^(pack-[0-9a-f]{40})\.(?:pack|rev|bitmap)$/.exec(file) ?? []
-  return name !== '' && !whole.has(name)
+/** What git had noted of a pack that is gone. */
+function isRest(file: string, packs: ReadonlySet<string>): boolean {
+  const [, name = ''] = /^(pack-[0-9a-f]{40})\.(?:rev|bitmap)$/.exec(file) ?? []
+  return name !== '' && !packs.has(name)
 }
 
 async function expectRoom(gitDir: string, packs: readonly Pack[]): Promise<void> {

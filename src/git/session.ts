@@ -43,12 +43,18 @@ export async function makeSession(gitDir: string, whose: WorkDirs = 'tmp'): Prom
 }
 
 async function fillSession(session: string): Promise<void> {
-  for (const folder of ['refs', 'objects', join('objects', 'info')]) await mkdir(join(session, folder))
-  await mkdir(packFolder(session))
-  await writeFile(join(session, 'HEAD'), 'ref: refs/heads/session\n')
+  await makeGitDirectory(session, 'session')
   await writeFile(join(session, 'config'), config)
   // Relative to objects/, so that no path has to be quoted (gitrepository-layout(5)).
   await writeFile(join(session, 'objects', 'info', 'alternates'), '../../../../objects\n')
+}
+
+/** Makes an empty repository, whose HEAD is that branch. */
+export async function makeGitDirectory(dir: string, branch: string): Promise<void> {
+  await mkdir(join(dir, 'refs'), { recursive: true })
+  await mkdir(join(dir, 'objects', 'info'), { recursive: true })
+  await mkdir(packFolder(dir), { recursive: true })
+  await writeFile(join(dir, 'HEAD'), `ref: refs/heads/${branch}\n`)
 }
 
 /** The folder of a git directory's packs. */

@@ -57,8 +57,12 @@ export async function removeWorkDir(dir: string): Promise<void> {
 }
 
 /** Runs `use` with a directory of `makeWorkDir` and removes it. */
-export async function withWorkDir<T>(gitDir: string, use: (dir: string) => Promise<T>): Promise<T> {
-  const dir = await makeWorkDir(gitDir)
+export async function withWorkDir<T>(
+  gitDir: string,
+  use: (dir: string) => Promise<T>,
+  whose: WorkDirs = 'tmp',
+): Promise<T> {
+  const dir = await makeWorkDir(gitDir, whose)
   try {
     return await use(dir)
   } finally {

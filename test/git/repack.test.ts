@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { lockUpkeep } from '../../src/git/lock.ts'
@@ -8,7 +8,7 @@ import { type Pack, type RepackPlan, repackPlan } from '../../src/git/repack-pla
 import { packFolder } from '../../src/git/session.ts'
 import type { Store } from '../../src/git/store.ts'
 import { blobOid } from '../../src/git/tree.ts'
-import { author, commitFiles, stockGit, testStore } from './testdir.ts'
+import { author, commitFiles, stockGit, testStore, wrapGit } from './testdir.ts'
 
 function packs(...sizes: number[]): Pack[] {
   return sizes.map((bytes, i) => ({ name: `pack-${i}`, bytes }))
@@ -161,6 +161,39 @@ test('half-written packs go after a day', async () => {
   for (const name of names) await age(join(folder, name), 2)
   await repack(store.gitDir, 'none')
   expect((await readdir(folder)).sort()).toEqual(whole.sort())
+})
+
+test('a pack that has lost its index gets it back, however old it is', async () => {
+  const { store } = await grown(3)
+  const folder = packFolder(store.gitDir)
+  const names = (await listPacks(store.gitDir)).map(({ name }) => name)
+  for (const name of names) {
+    await rm(join(folder, `${name}.idx`))
+    await age(join(folder, `${name}.pack`), 2)
+  }
+  expect(await listPacks(store.gitDir)).toEqual([])
+  await repack(store.gitDir, 'none')
+  const whole = names.flatMap((name) => [`${name}.pack`, `${name}.idx`])
+  expect((await readdir(folder)).sort()).toEqual(whole.sort())
+  expect(await stockGit(store.dir, 'fsck', '--strict')).toBe('')
+  expect((await store.readBlob(blobOid(Buffer.from(rows(0))))).toString()).toBe(rows(0))
+})
+
+test('a pack without an index that a git was killed over stays, and one that is cut short goes', async () => {
+  const { store } = await grown(1)
+  const folder = packFolder(store.gitDir)
+  const [{ name }] = (await listPacks(store.gitDir)) as [Pack]
+  await rm(join(folder, `${name}.idx`))
+  const lost = join(folder, `${name}.pack`)
+  await age(lost, 2)
+  const giveBack = await wrapGit('case " $* " in *" index-pack "*) kill -KILL $$ ;; esac')
+  await repack(store.gitDir, 'none')
+  expect(await readdir(folder)).toContain(`${name}.pack`)
+  giveBack()
+  await truncate(lost, 100)
+  await age(lost, 2)
+  await repack(store.gitDir, 'none')
+  expect(await readdir(folder)).not.toContain(`${name}.pack`)
 })
 
 test('an upkeep lock is held by one, and one that was silent for five minutes is taken over', async () => {

@@ -1,9 +1,9 @@
 /** Temporary directories and stock git for the tests of this folder; whatever is made here is removed after the test. */
 
-import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
 import { createStore } from '../../src/git/create-store.ts'
@@ -35,16 +35,25 @@ export async function stockGit(dir: string, ...args: string[]): Promise<string> 
   return stdout.trimEnd()
 }
 
-/** Sets variables of this process until the test has ended. */
-export function setEnv(variables: Record<string, string>): void {
-  for (const [name, value] of Object.entries(variables)) {
-    const before = process.env[name]
-    process.env[name] = value
-    onTestFinished(() => {
-      if (before === undefined) delete process.env[name]
-      else process.env[name] = before
-    })
+/** Sets variables of this process until the test has ended, or what it returns is called. */
+export function setEnv(variables: Record<string, string>): () => void {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const)
+  const giveBack = (): void => {
+    for (const [name, value] of before)
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
   }
+  Object.assign(process.env, variables)
+  onTestFinished(giveBack)
+  return giveBack
+}
+
+/** Puts a shell script in front of the real git, until the test has ended or what it returns is called; `$git` is the real one. */
+export async function wrapGit(script: string): Promise<() => void> {
+  const dir = await testdir()
+  const real = execFileSync('sh', ['-c', 'command -v git']).toString().trim()
+  await writeFile(join(dir, 'git'), `#!/bin/sh\ngit=${real}\n${script}\nexec "$git" "$@"\n`, { mode: 0o755 })
+  return setEnv({ PATH: `${dir}${delimiter}${process.env.PATH}` })
 }
 
 export const author = { name: 'Ada Lovelace', email: 'ada@example.org' }
