@@ -1,10 +1,11 @@
-/** The check of a repository beside or before a proof: damaged objects are named, and healed where a remote has them. */
+/** The check of a repository beside or before a proof: damaged objects are named, and healed where they can be had. */
 
+import { existsSync } from 'node:fs'
 import { errorText, RowbackError } from './errors.ts'
 import { accessFault } from './git/access-fault.ts'
 import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
 import { type EngineChoice, installGit } from './git/engine.ts'
-import { damagedFolder, heal, removeDamaged } from './git/heal.ts'
+import { damagedFolder, heal, healHere, removeDamaged } from './git/heal.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
 import type { SettledRemote } from './git/remote-address.ts'
@@ -13,10 +14,11 @@ import { type Remote, redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { remotesToAsk } from './repository.ts'
 
-/** Objects that came back from a remote. */
+/** Objects that came back. */
 export interface Healed {
   objects: string[]
-  remote: string
+  /** Where from; undefined where the repository itself had them. */
+  remote?: string
 }
 
 interface HealOptions {
@@ -39,22 +41,25 @@ export async function besideSoundCheck<T>(
     const [found, used] = await Promise.allSettled([damageOf(store), use()])
     if (found.status === 'rejected') throw found.reason
     if (found.value) {
-      const healed = await healFromRemotes(store, found.value, options.remotes)
+      const healed = await bringBack(store, found.value, options.remotes)
       return { value: await use(), healed }
     }
     if (used.status === 'rejected') throw used.reason
+    await clearDamaged(store)
     return { value: used.value }
   })
 }
 
 /**
- * Reads every object of the repository, and brings back what is damaged or missing from the first remote that has it;
- * undefined where nothing is. Throws RowbackError('repository') that names what cannot be brought back.
+ * Reads every object of the repository, and brings back what is damaged or missing, from the repository itself or from the first
+ * remote that has it; undefined where nothing is. Throws RowbackError('repository') that names what cannot be brought back.
  */
 export async function healRepository(options: HealOptions): Promise<Healed | undefined> {
   return withStore(options, async (store) => {
     const damage = await damageOf(store)
-    return damage && (await healFromRemotes(store, damage, options.remotes))
+    if (damage) return await bringBack(store, damage, options.remotes)
+    await clearDamaged(store)
+    return undefined
   })
 }
 
@@ -104,6 +109,37 @@ function refuseUnreadable({ dir, gitDir }: Store): void {
   if (fault !== undefined) throw new RowbackError('repository', `verify ${dir}: ${fault}`)
 }
 
+/** Heals what is damaged, from the repository itself or from a remote. Throws the error that names what is not to be had. */
+async function bringBack(store: Store, found: Damage, known?: readonly Remote[]): Promise<Healed> {
+  const { dir, gitDir, branch } = store
+  const unlock = await lockRepository(dir).catch(async (error: unknown) => {
+    const hint = error instanceof RowbackError ? error.hint : undefined
+    const remedy = `and ${errorText(error)}`
+    throw damageError(dir, found, await pathsOf(gitDir, branch, found.objects), { remedy, hint })
+  })
+  try {
+    const damage = (await healHere(gitDir, found)) ? await findDamage(gitDir) : found
+    if (damage) return await healFromRemotes(store, damage, known)
+    await removeDamaged(gitDir)
+    return { objects: found.objects }
+  } finally {
+    await unlock()
+  }
+}
+
+/** Removes what a heal that was killed right before its end has kept, where all is sound. */
+async function clearDamaged(store: Store): Promise<void> {
+  if (!existsSync(damagedFolder(store.gitDir))) return
+  const unlock = await lockRepository(store.dir).catch(() => undefined)
+  if (unlock === undefined) return
+  try {
+    // A heal may have begun and ended since.
+    if ((await damageOf(store)) === undefined) await removeDamaged(store.gitDir)
+  } finally {
+    await unlock()
+  }
+}
+
 async function healFromRemotes(store: Store, damage: Damage, known: readonly Remote[] = []): Promise<Healed> {
   const { dir, gitDir, branch } = store
   const remotes = await remotesToAsk(store, known)
@@ -113,22 +149,17 @@ async function healFromRemotes(store: Store, damage: Damage, known: readonly Rem
       remedy: 'and no remote is known that could have them',
       hint: 'rowback push --remote URL of a repository that has them, or copy them from a clone',
     })
-  const unlock = await lockRepository(dir)
-  try {
-    const failures: string[] = []
-    for (const remote of remotes) {
-      const failure = await healFrom(store, damage, remote)
-      if (failure === undefined) return { objects: damage.objects, remote: redactUrl(remote.url) }
-      failures.push(failure)
-    }
-    const left = (await findDamage(gitDir)) ?? damage
-    throw damageError(dir, left, paths, {
-      remedy: `and ${failures.join('; ')}`,
-      hint: 'rowback verify --all, or rowback verify when the remote can be reached and is sound itself',
-    })
-  } finally {
-    await unlock()
+  const failures: string[] = []
+  for (const remote of remotes) {
+    const failure = await healFrom(store, damage, remote)
+    if (failure === undefined) return { objects: damage.objects, remote: redactUrl(remote.url) }
+    failures.push(failure)
   }
+  const left = (await findDamage(gitDir)) ?? damage
+  throw damageError(dir, left, paths, {
+    remedy: `and ${failures.join('; ')}`,
+    hint: 'rowback verify --all, or rowback verify when the remote can be reached and is sound itself',
+  })
 }
 
 /** Heals from one remote; returns why that was not enough. */

@@ -105,7 +105,7 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
 /** Told with --quiet, too: a disk that loses bytes loses more of them. */
 function printHealed({ output }: Context, { healed }: Pick<VerifyResult, 'healed'>): void {
   if (healed === undefined) return
-  const { objects, remote } = healed
+  const { objects, remote = 'the repository itself' } = healed
   const text = `${were(objects, 'object')} damaged or missing, and came back from ${remote}`
   output.problem(`${text}: ${objects.join(' ')}`)
 }

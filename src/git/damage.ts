@@ -101,7 +101,7 @@ export function damageError(
   dir: string,
   { objects, lines }: Damage,
   paths: ReadonlyMap<string, string>,
-  { remedy, hint }: { remedy: string; hint: string },
+  { remedy, hint }: { remedy: string; hint: string | undefined },
 ): RowbackError {
   const named = objects.map((oid) => (paths.has(oid) ? `${oid} (${paths.get(oid)})` : oid))
   const shown = (named.length > 0 ? named : lines).slice(0, mostShown)

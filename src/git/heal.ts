@@ -1,14 +1,16 @@
 /**
- * Brings damaged and missing objects back from a remote, and keeps what else is intact in a damaged pack. For the holder of
- * the repository's lock. Nothing is taken away before what the remote has is there.
+ * Brings damaged and missing objects back: from the repository itself, then from a remote, and keeps what else is intact in a
+ * damaged pack. For the holder of the repository's lock. Nothing that git can read is taken away before what the remote has is
+ * there, and what a heal that was killed has left is gone on from by the next one.
  */
 
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { hasErrno, RowbackError } from '../errors.ts'
 import type { Damage } from './damage.ts'
+import { indexPack, packsWithoutIndex } from './index-pack.ts'
 import { addOwnRemote, ownRemote } from './own-remote.ts'
 import type { SettledRemote } from './remote-address.ts'
 import { fetchWanted, RemoteGitError, remoteError } from './remote-git.ts'
@@ -24,14 +26,26 @@ export function damagedFolder(gitDir: string): string {
   return join(gitDir, 'rowback', 'damaged')
 }
 
+/**
+ * Brings back what takes no remote: packs that lack nothing but a sound index, and what is intact in those that an earlier heal
+ * has set aside. Returns whether there was anything to try.
+ */
+export async function healHere(gitDir: string, { packs }: Damage): Promise<boolean> {
+  const lost = await packsWithoutIndex(gitDir)
+  const refused: string[] = []
+  for (const name of [...packs, ...lost]) {
+    const refusal = await indexPack(gitDir, join(packFolder(gitDir), `${name}.pack`))
+    if (refusal && lost.includes(name)) refused.push(name)
+  }
+  if (refused.length > 0) await setAside(gitDir, { packs: refused, loose: [] })
+  return (await salvageAll(gitDir)) || packs.length + lost.length > 0
+}
+
 /** Heals as far as the remote has the branch's objects. Throws RowbackError('remote') where that cannot be read. */
 export async function heal(store: Store, damage: Damage, remote: SettledRemote): Promise<void> {
-  const { gitDir } = store
   await fetchObjects(store, damage, remote)
-  await setAside(gitDir, damage)
-  const folder = packFolder(damagedFolder(gitDir))
-  for (const file of await readdir(folder))
-    if (file.endsWith('.pack')) await salvage(gitDir, join(folder, file))
+  await setAside(store.gitDir, damage)
+  await salvageAll(store.gitDir)
 }
 
 /** Forgets what was damaged. */
@@ -81,7 +95,7 @@ async function fetchInto(
 }
 
 /** Moves damaged files out of the repository. */
-async function setAside(gitDir: string, { packs, loose }: Damage): Promise<void> {
+async function setAside(gitDir: string, { packs, loose }: Pick<Damage, 'packs' | 'loose'>): Promise<void> {
   const aside = damagedFolder(gitDir)
   await makeGitDirectory(aside, 'none')
   await writeFile(join(aside, 'config'), '[core]\n\trepositoryFormatVersion = 0\n\tbare = true\n')
@@ -97,23 +111,18 @@ async function setAside(gitDir: string, { packs, loose }: Damage): Promise<void>
   }
 }
 
+/** Brings back what is intact in the packs that were set aside; false where there is none. */
+async function salvageAll(gitDir: string): Promise<boolean> {
+  const folder = packFolder(damagedFolder(gitDir))
+  const packs = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.pack'))
+  for (const pack of packs) await salvage(gitDir, join(folder, pack))
+  return packs.length > 0
+}
+
 /** Brings back a pack that only lacks a sound index, else what is intact in it and nowhere else. */
 async function salvage(gitDir: string, pack: string): Promise<void> {
-  const index = pack.replace(/pack$/, 'idx')
-  const old = await readFile(index).catch(() => undefined)
-  const indexed = await git(damagedFolder(gitDir), [
-    'index-pack',
-    '--fsck-objects',
-    '-o',
-    `${index}.new`,
-    pack,
-  ])
-  if (indexed.code === 0) {
-    await rename(pack, join(packFolder(gitDir), basename(pack)))
-    await rename(`${index}.new`, join(packFolder(gitDir), basename(index)))
-    return
-  }
-  await rm(`${index}.new`, { force: true })
+  if ((await indexPack(gitDir, pack)) === undefined) return
+  const old = await readFile(pack.replace(/pack$/, 'idx')).catch(() => undefined)
   const oids = old && (await git(gitDir, ['show-index'], { input: old }))
   if (oids?.code !== 0) return unpackWhatGoes(gitDir, pack)
   const listed = oids.stdout

@@ -12,7 +12,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { exitCodes } from '../../src/errors.ts'
@@ -21,6 +21,7 @@ import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
 import { rowback, rowbackJson } from '../support/in-process.ts'
+import { tempDir } from '../support/temp.ts'
 
 interface Place {
   dir: string
@@ -68,6 +69,18 @@ function flip(file: string, at: number): void {
   writeFileSync(file, content)
 }
 
+/** Flips a bit of that object in its pack. */
+function flipObject(pack: string, oid: string): void {
+  const index = execFileSync('git', ['show-index'], { input: readFileSync(indexOf(pack)) })
+  const line = index
+    .toString()
+    .split('\n')
+    .find((text) => text.includes(oid))
+  flip(pack, (Number(line?.split(' ')[0]) + 20) / readFileSync(pack).length)
+}
+
+const indexOf = (pack: string) => pack.replace(/pack$/, 'idx')
+
 /** Takes all objects out of their packs. */
 function loosen(repository: string): string[] {
   for (const pack of packs(repository)) {
@@ -86,7 +99,6 @@ const damages: Record<string, (repository: string) => void> = {
   'a byte in the middle of a pack': (repository) => flip(packs(repository)[0] as string, 0.5),
   'a byte at the start of a pack': (repository) => flip(packs(repository)[0] as string, 0.001),
   'the checksum of a pack': (repository) => flip(packs(repository)[0] as string, 0.9999),
-  'a byte of an index': (repository) => flip((packs(repository)[0] as string).replace(/pack$/, 'idx'), 0.9),
   'the end of a pack': (repository) => truncateSync(packs(repository)[0] as string, 1000),
   'a whole pack': (repository) => rmSync(packs(repository)[0] as string),
   'the trees and the commit': (repository) => flip(packs(repository).at(-1) as string, 0.5),
@@ -179,17 +191,118 @@ describe('verify heals from the remote', () => {
     const [pack] = packs(repository) as [string]
     // The oldest content lies where the remote has it: only commit and chunk of the second backup are its own.
     const shared = git(repository, ['rev-parse', 'main~1:README.md'])
-    const offset = Number(
-      execFileSync('git', ['show-index'], { input: readFileSync(pack.replace(/pack$/, 'idx')) })
-        .toString()
-        .split('\n')
-        .find((line) => line.includes(shared))
-        ?.split(' ')[0],
-    )
-    flip(pack, (offset + 20) / readFileSync(pack).length)
+    flipObject(pack, shared)
     const { code, stderr } = await rowback(['verify', '--repo', repository])
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(shared) })
     expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
+  })
+})
+
+/** What a heal does before it is killed: damaged files lie aside. */
+function setAside(repository: string, files: readonly string[]): void {
+  const aside = join(repository, 'rowback', 'damaged')
+  git(repository, ['init', '--quiet', '--bare', aside])
+  writeFileSync(join(aside, 'objects', 'info', 'alternates'), '../../../objects\n')
+  for (const file of files) renameSync(file, join(aside, 'objects', 'pack', basename(file)))
+}
+
+const lostIndexes: Record<string, (repository: string, pack: string) => void> = {
+  'an index that is damaged': (_, pack) => flip(indexOf(pack), 0.9),
+  'an index that is gone': (_, pack) => rmSync(indexOf(pack)),
+  'a pack that a killed heal has brought back without its index': (repository, pack) => {
+    flip(indexOf(pack), 0.9)
+    setAside(repository, [indexOf(pack)])
+  },
+  'a pack that a killed heal has set aside': (repository, pack) => {
+    flip(indexOf(pack), 0.9)
+    setAside(repository, [pack, indexOf(pack)])
+  },
+}
+
+describe('verify heals by itself, while the remote is away or none is known', () => {
+  for (const [what, damage] of Object.entries(lostIndexes))
+    test(`${what}.`, async () => {
+      const { dir, repository, remote } = await place(false)
+      if (what.startsWith('an index')) git(repository, ['config', '--unset', 'rowback.remote'])
+      else renameSync(remote, join(dir, 'away.git'))
+      damage(repository, packs(repository)[0] as string)
+      expect(spawnSync('git', ['fsck', '--full'], { cwd: repository }).status).not.toBe(0)
+      const { code, stdout, stderr } = await rowback(['verify', '--repo', repository])
+      expect({ code, stdout, stderr }).toEqual({
+        code: 0,
+        stdout: expect.stringContaining(' is proved: '),
+        stderr: expect.stringMatching(
+          /^rowback: \d+ objects were damaged or missing, and came back from the repository itself: [0-9a-f ]+\n$/,
+        ),
+      })
+      expect(git(repository, ['fsck', '--full', '--strict', '--no-dangling'])).toBe('')
+      expect(existsSync(join(repository, 'rowback', 'damaged'))).toBe(false)
+      expect(await rowbackJson(['verify', '--all', '--repo', repository])).toMatchObject({
+        commits: 2,
+        failures: [],
+      })
+    })
+
+  test('what is intact in a damaged pack that a killed heal has set aside, and names the rest.', async () => {
+    const { dir, repository, remote } = await place(false)
+    git(repository, ['repack', '-a', '-d', '-q'])
+    const [pack] = packs(repository) as [string]
+    const shared = git(repository, ['rev-parse', 'main~1:README.md'])
+    flipObject(pack, shared)
+    renameSync(remote, join(dir, 'away.git'))
+    setAside(repository, [pack, indexOf(pack)])
+    const { code, stderr } = await rowback(['verify', '--repo', repository])
+    expect({ code, stderr }).toEqual({
+      code: exitCodes.repository,
+      stderr: expect.stringMatching(
+        new RegExp(`^rowback: verify .* nothing came from the remote: .*\n  ${shared} \\(README.md\\)\n`),
+      ),
+    })
+    const left = spawnSync('git', ['fsck', '--full'], { cwd: repository }).stdout.toString()
+    expect(left.split('\n').filter((line) => /missing|error/.test(line))).toEqual([`missing blob ${shared}`])
+    renameSync(join(dir, 'away.git'), remote)
+    expect(await rowback(['verify', '--repo', repository])).toMatchObject({ code: 0 })
+    expect(existsSync(join(repository, 'rowback', 'damaged'))).toBe(false)
+  })
+})
+
+describe('verify, when it was killed while it healed', () => {
+  const isLong = process.env.ROWBACK_LONG !== undefined
+  const hook = join(projectRoot, 'test', 'support', 'kill-at.js')
+
+  /** Runs it with one pack that is damaged and one without a sound index, both with commits that the remote lacks. */
+  async function healed(env: Record<string, string>): Promise<string> {
+    const { dir, repository } = await place(false)
+    git(repository, ['repack', '-a', '-d', '-q'])
+    const [old] = packs(repository) as [string]
+    flipObject(old, git(repository, ['rev-parse', 'main~1:README.md']))
+    databaseFrom('UPDATE note SET text=2 WHERE id=9', join(dir, 'data', 'app.db'))
+    await backup({ source: join(dir, 'data'), repository, verify: 'never' })
+    flip(indexOf(packs(repository).find((pack) => pack !== old) as string), 0.9)
+    const options = { env: { ...process.env, ...env }, stdio: 'ignore' } as const
+    const args = ['--import', hook, join(projectRoot, 'bin', 'rowback.js'), 'verify', '--repo', repository]
+    spawnSync(process.execPath, args, options)
+    return repository
+  }
+
+  test('goes on from there, and loses nothing.', async () => {
+    const count = join(tempDir(), 'count')
+    await healed({ ROWBACK_COUNT_TO: count })
+    const steps = Number(readFileSync(count, 'utf8'))
+    expect(steps).toBeGreaterThan(20)
+    for (let at = 1; at <= steps; at += isLong ? 1 : Math.ceil(steps / 3)) {
+      const repository = await healed({ ROWBACK_KILL_AT: String(at) })
+      expect({ at, ...(await rowback(['verify', '--repo', repository])) }).toMatchObject({ at, code: 0 })
+      expect({ at, fsck: git(repository, ['fsck', '--full', '--strict', '--no-dangling']) }).toEqual({
+        at,
+        fsck: '',
+      })
+      expect(git(repository, ['rev-list', '--count', 'main'])).toBe('3')
+      expect({ at, isKept: existsSync(join(repository, 'rowback', 'damaged')) }).toEqual({
+        at,
+        isKept: false,
+      })
+    }
   })
 })
 
