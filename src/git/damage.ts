@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
-import { git, mapsLittle } from './run.ts'
+import { git, gitCause, mapsLittle } from './run.ts'
 
 export interface Damage {
   /** Ids of objects, as far as git could tell which. */
@@ -18,14 +18,16 @@ export interface Damage {
 
 /**
  * What is damaged in the objects of a git directory, indexes of packs included; undefined if nothing is. What git has noted
- * beside them, and could make anew, is removed where that alone is wrong.
+ * beside them, and could make anew, is removed where that alone is wrong. Throws RowbackError('repository') where git did not
+ * come to the end, or says nothing of any object.
  */
 export async function findDamage(gitDir: string): Promise<Damage | undefined> {
-  if ((await readAll(gitDir, [])) === undefined) return undefined
+  if ((await readAll(gitDir, [])).code === 0) return undefined
   // An upkeep may have joined packs since git listed them, too.
-  const damage = await readAll(gitDir, noNotes)
-  if (damage === undefined) await removeNotes(gitDir)
-  return damage
+  const checked = await readAll(gitDir, noNotes)
+  if (checked.code !== 0) return damageIn(gitDir, checked)
+  await removeNotes(gitDir)
+  return undefined
 }
 
 const noNotes = ['-c', 'core.commitGraph=false', '-c', 'core.multiPackIndex=false']
@@ -41,20 +43,20 @@ async function removeNotes(gitDir: string): Promise<void> {
     await rm(join(gitDir, 'objects', ...names), { recursive: true, force: true }).catch(() => {})
 }
 
-async function readAll(gitDir: string, settings: readonly string[]): Promise<Damage | undefined> {
-  const args = [
-    ...mapsLittle,
-    ...settings,
-    'fsck',
-    '--full',
-    '--no-dangling',
-    '--no-progress',
-    '--no-reflogs',
-  ]
-  const checked = await git(gitDir, args)
-  if (checked.code === 0) return undefined
+type Checked = Awaited<ReturnType<typeof git>>
+
+async function readAll(gitDir: string, settings: readonly string[]): Promise<Checked> {
+  const only = ['--full', '--no-dangling', '--no-progress', '--no-reflogs']
+  return git(gitDir, [...mapsLittle, ...settings, 'fsck', ...only])
+}
+
+/** What git says is damaged, where it was not kept from looking. */
+function damageIn(gitDir: string, checked: Checked): Damage {
   const lines = `${checked.stdout}\n${checked.stderr}`.split('\n').map((line) => line.trim())
-  const problems = [...new Set(lines.filter((line) => isProblem.test(line)))]
+  const problems = [...new Set(lines.filter((line) => isProblem.test(line) && !isOfMachine.test(line)))]
+  const [signal] = /git was ended by \w+$/.exec(checked.stderr) ?? []
+  if (signal || problems.length === 0)
+    throw new RowbackError('repository', `read the objects of ${gitDir}: ${signal ?? gitCause(checked)}`)
   const text = problems.join('\n')
   const loose = matches(text, /objects\/([0-9a-f]{2}\/[0-9a-f]{38})\b/g)
   const named = matches(text, /(?<!pack-|[0-9a-f])([0-9a-f]{40})(?![0-9a-f])/g)
@@ -70,6 +72,9 @@ async function readAll(gitDir: string, settings: readonly string[]): Promise<Dam
 
 /** A broken link begins at an object that is whole. */
 const isProblem = /^(?:error|fatal|missing)\b/
+
+/** What git lacked, and not the repository. */
+const isOfMachine = /out of memory|: (?:Cannot allocate memory|Resource temporarily unavailable)$/i
 
 function matches(text: string, pattern: RegExp): string[] {
   return [...new Set([...text.matchAll(pattern)].map(([, found]) => found as string))]

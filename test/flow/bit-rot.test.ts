@@ -368,17 +368,46 @@ describe('verify names what nobody has', () => {
   })
 })
 
+/** Puts a shell script in front of the real git. */
+function gitThat(script: string): { env: { PATH: string } } {
+  const bin = tempDir()
+  const real = execFileSync('sh', ['-c', 'command -v git']).toString().trim()
+  writeFileSync(join(bin, 'git'), `#!/bin/sh\n${script}\nexec '${real}' "$@"\n`, { mode: 0o755 })
+  return { env: { PATH: `${bin}:${process.env.PATH}` } }
+}
+
+test.each([
+  ['is killed', 'kill -KILL $$', 'git was ended by SIGKILL'],
+  [
+    'is killed when it has found something',
+    `echo 'error: object ${'0'.repeat(40)} is odd' >&2; kill -KILL $$`,
+    'git was ended by SIGKILL',
+  ],
+  [
+    'gets no memory',
+    "echo 'fatal: Out of memory, malloc failed (tried to allocate 1048576 bytes)' >&2; exit 128",
+    'Out of memory, malloc failed (tried to allocate 1048576 bytes)',
+  ],
+])('A git that %s while it reads all is no damage, and nothing is fetched.', async (_, script, cause) => {
+  const { repository, dir } = await place(true)
+  const options = gitThat(
+    `case " $* " in *" fsck "*) ${script} ;; *" fetch "*) touch '${dir}/fetched' ;; esac`,
+  )
+  const { code, stderr } = await rowbackProcess(['verify', '--repo', repository], options)
+  expect({ code, stderr }).toEqual({
+    code: exitCodes.repository,
+    stderr: `rowback: read the objects of ${repository}: ${cause}\n`,
+  })
+  expect(existsSync(join(dir, 'fetched'))).toBe(false)
+})
+
 test('A pack that an upkeep has joined while git reads all is no damage.', async () => {
   const { repository, dir } = await place(true)
-  const bin = join(dir, 'bin')
-  mkdirSync(bin)
-  const real = execFileSync('sh', ['-c', 'command -v git']).toString().trim()
   const gone = `./objects/pack/pack-${'0'.repeat(40)}.pack`
-  const script = `case " $* " in *" fsck "*) [ -e '${dir}/asked' ] || {
-    touch '${dir}/asked'; echo 'fatal: packfile ${gone} cannot be accessed' >&2; exit 128; } ;; esac
-  exec '${real}' "$@"`
-  writeFileSync(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
-  const options = { env: { PATH: `${bin}:${process.env.PATH}` } }
+  const options = gitThat(
+    `case " $* " in *" fsck "*) [ -e '${dir}/asked' ] || {
+      touch '${dir}/asked'; echo 'fatal: packfile ${gone} cannot be accessed' >&2; exit 128; } ;; esac`,
+  )
   const { code, stderr } = await rowbackProcess(['verify', '--repo', repository], options)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(existsSync(join(dir, 'asked'))).toBe(true)
