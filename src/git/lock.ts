@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { draftBeside, removeDrafts } from '../drafts.ts'
@@ -26,7 +26,8 @@ import { errorText, hasErrno, noLinkErrnos, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { gitDirectory } from './directory.ts'
-import { isAlive, type LockOwner, ownOwner } from './lock-owner.ts'
+import { isAlive, isOfAnotherBoot, type LockOwner, ownOwner } from './lock-owner.ts'
+import { isShared } from './shared-disk.ts'
 import { removeStaleLocks } from './stale-locks.ts'
 import { clearWorkDirs } from './work-dir.ts'
 
@@ -80,7 +81,7 @@ async function lockGitDir(gitDir: string, dir: string, waitMs: number): Promise<
   try {
     await makeFolders(join(gitDir, 'rowback'), 0o700)
     const lock = await waitFor(file, waitMs)
-    if (!('release' in lock)) throw held(dir, file, lock, waitMs)
+    if (!('release' in lock)) throw await held(dir, file, lock, waitMs)
     return lock.release
   } catch (error) {
     throw lockError(dir, error)
@@ -264,7 +265,7 @@ function parseOwner(text: string): LockOwner | undefined {
 }
 
 async function isDead(file: string, { owner }: Holder): Promise<boolean> {
-  const alive = owner && (await isAlive(owner))
+  const alive = owner && (await isAlive(owner, { isShared: await isShared(dirname(file)) }))
   if (alive !== undefined) return !alive
   return silenceMs(file) > (owner ? deadAfterMs : unfinishedLockMs)
 }
@@ -284,13 +285,13 @@ function silenceMs(file: string): number {
   }
 }
 
-function held(dir: string, file: string, { owner }: Holder, waitMs: number): RowbackError {
+async function held(dir: string, file: string, { owner }: Holder, waitMs: number): Promise<RowbackError> {
   const waited = waitMs > 0 ? `, and was waited for ${waitMs / 1000} s` : ''
   if (!owner)
     return new RowbackError('repository', `lock ${dir}: another backup is just starting${waited}`, {
       hint: 'run the backup again',
     })
-  const isHere = owner.host === hostname()
+  const isHere = owner.host === hostname() && !(await isOfAnotherBoot(owner))
   const where = isHere ? '' : ` on ${owner.host}`
   const minutes = deadAfterMs / 60_000
   return new RowbackError(

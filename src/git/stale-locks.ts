@@ -3,11 +3,12 @@
  * processes of this machine are asked: whoever may be at work in the repository keeps all of them.
  */
 
-import { readdir, readFile, readlink, realpath, rm, stat, statfs } from 'node:fs/promises'
+import { readdir, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasErrno } from '../errors.ts'
+import { isShared } from './shared-disk.ts'
 
 /** So long a program that is not git's own may hold a lock without its file being open. */
 const settleMs = 2_000
@@ -15,16 +16,12 @@ const settleMs = 2_000
 /** Where processes cannot be seen, or the repository may be in use from another machine: longer than a git holds a lock. */
 const oldMs = 3_600_000
 
-/** File systems of other machines, and FUSE, which may be one: statfs(2). */
-const networkTypes = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x517b, 0x65735546, 0x01021997, 0x00c36400])
-
 /** Removes what is stale. For the holder of the repository's lock, and before a push to a directory of this machine. */
 export async function removeStaleLocks(dir: string): Promise<void> {
   const gitDir = await realpath(dir)
   const found = await lockFiles(gitDir)
   if (found.length === 0) return
-  const isOwn = process.platform === 'linux' && !networkTypes.has((await statfs(gitDir)).type)
-  if (!isOwn) return removeOlder(found, oldMs)
+  if (await isShared(gitDir)) return removeOlder(found, oldMs)
   const workers = await workersIn(gitDir, found)
   if (workers === 'seen') return
   if (workers === 'unseen') return removeOlder(found, oldMs)

@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { lockRepository } from '../../src/git/lock.ts'
+import { isAlive, ownOwner } from '../../src/git/lock-owner.ts'
 import type { Store } from '../../src/git/store.ts'
 import { makeWorkDir } from '../../src/git/work-dir.ts'
 import { rowback } from '../support/cli.ts'
@@ -74,6 +75,24 @@ test('a process id that was given out again does not keep a lock alive', async (
     () => 'held',
   )
   expect(result).toBe(existsSync('/proc/self/stat') ? 'taken' : 'held')
+})
+
+test('of an owner of another boot only silence tells anything, where other machines reach the lock', async (context) => {
+  if (process.platform !== 'linux') return context.skip('it needs a boot id')
+  const own = await ownOwner()
+  const [boot, start] = (own.started as string).split(' ')
+  const elsewhere = { ...own, pid: deadPid(), started: `${'0'.repeat(36)} ${start}` }
+  expect(await isAlive(elsewhere, { isShared: true })).toBe(undefined)
+  expect(await isAlive({ ...elsewhere, pid: process.pid }, { isShared: true })).toBe(undefined)
+  // A disk of this machine's own: it has been started anew since.
+  expect(await isAlive(elsewhere, { isShared: false })).toBe(false)
+  expect(await isAlive({ ...elsewhere, pid: process.pid }, { isShared: false })).toBe(false)
+  // Of the same boot, the process says it.
+  for (const isShared of [true, false]) {
+    expect(await isAlive({ ...own, pid: deadPid() }, { isShared })).toBe(false)
+    expect(await isAlive({ ...own, started: `${boot} 1` }, { isShared })).toBe(false)
+    expect(await isAlive(own, { isShared })).toBe(true)
+  }
 })
 
 test.each([
