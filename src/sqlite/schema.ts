@@ -1,6 +1,6 @@
 /** Reads the schema of an open database into plain facts; IO by SQLite only, and nothing is decided here. */
 
-import type { Database } from 'better-sqlite3'
+import SQLite, { type Database } from 'better-sqlite3'
 import { lowerCase } from '../dump/ascii.ts'
 import type { Original } from '../dump/legible.ts'
 import { decodeText, type Encoding, identifier } from '../dump/literal.ts'
@@ -114,7 +114,7 @@ function readTable(
     strict,
     rowidColumn,
     hidesRowid: !isNamed && !countsRows(db, rootPage),
-    primaryKey: withoutRowid && keyIndex ? readKey(db, keyIndex.name as string, columns) : [],
+    primaryKey: withoutRowid && keyIndex ? readKey(db, object, keyIndex.name as string, columns) : [],
     keyIndex: withoutRowid ? (keyIndex?.name as string) : undefined,
     autoIndexes: autoIndexes.get(lowerCase(name)) ?? [],
   }
@@ -143,14 +143,42 @@ function readColumns(db: Database, table: string, strict: boolean): Column[] {
   }))
 }
 
-function readKey(db: Database, index: string, columns: readonly Column[]): PrimaryKeyColumn[] {
-  return pragma(db, `main.index_xinfo(${quoted(index)})`)
-    .filter((row) => row.key === 1)
-    .map((row) => ({
-      name: (columns[row.cid as number] as Column).name,
-      descending: row.desc === 1,
-      collation: row.coll as string,
-    }))
+function readKey(
+  db: Database,
+  { name, sql }: SchemaObject,
+  index: string,
+  columns: readonly Column[],
+): PrimaryKeyColumn[] {
+  const rows = keyRows(db, index)
+  const isIgnored = /\bdesc\b/i.test(sql ?? '') && rows.every((row) => row.desc === 0)
+  const replayed = isIgnored ? replayedKeyRows(sql ?? '', name) : rows
+  return rows.map((row, at) => ({
+    name: (columns[row.cid as number] as Column).name,
+    descending: replayed[at]?.desc === 1,
+    collation: row.coll as string,
+  }))
+}
+
+function keyRows(db: Database, index: string): PragmaRow[] {
+  return pragma(db, `main.index_xinfo(${quoted(index)})`).filter((row) => row.key === 1)
+}
+
+/**
+ * The same of a table that is made anew. A database of a schema format below 4 (sqlite.org/fileformat2, section 1.3.12) ignores
+ * DESC until its next VACUUM, while a replay makes one of format 4: the rows must be in the order of that.
+ */
+function replayedKeyRows(sql: string, table: string): PragmaRow[] {
+  const db = new SQLite(':memory:')
+  try {
+    db.prepare(sql).run()
+    const index = pragma(db, `index_list(${quoted(table)})`).find(({ origin }) => origin === 'pk')
+    return index === undefined ? [] : keyRows(db, index.name as string)
+  } catch {
+    // It needs what a fresh database has not, and no replay would come to the end either.
+    return []
+  } finally {
+    db.close()
+  }
 }
 
 /** The columns of a virtual table, or undefined where its module is not loaded or it cannot be opened. */

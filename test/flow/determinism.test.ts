@@ -54,6 +54,20 @@ function shuffled(statements: readonly string[]): string[] {
     .map(({ statement }) => statement)
 }
 
+test('A key that is DESC comes back, and gives the same tree, where an old schema format ignores that.', async () => {
+  const source = join(tempDir(), 'old.db')
+  const sql = `CREATE TABLE t(k TEXT, j, v, PRIMARY KEY(k DESC, j)) WITHOUT ROWID;
+    INSERT INTO t VALUES ('a',1,1),('b',2,2),('b',1,4),('c',3,3);`
+  execFileSync('sqlite3', ['-bail', source], { input: `.dbconfig legacy_file_format on\n${sql}\n` })
+  expect(readFileSync(source).readUInt32BE(44)).toBe(1)
+  const old = await backedUp(source, { verify: 'always' })
+  expect(old.verified).toBe(true)
+  execFileSync('sqlite3', ['-bail', source, 'VACUUM'])
+  expect(readFileSync(source).readUInt32BE(44)).toBe(4)
+  expect((await backedUp(source)).tree).toBe(old.tree)
+  expect((await backedUp(source, { repository: old.repository })).commit).toBeUndefined()
+})
+
 describe('the same data gives the same tree', () => {
   test('after VACUUM, and after rows were removed that had been added.', async () => {
     const source = filled(inserts)
