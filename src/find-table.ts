@@ -33,7 +33,7 @@ export function databaseOfTable(
   consequence = '',
 ): string {
   const all = holdersIn(trees)
-  const asked = all.filter((holder) => isAsked(holder, wanted))
+  const asked = askedDatabases(all, wanted)
   const having = asked.filter(({ tables }) => tables.has(wanted.table))
   const [found, other] = having
   if (found && !other) return found.name
@@ -41,12 +41,14 @@ export function databaseOfTable(
   throw new RowbackError('usage', `${what}: ${text}${consequence}`, { hint })
 }
 
-/** Whether `file` names that database, or leaves it open. */
-export function isAsked(
-  { name, path }: Pick<Holder, 'name' | 'path'>,
+/** The databases that `file` names, by their path, else by the name of their folder in the tree; all of them without it. */
+export function askedDatabases<Database extends Pick<Holder, 'name' | 'path'>>(
+  all: readonly Database[],
   { file }: Pick<TableName, 'file'>,
-): boolean {
-  return file === undefined || file === path || file === name
+): readonly Database[] {
+  if (file === undefined) return all
+  const found = all.filter(({ path }) => path === file)
+  return found.length > 0 ? found : all.filter(({ name }) => name === file)
 }
 
 function holdersIn(trees: readonly CommitTree[]): Holder[] {

@@ -6,7 +6,7 @@ import type { ManifestDatabase } from './dump/manifest.ts'
 import { indexWithoutRows } from './dump/one-table.ts'
 import { checkScript, dumpText } from './dump/script.ts'
 import { RowbackError } from './errors.ts'
-import { databaseOfTable, isAsked, type TableName, tableFolder } from './find-table.ts'
+import { askedDatabases, databaseOfTable, type TableName, tableFolder } from './find-table.ts'
 import type { Store } from './git/store.ts'
 import { type ReplayJob, replayJob } from './replay-job.ts'
 import { withReplayProcess } from './replay-process.ts'
@@ -63,10 +63,13 @@ async function refuseDependent(
   { rev, table, file }: RestoreTableOptions,
 ): Promise<void> {
   const path = '40-schema.sql'
-  for (const database of tree.manifest.databases) {
-    const { name } = database
+  const databases = tree.manifest.databases.map((database) => ({
+    name: database.name,
+    path: pathInSource(tree, database),
+  }))
+  for (const { name } of askedDatabases(databases, { file })) {
     const script = tree.entries.get(`databases/${name}/${path}`)
-    if (script === undefined || !isAsked({ name, path: pathInSource(tree, database) }, { file })) continue
+    if (script === undefined) continue
     const text = dumpText(await store.readBlob(script.oid), path)
     const found = indexWithoutRows(checkScript(path, text, path), table)
     if (found === undefined) continue

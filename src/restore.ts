@@ -104,10 +104,7 @@ export async function restoreFile(
   return withCommit(options, async (store, tree, phases) => {
     await refuseExisting(output)
     const counts = { databases: 0, rows: 0, files: 0, bytes: 0 }
-    const database = tree.manifest.databases.find(
-      (candidate) => candidate.name === options.file || databasePath(tree, candidate) === options.file,
-    )
-    const asset = database ? undefined : await findAsset(store, tree, options)
+    const { database, asset } = await findFile(store, tree, options)
     if (asset) await checkContents(store, tree, [asset])
     await fetchLfsContents(store, asset ? [asset] : [], { ...options, left: 'nothing was written' })
     await makingFile(output, options.rev, async (file) => {
@@ -218,15 +215,24 @@ function databasePath(tree: CommitTree, database: ManifestDatabase): string {
   )
 }
 
-async function findAsset(
+interface FoundFile {
+  database?: ManifestDatabase | undefined
+  asset?: FileEntry | undefined
+}
+
+/** What has that path; where nothing has, the database whose folder in the tree is called so. */
+async function findFile(
   store: Store,
   tree: CommitTree,
   { rev, file }: { rev: string; file: string },
-): Promise<FileEntry> {
+): Promise<FoundFile> {
+  const { databases } = tree.manifest
+  const database = databases.find((candidate) => databasePath(tree, candidate) === file)
+  if (database) return { database }
   const asset = (await readAssetEntries(store, tree)).find(
     ({ path }) => path === file || shownPath(path) === file,
   )
-  if (asset?.kind === 'file') return asset
+  if (asset?.kind === 'file') return { asset }
   if (asset?.kind === 'listed' || asset?.kind === 'unreadable') {
     const why = asset.kind === 'listed' ? 'it is kept as a line of the manifest only' : 'it could not be read'
     throw new RowbackError(
@@ -235,6 +241,8 @@ async function findAsset(
       { hint: `rowback show ${rev}` },
     )
   }
+  const named = databases.find(({ name }) => name === file)
+  if (named) return { database: named }
   throw new RowbackError(
     'usage',
     `restore ${rev}: no database or asset ${JSON.stringify(file)} is in it; nothing was written`,

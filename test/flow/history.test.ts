@@ -424,6 +424,30 @@ test('a diff refuses a commit that only makes a file of it one to be run.', asyn
   })
 })
 
+test('--file takes the path of a database or file before the name of a folder in the repository.', async () => {
+  const dir = tempDir()
+  mkdirSync(join(dir, 'data', 'sub'), { recursive: true })
+  const rows = (value: number): string => `CREATE TABLE t(a); INSERT INTO t VALUES (${value})`
+  databaseFrom(rows(1), join(dir, 'data', 'sub', 'app.db'))
+  writeFileSync(join(dir, 'data', 'sub%2Fapp.db'), 'a file')
+  databaseFrom(rows(2), join(dir, 'data', 'sub', 'b.db'))
+  databaseFrom(rows(3), join(dir, 'data', 'sub%2Fb.db'))
+  const repo = ['--repo', 'repo.git']
+  expect(await rowback(['backup', 'data', ...repo], { cwd: dir })).toMatchObject({ code: 0, stderr: '' })
+  const restored = async (...args: string[]): Promise<string> => {
+    const output = join(tempDir(), 'out')
+    const done = await rowback(['restore', 'latest', ...args, '--output', output, ...repo], { cwd: dir })
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    return output
+  }
+  expect(readFileSync(await restored('--file', 'sub%2Fapp.db'), 'utf8')).toBe('a file')
+  const valueIn = (file: string): string => execFileSync('sqlite3', [file, 'SELECT a FROM t']).toString()
+  expect(valueIn(await restored('--file', 'sub%2Fb.db'))).toBe('3\n')
+  expect(valueIn(await restored('--table', 't', '--file', 'sub%2Fb.db'))).toBe('3\n')
+  expect(valueIn(await restored('--file', 'sub%252Fb.db'))).toBe('3\n')
+  expect(valueIn(await restored('--table', 't', '--file', 'sub%2Fapp.db'))).toBe('1\n')
+})
+
 test('a restore keeps the mode of an empty target, and lets nobody else look until it is done.', async () => {
   const dir = tempDir()
   const source = databaseFrom('CREATE TABLE t(a); INSERT INTO t VALUES (1);', join(dir, 'app.db'))
