@@ -165,9 +165,9 @@ function unnamedFiles(
     .filter((path) => !named.has(path) && folders.some((folder) => isBelow(path, folder)))
 }
 
-/** Everything that a row may name: assets, databases, and the directories that they are in. */
+/** Everything that a row may name: assets, databases, and the directories that they are in, the source itself included. */
 function presentPaths(side: AgreementSide, assets: readonly AssetEntry[]): Set<string> {
-  const present = new Set<string>()
+  const present = new Set([''])
   for (const path of [
     ...assets.map((asset) => asset.path),
     ...side.manifest.databases.map(side.databasePath),

@@ -73,7 +73,6 @@ it.each([
   ["'./x//y/'", 'f/x/y'],
   ["'/x'", 'f/x'],
   ["'../x'", 'x'],
-  ["'..'", ''],
   ["replace('x\\ny','\\n',char(10))", 'f/x\ny'],
   ["CAST(X'78FF' AS TEXT)", 'f/x\udcff'],
   ["X'78'", 'f/x'],
@@ -89,15 +88,19 @@ it.each(['NULL', "''", "'http://a.example/x'"])('the value %s names nothing', as
   expect((await agreementOf(tree.side, [], [column], tree.read)).agreement.missing).toEqual([])
 })
 
-it('a database, and a directory in which anything is, is there', async () => {
+it('a database, a directory in which anything is, and the source itself are there', async () => {
   const tree = treeOf('rowid', {
     '+first': [
       ['1', "'../app.db'"],
       ['2', "'d'"],
+      ['3', "'..'"],
     ],
   })
   const { agreement } = await agreementOf(tree.side, assetsOf('f/d/e/x'), [column], tree.read)
   expect(agreement.missing).toEqual([])
+  const here = treeOf('rowid', { '+first': [['1', "'.'"]] })
+  const source = { ...column, folder: '.' }
+  expect((await agreementOf(here.side, [], [source], here.read)).agreement.missing).toEqual([])
 })
 
 it('a table without rows may have the column', async () => {
