@@ -9,8 +9,8 @@ import { openStore } from './git/open-store.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
-import type { RowChange } from './match-rows.ts'
-import { type TreeSide, tableChanges } from './row-changes.ts'
+import type { RowChange } from './row-change.ts'
+import { type ColumnsChange, type TableChange, type TreeSide, tableChanges } from './row-changes.ts'
 
 export interface DiffOptions {
   repository: string
@@ -31,7 +31,16 @@ export interface DiffOptions {
 
 /** One thing that differs: the start of a table, a row of the table before it, a script, or an asset. */
 export type DiffItem =
-  | { type: 'table'; database: string; table: string; whole: 'added' | 'removed' | undefined }
+  | {
+      type: 'table'
+      database: string
+      table: string
+      whole: 'added' | 'removed' | undefined
+      /** Where they differ. */
+      columns: ColumnsChange | undefined
+      /** Where both sides have the same rows, in another order. */
+      reordered?: true
+    }
   | ({ type: 'row'; database: string; table: string; key: TableKey } & RowChange)
   | { type: 'script'; database: string; path: string; patch: string }
   | { type: 'asset'; path: string; kind: RowChange['kind'] }
@@ -116,17 +125,20 @@ async function textOf(store: Store, entry: TreeEntry | undefined): Promise<strin
 }
 
 async function* rowItems(store: Store, before: TreeSide, after: TreeSide): AsyncGenerator<DiffItem> {
-  for (const { database, table, whole, key, changes } of tableChanges(before, after, (oid) =>
-    store.readBlob(oid),
-  )) {
-    let begun = false
-    for await (const list of changes) {
-      if (!begun && list.length > 0) yield { type: 'table', database, table, whole }
-      begun ||= list.length > 0
-      for (const { kind, columns, before, after } of list)
-        yield { type: 'row', database, table, key, kind, columns, before, after }
-    }
+  for (const change of tableChanges(before, after, (oid) => store.readBlob(oid))) yield* tableItems(change)
+}
+
+async function* tableItems(change: TableChange): AsyncGenerator<DiffItem> {
+  const { database, table, whole, key, changes } = change
+  const start = { type: 'table' as const, database, table, whole, columns: await change.columns() }
+  let begun = false
+  for await (const list of changes) {
+    if (!begun && list.length > 0) yield start
+    begun ||= list.length > 0
+    for (const { kind, columns, columnsBefore, before, after } of list)
+      yield { type: 'row', database, table, key, kind, columns, columnsBefore, before, after }
   }
+  if (!begun) yield { ...start, reordered: true }
 }
 
 async function* assetItems(store: Store, before: TreeSide, after: TreeSide): AsyncGenerator<DiffItem> {

@@ -3,6 +3,7 @@
 import { comparePaths } from './assets/paths.ts'
 import { type CommitTree, pathInSource } from './commit-tree.ts'
 import { pathPart } from './dump/names.ts'
+import { excerpt, firstDifference } from './excerpt.ts'
 import type { TreeEntry } from './git/tree.ts'
 import { displayName } from './summary.ts'
 
@@ -21,7 +22,7 @@ export async function differenceText(
   made: Entries,
   read: { stored: Read; made: Read },
 ): Promise<string | undefined> {
-  const path = firstDifference(stored, made)
+  const path = firstPath(stored, made)
   if (path === undefined) return undefined
   const [old, now] = [stored.get(path), made.get(path)]
   const shown = displayName(path)
@@ -37,7 +38,7 @@ export async function differenceText(
 }
 
 /** The path of the first entry that came back different, or of one before it that did not come back. */
-function firstDifference(stored: Entries, made: Entries): string | undefined {
+function firstPath(stored: Entries, made: Entries): string | undefined {
   const changed = [...made.values()]
     .filter(({ path, oid, mode }) => {
       const old = stored.get(path)
@@ -98,9 +99,7 @@ function lines(content: Buffer): string[] {
   return all.at(-1) === '' ? all.slice(0, -1) : all
 }
 
-const longestLine = 160
-const headLength = 40
-const contextLength = 20
+const lengths = { longest: 160, head: 40, context: 20 }
 
 /** Two lines as JSON; of long ones the beginning, where the key of a row is, and what surrounds the difference. */
 function excerpts(stored: string | undefined, made: string | undefined): [string, string] {
@@ -108,18 +107,9 @@ function excerpts(stored: string | undefined, made: string | undefined): [string
     (line) => line && Buffer.from(line.replace(/^[ ,](?=\()/, ''), 'latin1').toString(),
   )
   const [a = '', b = ''] = texts
-  let same = 0
-  while (same < a.length && a[same] === b[same]) same += 1
+  const differsAt = firstDifference(a, b)
   const shown = texts.map((text) =>
-    text === undefined ? 'the end of the file' : JSON.stringify(excerpt(text, same)),
+    text === undefined ? 'the end of the file' : JSON.stringify(excerpt(text, differsAt, lengths)),
   )
   return shown as [string, string]
-}
-
-function excerpt(line: string, differsAt: number): string {
-  if (line.length <= longestLine) return line
-  const from = Math.max(headLength, Math.min(line.length, differsAt) - contextLength)
-  const to = from + longestLine - headLength
-  const gap = from > headLength ? '…' : ''
-  return `${line.slice(0, headLength)}${gap}${line.slice(from, to)}${to < line.length ? '…' : ''}`
 }

@@ -26,11 +26,12 @@ export {
   undo,
 } from './in-place.ts'
 export { type LogEntry, type LogOptions, log, type ShowOptions, type ShowResult, show } from './log.ts'
-export type { RowChange } from './match-rows.ts'
 export type { OnProgress, Progress } from './progress.ts'
 export { type PushOptions, type PushResult, push } from './push.ts'
 export { type RestoreOptions, type RestoreResult, restore, restoreFile } from './restore.ts'
 export { type RestoreTableOptions, restoreTable } from './restore-table.ts'
+export type { RowChange } from './row-change.ts'
+export type { ColumnsChange } from './row-changes.ts'
 export type { AssetSummary, Summary, TableSummary } from './summary.ts'
 export type { UpkeepResult } from './upkeep.ts'
 export { type VerifyOptions, type VerifyResult, verify } from './verify.ts'

@@ -4,17 +4,10 @@ import { release } from './buffers.ts'
 import { withoutCommonRows } from './dump/common-rows.ts'
 import { literalsEnd } from './dump/literal-end.ts'
 import type { TableKey } from './dump/manifest.ts'
-import { checkRows, parseRowHeader, rowLiterals } from './dump/rows.ts'
+import { checkRows, parseRowHeader } from './dump/rows.ts'
 import { RowbackError } from './errors.ts'
 import type { TreeEntry } from './git/tree.ts'
-
-/** A row that differs; `before` and `after` are its literals in column order, the key first. */
-export interface RowChange {
-  kind: 'added' | 'changed' | 'removed'
-  columns: readonly string[]
-  before: readonly string[] | undefined
-  after: readonly string[] | undefined
-}
+import { Change, differ, type Row, type RowChange } from './row-change.ts'
 
 /** Reads a blob; its content is the caller's. */
 export type ReadBlob = (oid: string) => Promise<Buffer>
@@ -30,15 +23,6 @@ export function rowChanges(chunks: Chunks, key: TableKey, read: ReadBlob): Async
   if (key !== 'rowid') return matchByKey(chunks, key, read)
   const differing = readDiffering(chunks, read)
   return mergeByKey(new Side(chunks.before, differing.before), new Side(chunks.after, differing.after))
-}
-
-/** A row of a chunk, with its text still in bytes. */
-interface Row {
-  key: bigint | string
-  content: Buffer
-  start: number
-  end: number
-  columns: readonly string[]
 }
 
 const none = Buffer.alloc(0)
@@ -258,42 +242,4 @@ class RowsByKey {
   *rest(): Generator<Row> {
     for (const rows of this.#rows.values()) yield* rows
   }
-}
-
-function differ(a: Row, b: Row): boolean {
-  return (
-    a.content.compare(b.content, b.start, b.end, a.start, a.end) !== 0 ||
-    a.columns.join('\0') !== b.columns.join('\0')
-  )
-}
-
-/** A change whose literals are read off its rows when they are asked for. */
-class Change implements RowChange {
-  readonly #before: Row | undefined
-  readonly #after: Row | undefined
-
-  constructor(before: Row | undefined, after: Row | undefined) {
-    this.#before = before
-    this.#after = after
-  }
-
-  get kind(): RowChange['kind'] {
-    return this.#before ? (this.#after ? 'changed' : 'removed') : 'added'
-  }
-
-  get columns(): readonly string[] {
-    return (this.#after ?? this.#before)?.columns ?? []
-  }
-
-  get before(): readonly string[] | undefined {
-    return literalsOf(this.#before)
-  }
-
-  get after(): readonly string[] | undefined {
-    return literalsOf(this.#after)
-  }
-}
-
-function literalsOf(row: Row | undefined): readonly string[] | undefined {
-  return row && rowLiterals(row.content, row.start)
 }

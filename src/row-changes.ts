@@ -3,13 +3,21 @@
 import { comparePaths } from './assets/paths.ts'
 import type { Manifest, ManifestTable, TableKey } from './dump/manifest.ts'
 import { pathPart } from './dump/names.ts'
+import { parseRowHeader } from './dump/rows.ts'
 import type { TreeEntry } from './git/tree.ts'
-import { type ReadBlob, type RowChange, rowChanges } from './match-rows.ts'
+import { type ReadBlob, rowChanges } from './match-rows.ts'
+import { type RowChange, sameColumns } from './row-change.ts'
 
 /** One side of a comparison: a commit, or the tree that a backup is about to commit. */
 export interface TreeSide {
   manifest: Manifest
   entries: ReadonlyMap<string, TreeEntry>
+}
+
+/** The columns of a table on the two sides, in the order of its row files. */
+export interface ColumnsChange {
+  before: readonly string[]
+  after: readonly string[]
 }
 
 /** A table with different rows on the two sides. */
@@ -20,6 +28,8 @@ export interface TableChange {
   whole: 'added' | 'removed' | undefined
   /** A list for each few chunks; a change is to be read before the next list is asked for. */
   changes: AsyncGenerator<RowChange[]>
+  /** The columns of both sides, where they differ and both have rows; to be asked for before the changes. */
+  columns: () => Promise<ColumnsChange | undefined>
   /** For a whole table: its row count, known without reading. */
   rows: number
   key: TableKey
@@ -38,14 +48,45 @@ export function* tableChanges(
     const chunks = { before: oldChunks.get(folder) ?? [], after: newChunks.get(folder) ?? [] }
     if (chunks.before.length + chunks.after.length === 0) continue
     const key = commonKey(old, now)
+    const first = firstChunks(chunks, read)
     yield {
       database,
       table,
       key,
       whole: old ? (now ? undefined : 'removed') : 'added',
-      changes: rowChanges(chunks, key, read),
+      columns: first.columns,
+      changes: rowChanges(chunks, key, first.read),
       rows: (now ?? old)?.rows ?? 0,
     }
+  }
+}
+
+/**
+ * Reads what the first row files of a table name as its columns, and keeps both for the one who reads them next. Where
+ * columns differ, every file does, and the first one has the same path on both sides.
+ */
+function firstChunks(
+  chunks: { before: readonly TreeEntry[]; after: readonly TreeEntry[] },
+  read: ReadBlob,
+): { columns: TableChange['columns']; read: ReadBlob } {
+  const kept = new Map<string, Buffer>()
+  const columnsOf = async ({ path, oid }: TreeEntry): Promise<readonly string[]> => {
+    const content = await read(oid)
+    kept.set(oid, content)
+    return parseRowHeader(content, path).columns
+  }
+  return {
+    columns: async () => {
+      const [old, now] = [chunks.before[0], chunks.after[0]]
+      if (!old || old.path !== now?.path) return undefined
+      const [before, after] = await Promise.all([columnsOf(old), columnsOf(now)])
+      return sameColumns(before, after) ? undefined : { before, after }
+    },
+    read: async (oid) => {
+      const content = kept.get(oid)
+      kept.delete(oid)
+      return content ?? read(oid)
+    },
   }
 }
 

@@ -126,3 +126,34 @@ test('rows without a key are there or not, each as often as it is.', async () =>
     }),
   )
 })
+
+test('a changed row has the columns of both sides where they differ.', async () => {
+  const rows = [1, 2].map((id) => ({ id, value: id, cuts: false }))
+  const [old, now] = [side(rows, 'rowid', ['id', 'v', 'w']), side(rows, 'rowid', ['id', 'v'])]
+  const same = side([{ id: 1, value: 9, cuts: false }], 'rowid', ['id', 'v'])
+  const columnsOf = async (before: TreeSide, after: TreeSide): Promise<unknown[]> => {
+    const found: unknown[] = []
+    for (const { columns, changes } of tableChanges(before, after, read)) {
+      found.push(await columns())
+      for await (const list of changes)
+        for (const { kind, columns, columnsBefore } of list) found.push([kind, columns, columnsBefore])
+    }
+    return found
+  }
+  const changed = ['changed', ['id', 'v'], ['id', 'v', 'w']]
+  expect(await columnsOf(old, now)).toEqual([
+    { before: ['id', 'v', 'w'], after: ['id', 'v'] },
+    changed,
+    changed,
+  ])
+  expect(await columnsOf(now, same)).toEqual([
+    undefined,
+    ['changed', ['id', 'v'], undefined],
+    ['removed', ['id', 'v'], undefined],
+  ])
+  expect(await columnsOf(old, side([], 'rowid', ['id']))).toEqual([
+    undefined,
+    ['removed', ['id', 'v', 'w'], undefined],
+    ['removed', ['id', 'v', 'w'], undefined],
+  ])
+})

@@ -3,6 +3,7 @@
 import { type DiffItem, diff } from '../diff.ts'
 import { identifier } from '../dump/literal.ts'
 import { RowbackError } from '../errors.ts'
+import { excerpt, firstDifference } from '../excerpt.ts'
 import { displayName, phrase } from '../summary.ts'
 import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
 import type { Output } from './output.ts'
@@ -15,6 +16,7 @@ export interface DiffFlags extends CommonFlags {
 }
 
 type Row = Extract<DiffItem, { type: 'row' }>
+type Table = Extract<DiffItem, { type: 'table' }>
 
 export async function runDiff(context: Context, flags: DiffFlags, from: string, to?: string): Promise<void> {
   const { table, file } = flags
@@ -48,20 +50,23 @@ async function printJson(output: Output, items: AsyncIterable<DiffItem>): Promis
 }
 
 async function printStat(output: Output, items: AsyncIterable<DiffItem>): Promise<void> {
-  const tables = new Map<string, Record<Row['kind'], number>>()
+  const tables: { start: Table; counts: Record<Row['kind'], number> }[] = []
   const assets = { added: 0, changed: 0, removed: 0 }
   for await (const item of items) {
     if (item.type === 'script') output.line(`${displayName(item.path)}: changed`)
     if (item.type === 'asset') assets[item.kind] += 1
-    if (item.type !== 'row') continue
-    const name = tableName(item)
-    const counts = tables.get(name) ?? { added: 0, changed: 0, removed: 0 }
-    counts[item.kind] += 1
-    tables.set(name, counts)
+    if (item.type === 'table') tables.push({ start: item, counts: { added: 0, changed: 0, removed: 0 } })
+    const counts = tables.at(-1)?.counts
+    if (item.type === 'row' && counts) counts[item.kind] += 1
   }
-  for (const [name, counts] of tables) output.line(`${name}: ${phrase(counts, 'row')}`)
+  for (const { start, counts } of tables)
+    output.line(
+      `${tableName(start)}: ${start.reordered ? reordered : phrase(counts, 'row')}${columnNote(start)}`,
+    )
   if (phrase(assets, 'asset') !== '') output.line(phrase(assets, 'asset'))
 }
+
+const reordered = 'rows in another order'
 
 function tableName({ database, table }: { database: string; table: string }): string {
   return `${displayName(database)} ${displayName(table)}`
@@ -72,34 +77,73 @@ const signs = { added: '+', changed: '~', removed: '-' } as const
 function textLines(item: DiffItem): string[] {
   switch (item.type) {
     case 'table':
-      return [`table ${tableName(item)}${item.whole ? ` (${item.whole})` : ''}`]
+      return [tableLine(item)]
     case 'asset':
       return [`${signs[item.kind]} asset ${displayName(item.path)}`]
     case 'script':
       return item.patch.trimEnd().split('\n')
     case 'row':
-      return [
-        `${signs[item.kind]} ${item.kind === 'changed' ? changedColumns(item) : (item.after ?? item.before ?? []).map(shortened).join(', ')}`,
-      ]
+      if (item.kind === 'changed') return changedLine(item)
+      return [`${signs[item.kind]} ${(item.after ?? item.before ?? []).map(shortened).join(', ')}`]
   }
 }
 
-/** The key and, for each column that differs, both values. */
-function changedColumns(row: Row): string {
-  const before = row.before ?? []
-  const after = row.after ?? []
-  const key = after.slice(0, keyColumns(row).length).map(shortened).join(', ')
-  const columns = row.columns.flatMap((name, index) => {
-    const [old, now] = [before[index] ?? 'NULL', after[index] ?? 'NULL']
-    return old === now ? [] : [`${displayName(name)} ${shortened(old)} → ${shortened(now)}`]
-  })
-  return `${key}: ${columns.join(', ')}`
+function tableLine(item: Table): string {
+  const line = `table ${tableName(item)}`
+  if (item.reordered) return `${line}: ${reordered}`
+  return `${line}${item.whole ? ` (${item.whole})` : ''}${columnNote(item)}`
 }
 
-const longestLiteral = 120
+/** What became of the columns of a table; nothing where they are the same. */
+function columnNote({ columns }: Table): string {
+  if (!columns) return ''
+  const { before, after } = columns
+  const parts = [
+    { names: lacking(after, before), what: 'added' },
+    { names: lacking(before, after), what: 'dropped' },
+  ].filter(({ names }) => names.length > 0)
+  if (parts.length === 0) return ' (columns in another order)'
+  return ` (columns: ${parts.map(({ names, what }) => `${names.map(displayName).join(', ')} ${what}`).join('; ')})`
+}
+
+function lacking(names: readonly string[], others: readonly string[]): string[] {
+  const known = new Set(others)
+  return names.filter((name) => !known.has(name))
+}
+
+/** The key and, for each column of both sides that differs, both values; no line where none does. */
+function changedLine(row: Row): string[] {
+  const before = olderValues(row)
+  const after = row.after ?? []
+  const columns = row.columns.flatMap((name, index) => {
+    const [old, now] = [before[index], after[index]]
+    if (old === undefined || now === undefined || old === now) return []
+    return [`${displayName(name)} ${excerpts(old, now).join(' → ')}`]
+  })
+  const key = after.slice(0, keyLength(row)).map(shortened).join(', ')
+  return columns.length === 0 ? [] : [`${signs.changed} ${key}: ${columns.join(', ')}`]
+}
+
+/** What the older row has in the columns of the newer one; undefined where it has no such column. */
+function olderValues({ columns, columnsBefore, before = [] }: Row): readonly (string | undefined)[] {
+  if (!columnsBefore) return before
+  const values = new Map(columnsBefore.map((name, index) => [name, before[index]]))
+  return columns.map((name) => values.get(name))
+}
+
+const lengths = { longest: 120, head: 40, context: 20 }
 
 function shortened(literal: string): string {
-  return literal.length > longestLiteral ? `${literal.slice(0, longestLiteral)}…` : literal
+  return literal.length > lengths.longest ? `${literal.slice(0, lengths.longest)}…` : literal
+}
+
+function excerpts(old: string, now: string): string[] {
+  const differsAt = firstDifference(old, now)
+  return [old, now].map((literal) => excerpt(literal, differsAt, lengths))
+}
+
+function keyLength({ key }: Row): number {
+  return key === 'rowid' ? 1 : key === 'position' ? 0 : key.length
 }
 
 function keyColumns({ key, columns }: Row): readonly string[] {

@@ -1,0 +1,125 @@
+/** What `rowback diff` says of two commits. */
+
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { databaseFrom } from '../support/database.ts'
+import { rowback, rowbackJson } from '../support/in-process.ts'
+import { tempDir } from '../support/temp.ts'
+
+type Diff = (...flags: string[]) => Promise<string>
+
+/** Backs a database up before and after the statements, and returns what diff prints of the two. */
+async function changed(before: string, after: string): Promise<Diff> {
+  const dir = tempDir()
+  const source = databaseFrom(before, join(dir, 'app.db'))
+  const backup = ['backup', source, '--repo', 'repo.git']
+  await rowbackJson(backup, { cwd: dir })
+  execFileSync('sqlite3', ['-bail', source], { input: after })
+  await rowbackJson(backup, { cwd: dir })
+  return async (...flags) => {
+    const done = await rowback(['diff', 'latest~1', ...flags, '--repo', 'repo.git'], { cwd: dir })
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    return done.stdout
+  }
+}
+
+/** The lines about tables and rows. */
+function rowLines(stdout: string): string[] {
+  const lines = stdout.split('\n')
+  return lines.slice(lines.findIndex((line) => line.startsWith('table '))).filter((line) => line !== '')
+}
+
+describe('columns', () => {
+  test('are paired by name, and one that only one side has is told once.', async () => {
+    const diff = await changed(
+      `CREATE TABLE dropped(id INTEGER PRIMARY KEY, a, b, c);
+       INSERT INTO dropped VALUES (1,'a1','b1','c1'),(2,'a2','b2','c2');
+       CREATE TABLE keyed(k1, k2, v, PRIMARY KEY(k1,k2)) WITHOUT ROWID;
+       INSERT INTO keyed VALUES (1,1,'x'),(1,2,'y'),(2,1,'z');
+       CREATE TABLE moved(id INTEGER PRIMARY KEY, x, y); INSERT INTO moved VALUES (1,'one','two'),(2,'same','same');
+       CREATE TABLE renamed(id INTEGER PRIMARY KEY, price); INSERT INTO renamed VALUES (1,2.5),(2,3.5);`,
+      `ALTER TABLE dropped DROP COLUMN b; UPDATE dropped SET c='new' WHERE id=2;
+       ALTER TABLE keyed RENAME COLUMN k1 TO kk; DELETE FROM keyed WHERE k2=2;
+       CREATE TABLE other(id INTEGER PRIMARY KEY, y, x); INSERT INTO other SELECT id,y,x FROM moved;
+       DROP TABLE moved; ALTER TABLE other RENAME TO moved; UPDATE moved SET x='ONE' WHERE id=1;
+       ALTER TABLE renamed RENAME COLUMN price TO cost; INSERT INTO renamed VALUES (3,4.5);`,
+    )
+    expect(rowLines(await diff())).toEqual([
+      'table main dropped (columns: b dropped)',
+      "~ 2: c 'c2' → 'new'",
+      'table main keyed (columns: kk added; k1 dropped)',
+      "- 1, 2, 'y'",
+      'table main moved (columns in another order)',
+      "~ 1: x 'one' → 'ONE'",
+      'table main renamed (columns: cost added; price dropped)',
+      '+ 3, 4.5',
+    ])
+    const stat = (await diff('--stat')).split('\n')
+    expect(stat.slice(1, -1)).toEqual([
+      'main dropped: 2 rows changed (columns: b dropped)',
+      'main keyed: 2 rows changed, 1 removed (columns: kk added; k1 dropped)',
+      'main moved: 2 rows changed (columns in another order)',
+      'main renamed: 1 row added, 2 changed (columns: cost added; price dropped)',
+    ])
+    const { items } = JSON.parse(await diff('--json', '--table', 'dropped'))
+    const columns = { before: ['id', 'a', 'b', 'c'], after: ['id', 'a', 'c'] }
+    const row = {
+      type: 'row',
+      database: 'main',
+      table: 'dropped',
+      key: 'rowid',
+      kind: 'changed',
+      columns: columns.after,
+      columnsBefore: columns.before,
+    }
+    expect(items).toEqual([
+      { type: 'table', database: 'main', table: 'dropped', columns },
+      { ...row, before: ['1', "'a1'", "'b1'", "'c1'"], after: ['1', "'a1'", "'c1'"] },
+      { ...row, before: ['2', "'a2'", "'b2'", "'c2'"], after: ['2', "'a2'", "'new'"] },
+    ])
+  })
+
+  test('that are the same are not told.', async () => {
+    const diff = await changed(
+      'CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1,2)',
+      'UPDATE t SET a=3',
+    )
+    const item = { type: 'row', database: 'main', table: 't', key: 'rowid', kind: 'changed' }
+    expect(JSON.parse(await diff('--json'))).toEqual({
+      items: [
+        { type: 'table', database: 'main', table: 't' },
+        { ...item, columns: ['id', 'a'], before: ['1', '2'], after: ['1', '3'] },
+      ],
+    })
+  })
+})
+
+test('long values are cut around the first difference.', async () => {
+  const text = (middle: string, length: number): string =>
+    `'${'a'.repeat(100)}'||'${'b'.repeat(100)}${middle}${'c'.repeat(length)}'`
+  const diff = await changed(
+    `CREATE TABLE t(id INTEGER PRIMARY KEY, long, grown);
+     INSERT INTO t VALUES (1,${text('X', 300)},'short')`,
+    `UPDATE t SET long=${text('Y', 300)}, grown=${text('Z', 0)}`,
+  )
+  const head = `'${'a'.repeat(39)}`
+  const around = (middle: string): string => `${head}…${'b'.repeat(20)}${middle}${'c'.repeat(59)}…`
+  const whole = `'${'a'.repeat(100)}${'b'.repeat(19)}…`
+  expect(rowLines(await diff())).toEqual([
+    'table main t',
+    `~ 1: long ${around('X')} → ${around('Y')}, grown 'short' → ${whole}`,
+  ])
+})
+
+test('rows without a key that only changed places are told in one line.', async () => {
+  const diff = await changed(
+    `CREATE TABLE h(rowid, _rowid_, oid); INSERT INTO h VALUES (1,2,3),(4,5,6)`,
+    'DELETE FROM h; INSERT INTO h VALUES (4,5,6),(1,2,3)',
+  )
+  expect(await diff()).toBe('table main h: rows in another order\n')
+  expect(await diff('--stat')).toBe('main h: rows in another order\n')
+  expect(JSON.parse(await diff('--json'))).toEqual({
+    items: [{ type: 'table', database: 'main', table: 'h', reordered: true }],
+  })
+})
