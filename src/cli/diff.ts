@@ -6,7 +6,7 @@ import { RowbackError } from '../errors.ts'
 import { excerpt, firstDifference } from '../excerpt.ts'
 import { displayName, phrase } from '../summary.ts'
 import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
-import type { Output } from './output.ts'
+import { errorDocument, type Output, ToldError } from './output.ts'
 
 export interface DiffFlags extends CommonFlags {
   stat?: boolean
@@ -40,13 +40,21 @@ export async function runDiff(context: Context, flags: DiffFlags, from: string, 
       for (const line of flags.sql ? sqlLines(item) : textLines(item)) output.line(line)
 }
 
+/** One document, also where an error ends it: that stands behind the items then. */
 async function printJson(output: Output, items: AsyncIterable<DiffItem>): Promise<void> {
-  let separator = '{"items":[\n'
-  for await (const item of items) {
-    output.raw(`${separator}${JSON.stringify(item)}`)
-    separator = ',\n'
+  const start = '{"items":[\n'
+  let separator = start
+  try {
+    for await (const item of items) {
+      output.raw(`${separator}${JSON.stringify(item)}`)
+      separator = ',\n'
+    }
+  } catch (cause) {
+    if (separator === start) throw cause
+    output.raw(`\n],${JSON.stringify(errorDocument(cause)).slice(1)}\n`)
+    throw new ToldError('the error is in the document', { cause })
   }
-  output.raw(separator === ',\n' ? '\n]}\n' : `${separator}]}\n`)
+  output.raw(separator === start ? `${start}]}\n` : '\n]}\n')
 }
 
 async function printStat(output: Output, items: AsyncIterable<DiffItem>): Promise<void> {

@@ -8,6 +8,7 @@ import { version } from '../package.ts'
 import type { BackupFlags } from './backup.ts'
 import type { CloneFlags } from './clone.ts'
 import { type CommonFlags, type Context, makeOutput, readContext } from './context.ts'
+import { ToldError } from './output.ts'
 
 /** Runs the program with those arguments and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -39,8 +40,9 @@ function exitCodeOf(error: unknown, args: readonly string[]): number {
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done
   if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage
   const has = (...names: string[]): boolean => args.some((argument) => names.includes(argument))
-  const thrown = error instanceof CommanderError ? usageError(error) : error
-  makeOutput({ json: has('--json'), verbose: has('-v', '--verbose') }).error(thrown)
+  const told = error instanceof ToldError
+  const thrown = told ? error.cause : error instanceof CommanderError ? usageError(error) : error
+  makeOutput({ json: has('--json') && !told, verbose: has('-v', '--verbose') }).error(thrown)
   return exitCodes[thrown instanceof RowbackError ? thrown.code : 'fault']
 }
 

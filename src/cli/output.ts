@@ -64,16 +64,12 @@ export class Output {
   error(error: unknown): void {
     this.clearProgress()
     const known = error instanceof RowbackError
-    const hint = known
-      ? error.hint
-      : 'this is a fault of Rowback; please report it with what --verbose prints'
+    const hint = hintOf(error)
     process.stderr.write(`rowback: ${visible(known ? error.message : errorText(error))}\n`)
     if (hint !== undefined) process.stderr.write(`rowback: try: ${visible(hint)}\n`)
     if ((!known || this.options.verbose) && error instanceof Error)
       process.stderr.write(`${visible(error.stack ?? '')}\n`)
-    const code = known ? error.code : 'fault'
-    const shown = { code, message: errorText(error), ...(hint === undefined ? {} : { hint }) }
-    this.document({ ...(known ? error.result : {}), error: shown })
+    this.document(errorDocument(error))
   }
 
   /** Shows on a terminal what a run that takes over a second is at, ten times a second; undefined elsewhere. */
@@ -93,6 +89,23 @@ export class Output {
     this.progressShown = false
     process.stderr.write('\r\x1b[K')
   }
+}
+
+/** An error that the document on stdout has told already. */
+export class ToldError extends Error {}
+
+/** What --json says of an error. */
+export function errorDocument(error: unknown): Record<string, unknown> {
+  const known = error instanceof RowbackError
+  const hint = hintOf(error)
+  const code = known ? error.code : 'fault'
+  const shown = { code, message: errorText(error), ...(hint === undefined ? {} : { hint }) }
+  return { ...(known ? error.result : {}), error: shown }
+}
+
+function hintOf(error: unknown): string | undefined {
+  if (error instanceof RowbackError) return error.hint
+  return 'this is a fault of Rowback; please report it with what --verbose prints'
 }
 
 function progressText({ phase, rows, bytes, elapsedMs, commit }: Progress): string {

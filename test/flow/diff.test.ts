@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { databaseFrom } from '../support/database.ts'
+import { dump, hostileCommit, hostileScene } from '../support/hostile.ts'
 import { rowback, rowbackJson } from '../support/in-process.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -122,4 +123,36 @@ test('rows without a key that only changed places are told in one line.', async 
   expect(JSON.parse(await diff('--json'))).toEqual({
     items: [{ type: 'table', database: 'main', table: 'h', reordered: true }],
   })
+})
+
+test('--json is one document also where an error ends it.', async () => {
+  const scene = await hostileScene()
+  const rows = (table: string): string => `${dump}/30-rows/${table}/+first/+first.sql`
+  hostileCommit(scene, {
+    changes: {
+      [rows('note')]: (content) => content.replace("'one'", "'ONE'"),
+      [rows('plain')]: () => 'no rows',
+    },
+  })
+  const { code, stdout, stderr } = await rowback(['diff', 'latest~1', '--json', '--repo', scene.repository])
+  expect(JSON.parse(stdout)).toEqual({
+    items: [
+      { type: 'table', database: 'app.db', table: 'note' },
+      {
+        type: 'row',
+        database: 'app.db',
+        table: 'note',
+        key: 'rowid',
+        kind: 'changed',
+        columns: ['id', 'title', 'body'],
+        before: ['1', "'one'", "'first'"],
+        after: ['1', "'ONE'", "'first'"],
+      },
+    ],
+    error: { code: 'dump', message: expect.stringContaining('line 1 is no row of format 1') },
+  })
+  expect(stderr).toContain('line 1 is no row of format 1\n')
+  expect(code).toBe(14)
+  const early = await rowback(['diff', 'nothing', '--json', '--repo', scene.repository])
+  expect(JSON.parse(early.stdout)).toMatchObject({ error: { code: 'usage', hint: 'rowback log' } })
 })
