@@ -22,7 +22,7 @@ export function assetChanges(from: Entries, to: Entries): AssetChanges {
 }
 
 /** The id of each content, or of the pointer to it, by the path of the asset as the tree has it. */
-export function assetBlobs(entries: Entries): Map<string, string> {
+function assetBlobs(entries: Entries): Map<string, string> {
   const blobs = new Map<string, string>()
   for (const { path, oid } of entries.values()) {
     const stored = storedAssetPath(path)

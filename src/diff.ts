@@ -1,7 +1,7 @@
 /** The diff flow: what changed between two commits, row by row. */
 
-import { assetBlobs, assetChanges } from './asset-changes.ts'
-import { storedPath } from './assets/paths.ts'
+import { assetChanges } from './asset-changes.ts'
+import { type AssetItem, assetItems } from './asset-items.ts'
 import { type CommitTree, readAssetEntries, readDifference } from './commit-tree.ts'
 import type { TableKey } from './dump/manifest.ts'
 import type { EngineChoice } from './git/engine.ts'
@@ -43,7 +43,7 @@ export type DiffItem =
     }
   | ({ type: 'row'; database: string; table: string; key: TableKey } & RowChange)
   | { type: 'script'; database: string; path: string; patch: string }
-  | { type: 'asset'; path: string; kind: RowChange['kind'] }
+  | AssetItem
 
 /** Yields what differs: per database definitions and settings, then rows by table; then assets. */
 export async function* diff({
@@ -63,7 +63,7 @@ export async function* diff({
     await prefetchChanges(store, before, after)
     yield* scriptItems(store, before, after)
     yield* rowItems(store, before, after)
-    yield* assetItems(store, before, after)
+    yield* await changedAssets(store, before, after)
   } finally {
     await store.close()
   }
@@ -89,10 +89,10 @@ async function comparedTrees(
   return [withTableOnly(before, database, table), withTableOnly(after, database, table)]
 }
 
-/** What will be read; assets are compared by their ids alone. */
+/** What will be read; the contents of assets are compared by their ids alone. */
 async function prefetchChanges(store: Store, before: TreeSide, after: TreeSide): Promise<void> {
   const entries = [...before.entries.values(), ...after.entries.values()]
-  const read = entries.filter(({ path }) => path.startsWith('databases/'))
+  const read = entries.filter(({ path }) => /^(?:databases|assets-manifest)\//.test(path))
   await store.prefetch(read.map(({ oid }) => oid))
 }
 
@@ -141,37 +141,10 @@ async function* tableItems(change: TableChange): AsyncGenerator<DiffItem> {
   if (!begun) yield { ...start, reordered: true }
 }
 
-async function* assetItems(store: Store, before: TreeSide, after: TreeSide): AsyncGenerator<DiffItem> {
-  const changes = assetChanges(before.entries, after.entries)
-  const items = (['added', 'changed', 'removed'] as const).flatMap((kind) =>
-    changes[kind].map((path) => ({ type: 'asset' as const, path, kind })),
-  )
-  items.push(...(await listedItems(store, before, after)))
-  yield* items.sort((a, b) => (a.path < b.path ? -1 : 1))
-}
-
-/** Files of which only the manifest line is kept; what a rule begins or ceases to keep shows as content that comes or goes. */
-async function listedItems(
-  store: Store,
-  before: TreeSide,
-  after: TreeSide,
-): Promise<Extract<DiffItem, { type: 'asset' }>[]> {
-  const old = await listedFiles(store, before)
-  const now = await listedFiles(store, after)
-  const kept = [assetBlobs(before.entries), assetBlobs(after.entries)]
-  const items = [...new Set([...old.keys(), ...now.keys()])].flatMap((path) => {
-    const stored = storedPath(path)
-    const isKept = kept.some((assets) => assets.has(stored))
-    if (isKept || old.get(path) === now.get(path)) return []
-    return [{ path: stored, kind: !old.has(path) ? 'added' : now.has(path) ? 'changed' : 'removed' } as const]
+async function changedAssets(store: Store, before: TreeSide, after: TreeSide): Promise<AssetItem[]> {
+  const contents = assetChanges(before.entries, after.entries)
+  return assetItems(contents, {
+    before: await readAssetEntries(store, before),
+    after: await readAssetEntries(store, after),
   })
-  return items.map((item) => ({ type: 'asset' as const, ...item }))
-}
-
-/** The SHA-256 of each such file by path. */
-async function listedFiles(store: Store, side: TreeSide): Promise<Map<string, string>> {
-  const files = new Map<string, string>()
-  for (const entry of await readAssetEntries(store, side))
-    if (entry.kind === 'listed') files.set(entry.path, entry.sha256)
-  return files
 }

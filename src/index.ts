@@ -7,6 +7,7 @@
  */
 
 export type { Agreement, AssetColumn, MissingFile } from './agreement.ts'
+export type { AssetFact, AssetItem } from './asset-items.ts'
 export type { AssetRule } from './assets/rules.ts'
 export { type BackupOptions, type BackupResult, backup } from './backup.ts'
 export { type CloneOptions, type CloneResult, clone } from './clone.ts'

@@ -146,7 +146,8 @@ function isLinkTarget(value: unknown): value is string {
   return matches(value, /^[^\0]+$/) && isBytesText(value) && textBytes(value).length < 4096
 }
 
-function modeText(mode: number): string {
+/** Four octal digits. */
+export function modeText(mode: number): string {
   return mode.toString(8).padStart(4, '0')
 }
 
@@ -156,7 +157,7 @@ function modeOf(mode: unknown, line: string): number {
 }
 
 /** Seconds with nine decimals; before 1970 the same with a minus sign. */
-function mtimeText(ns: bigint): string {
+export function mtimeText(ns: bigint): string {
   const digits = (ns < 0n ? -ns : ns).toString().padStart(10, '0')
   return `${ns < 0n ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`
 }

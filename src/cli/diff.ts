@@ -5,6 +5,7 @@ import { identifier } from '../dump/literal.ts'
 import { RowbackError } from '../errors.ts'
 import { excerpt, firstDifference } from '../excerpt.ts'
 import { displayName, phrase } from '../summary.ts'
+import { assetNote } from './asset-note.ts'
 import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
 import { errorDocument, type Output, ToldError } from './output.ts'
 
@@ -60,9 +61,10 @@ async function printJson(output: Output, items: AsyncIterable<DiffItem>): Promis
 async function printStat(output: Output, items: AsyncIterable<DiffItem>): Promise<void> {
   const tables: { start: Table; counts: Record<Row['kind'], number> }[] = []
   const assets = { added: 0, changed: 0, removed: 0 }
+  const lines = { added: 0, changed: 0, removed: 0 }
   for await (const item of items) {
     if (item.type === 'script') output.line(`${displayName(item.path)}: changed`)
-    if (item.type === 'asset') assets[item.kind] += 1
+    if (item.type === 'asset') (item.manifestOnly ? lines : assets)[item.kind] += 1
     if (item.type === 'table') tables.push({ start: item, counts: { added: 0, changed: 0, removed: 0 } })
     const counts = tables.at(-1)?.counts
     if (item.type === 'row' && counts) counts[item.kind] += 1
@@ -72,6 +74,7 @@ async function printStat(output: Output, items: AsyncIterable<DiffItem>): Promis
       `${tableName(start)}: ${start.reordered ? reordered : phrase(counts, 'row')}${columnNote(start)}`,
     )
   if (phrase(assets, 'asset') !== '') output.line(phrase(assets, 'asset'))
+  if (phrase(lines, 'line') !== '') output.line(`asset manifest: ${phrase(lines, 'line')}`)
 }
 
 const reordered = 'rows in another order'
@@ -87,7 +90,7 @@ function textLines(item: DiffItem): string[] {
     case 'table':
       return [tableLine(item)]
     case 'asset':
-      return [`${signs[item.kind]} asset ${displayName(item.path)}`]
+      return [`${signs[item.kind]} asset ${displayName(item.path)}${assetNote(item)}`]
     case 'script':
       return item.patch.trimEnd().split('\n')
     case 'row':

@@ -1,8 +1,10 @@
 /** What `rowback diff` says of two commits. */
 
 import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Ended } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { dump, hostileCommit, hostileScene } from '../support/hostile.ts'
 import { rowback, rowbackJson } from '../support/in-process.ts'
@@ -155,4 +157,105 @@ test('--json is one document also where an error ends it.', async () => {
   expect(code).toBe(14)
   const early = await rowback(['diff', 'nothing', '--json', '--repo', scene.repository])
   expect(JSON.parse(early.stdout)).toMatchObject({ error: { code: 'usage', hint: 'rowback log' } })
+})
+
+describe('assets', () => {
+  test('are told by all that their manifest says of them.', async () => {
+    const dir = tempDir()
+    const data = join(dir, 'data')
+    const inData = (...names: string[]): string[] => names.map((name) => join(data, name))
+    for (const folder of inData('', 'empty', 'filled', 'private')) mkdirSync(folder)
+    const files = inData('both', 'content', 'gone', 'mode', 'time', 'turned', 'private/x')
+    for (const file of files) writeFileSync(file, 'x')
+    for (const file of files) utimesSync(file, 1, 1)
+    chmodSync(join(data, 'private'), 0o700)
+    for (const link of inData('link', 'unlinked')) symlinkSync('mode', link)
+    databaseFrom('CREATE TABLE t(a)', join(data, 'app.db'))
+    const run = (...args: string[]): Promise<Ended> => rowback([...args, '--repo', 'repo.git'], { cwd: dir })
+    expect(await run('backup', 'data')).toMatchObject({ code: 0, stderr: '' })
+
+    for (const file of inData('both', 'content', 'new', 'filled/x')) writeFileSync(file, 'new')
+    for (const file of inData('both', 'mode')) chmodSync(file, 0o755)
+    chmodSync(join(data, 'private'), 0o755)
+    chmodSync(join(data, 'filled'), 0o750)
+    chmodSync(join(data, 'empty'), 0o711)
+    execFileSync('touch', ['--date', '1969-12-31 23:59:58.5 UTC', join(data, 'time')])
+    for (const file of inData('gone', 'unlinked', 'link', 'turned')) unlinkSync(file)
+    symlinkSync('a b\n', join(data, 'link'))
+    symlinkSync('content', join(data, 'turned'))
+    mkdirSync(join(data, 'bare'))
+    expect(await run('backup', 'data')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('data: 2 assets added, 2 changed, 2 removed\n'),
+    })
+
+    const { stdout } = await run('diff', 'latest~1')
+    expect(stdout.split('\n')).toEqual([
+      '+ asset bare (directory 0755)',
+      '~ asset both: content, mode 0644 → 0755',
+      '~ asset content',
+      '~ asset empty: mode 0755 → 0711',
+      '~ asset filled: mode 0755 → 0750',
+      '+ asset filled/x',
+      '- asset gone',
+      '~ asset link: target mode → "a b\\n"',
+      '~ asset mode: mode 0644 → 0755',
+      '+ asset new',
+      '- asset private (directory 0700)',
+      '~ asset time: time 1970-01-01T00:00:01Z → 1969-12-31T23:59:58.5Z',
+      '- asset turned',
+      '+ asset turned (symlink to content)',
+      '- asset unlinked (symlink to mode)',
+      '',
+    ])
+    expect((await run('diff', 'latest~1', '--stat')).stdout).toBe(
+      '2 assets added, 2 changed, 2 removed\nasset manifest: 2 lines added, 5 changed, 2 removed\n',
+    )
+    const { items } = JSON.parse((await run('diff', 'latest~1', '--json')).stdout)
+    const named = (path: string): unknown[] => items.filter((item: { path: string }) => item.path === path)
+    const mode = { name: 'mode', before: '0644', after: '0755' }
+    expect(named('both')).toEqual([{ type: 'asset', path: 'both', kind: 'changed', facts: [mode] }])
+    expect(named('content')).toEqual([{ type: 'asset', path: 'content', kind: 'changed' }])
+    expect(named('time')).toEqual([
+      {
+        type: 'asset',
+        path: 'time',
+        kind: 'changed',
+        facts: [{ name: 'mtime', before: '1.000000000', after: '-1.500000000' }],
+        manifestOnly: true,
+      },
+    ])
+    expect(named('turned')).toEqual([
+      { type: 'asset', path: 'turned', kind: 'removed' },
+      {
+        type: 'asset',
+        path: 'turned',
+        kind: 'added',
+        what: 'symlink',
+        facts: [{ name: 'target', after: 'content' }],
+        manifestOnly: true,
+      },
+    ])
+  })
+
+  test('say where their content is kept, and what could not be read.', async () => {
+    const scene = await hostileScene()
+    const manifest = 'assets-manifest/+first/+first.jsonl'
+    hostileCommit(scene, {
+      changes: {
+        [manifest]: (content) =>
+          content
+            .replace(/^(\{"path":"files\/a.txt".*)\}$/m, '$1,"unstable":true}')
+            .replace(/^\{"path":"settings.json".*\}$/m, '{"path":"settings.json","unreadable":true}'),
+        'assets/settings.json': () => undefined,
+      },
+    })
+    const diff = ['diff', 'latest~1', '--repo', scene.repository]
+    expect((await rowback(diff)).stdout.split('\n')).toEqual([
+      '~ asset files/a.txt: unstable no → yes',
+      '- asset settings.json',
+      '+ asset settings.json (unreadable)',
+      '',
+    ])
+  })
 })
