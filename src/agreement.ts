@@ -4,7 +4,7 @@ import { posix } from 'node:path'
 import type { AssetEntry } from './assets/manifest.ts'
 import { bytesText } from './assets/paths.ts'
 import { type CommitTree, pathInSource, readAssetEntries, readCommitTree } from './commit-tree.ts'
-import type { ManifestTable } from './dump/manifest.ts'
+import { keyLength, type ManifestTable } from './dump/manifest.ts'
 import { pathPart } from './dump/names.ts'
 import { parseLiteral } from './dump/parse-literal.ts'
 import { checkRows, parseRowHeader, rowLiterals } from './dump/rows.ts'
@@ -208,7 +208,7 @@ async function readReferences(
   const header = parseRowHeader(content, file)
   const index = header.columns.indexOf(column)
   if (index < 0) return undefined
-  const keys = keyLength(table)
+  const keys = keyLength(table.key)
   const references: ChunkReferences = { rows: 0, named: [] }
   checkRows(content, header, file, (start) => {
     references.rows += 1
@@ -218,10 +218,6 @@ async function readReferences(
     if (path !== undefined) references.named.push({ row, path })
   })
   return references
-}
-
-function keyLength({ key }: ManifestTable): number {
-  return key === 'rowid' ? 1 : key === 'position' ? 0 : key.length
 }
 
 /** The path that a value names; undefined where it names none. */

@@ -45,25 +45,35 @@ export type DiffItem =
   | { type: 'script'; database: string; path: string; patch: string }
   | AssetItem
 
+/** Two commits with those files only that differ, or with those of one table. */
+export interface Comparison {
+  store: Store
+  before: CommitTree
+  after: CommitTree
+}
+
 /** Yields what differs: per database definitions and settings, then rows by table; then assets. */
-export async function* diff({
-  repository,
-  branch,
-  engine,
-  remotes,
-  from,
-  to = 'latest',
-  table,
-  file,
-}: DiffOptions): AsyncGenerator<DiffItem> {
+export function diff(options: DiffOptions): AsyncGenerator<DiffItem> {
+  return comparing(options, items)
+}
+
+async function* items({ store, before, after }: Comparison): AsyncGenerator<DiffItem> {
+  yield* scriptItems(store, before, after)
+  yield* rowItems(store, before, after)
+  yield* await changedAssets(store, before, after)
+}
+
+/** Yields what is made of two commits; the repository is open until the last of it is taken. */
+export async function* comparing<Item>(
+  { repository, branch, engine, remotes, from, to = 'latest', table, file }: DiffOptions,
+  make: (comparison: Comparison) => AsyncGenerator<Item>,
+): AsyncGenerator<Item> {
   const store = await openStore(repository, { branch, engine, remotes })
   try {
     const trees = await readDifference(store, ...(await resolveBoth(store, from, to)))
     const [before, after] = await comparedTrees(trees, { from, to, table, file })
     await prefetchChanges(store, before, after)
-    yield* scriptItems(store, before, after)
-    yield* rowItems(store, before, after)
-    yield* await changedAssets(store, before, after)
+    yield* make({ store, before, after })
   } finally {
     await store.close()
   }
@@ -98,11 +108,14 @@ async function prefetchChanges(store: Store, before: TreeSide, after: TreeSide):
 
 const script = /^databases\/([^/]+)\/[^/]+$/
 
+/** The paths of definitions and settings that differ. */
+export function changedScripts(before: TreeSide, after: TreeSide): string[] {
+  const paths = new Set([...before.entries.keys(), ...after.entries.keys()])
+  return [...paths].filter((path) => script.test(path)).sort()
+}
+
 async function* scriptItems(store: Store, before: TreeSide, after: TreeSide): AsyncGenerator<DiffItem> {
-  const paths = [...new Set([...before.entries.keys(), ...after.entries.keys()])].filter((path) =>
-    script.test(path),
-  )
-  for (const path of paths.sort()) {
+  for (const path of changedScripts(before, after)) {
     const a = await textOf(store, before.entries.get(path))
     const b = await textOf(store, after.entries.get(path))
     yield { type: 'script', database: script.exec(path)?.[1] ?? '', path, patch: await patchOf(path, a, b) }
@@ -141,7 +154,8 @@ async function* tableItems(change: TableChange): AsyncGenerator<DiffItem> {
   if (!begun) yield { ...start, reordered: true }
 }
 
-async function changedAssets(store: Store, before: TreeSide, after: TreeSide): Promise<AssetItem[]> {
+/** The assets that differ, by path. */
+export async function changedAssets(store: Store, before: TreeSide, after: TreeSide): Promise<AssetItem[]> {
   const contents = assetChanges(before.entries, after.entries)
   return assetItems(contents, {
     before: await readAssetEntries(store, before),

@@ -26,8 +26,8 @@ export interface TableChange {
   table: string
   /** Whether the table itself is only on one side. */
   whole: 'added' | 'removed' | undefined
-  /** A list for each few chunks; a change is to be read before the next list is asked for. */
-  changes: AsyncGenerator<RowChange[]>
+  /** A list for each few chunks; a change is to be read before the next list is asked for. Each use reads them anew. */
+  changes: AsyncIterable<RowChange[]>
   /** The columns of both sides, where they differ and both have rows; to be asked for before the changes. */
   columns: () => Promise<ColumnsChange | undefined>
   /** For a whole table: its row count, known without reading. */
@@ -55,7 +55,7 @@ export function* tableChanges(
       key,
       whole: old ? (now ? undefined : 'removed') : 'added',
       columns: first.columns,
-      changes: rowChanges(chunks, key, first.read),
+      changes: { [Symbol.asyncIterator]: () => rowChanges(chunks, key, first.read) },
       rows: (now ?? old)?.rows ?? 0,
     }
   }

@@ -1,7 +1,7 @@
 /** `rowback diff A [B]` */
 
-import { type DiffItem, diff } from '../diff.ts'
-import { identifier } from '../dump/literal.ts'
+import { type DiffItem, type DiffOptions, diff } from '../diff.ts'
+import { keyLength } from '../dump/manifest.ts'
 import { RowbackError } from '../errors.ts'
 import { excerpt, firstDifference } from '../excerpt.ts'
 import { displayName, phrase } from '../summary.ts'
@@ -25,20 +25,24 @@ export async function runDiff(context: Context, flags: DiffFlags, from: string, 
     throw new RowbackError('usage', `diff --file ${file}: it is about --table NAME`, {
       hint: `rowback diff ${from} --file ${file} --table NAME`,
     })
-  const items = diff({
+  const options = {
     ...repositoryOf(context, flags),
     remotes: knownRemotes(context),
     from,
     to,
     table,
     file,
-  })
+  }
   const { output } = context
-  if (output.json) await printJson(output, items)
-  else if (flags.stat) await printStat(output, items)
-  else
-    for await (const item of items)
-      for (const line of flags.sql ? sqlLines(item) : textLines(item)) output.line(line)
+  if (flags.sql) await printSql(output, options)
+  else if (output.json) await printJson(output, diff(options))
+  else if (flags.stat) await printStat(output, diff(options))
+  else for await (const item of diff(options)) for (const line of textLines(item)) output.line(line)
+}
+
+async function printSql(output: Output, options: DiffOptions): Promise<void> {
+  const { diffSql } = await import('../diff-sql.ts')
+  for await (const line of diffSql(options)) output.line(line)
 }
 
 /** One document, also where an error ends it: that stands behind the items then. */
@@ -131,7 +135,7 @@ function changedLine(row: Row): string[] {
     if (old === undefined || now === undefined || old === now) return []
     return [`${displayName(name)} ${excerpts(old, now).join(' → ')}`]
   })
-  const key = after.slice(0, keyLength(row)).map(shortened).join(', ')
+  const key = after.slice(0, keyLength(row.key)).map(shortened).join(', ')
   return columns.length === 0 ? [] : [`${signs.changed} ${key}: ${columns.join(', ')}`]
 }
 
@@ -151,44 +155,4 @@ function shortened(literal: string): string {
 function excerpts(old: string, now: string): string[] {
   const differsAt = firstDifference(old, now)
   return [old, now].map((literal) => excerpt(literal, differsAt, lengths))
-}
-
-function keyLength({ key }: Row): number {
-  return key === 'rowid' ? 1 : key === 'position' ? 0 : key.length
-}
-
-function keyColumns({ key, columns }: Row): readonly string[] {
-  return key === 'rowid' ? columns.slice(0, 1) : key === 'position' ? [] : key
-}
-
-/** Statements that make the older state the newer one; definitions and assets come as comments. */
-function sqlLines(item: DiffItem): string[] {
-  if (item.type === 'table') return [`-- table ${tableName(item)}`]
-  if (item.type !== 'row') return [`-- ${item.type} ${displayName(item.path)} differs`]
-  const keys = keyColumns(item)
-  if (keys.length === 0) {
-    throw new RowbackError(
-      'usage',
-      `diff --sql: rows of table ${JSON.stringify(item.table)} have no key to name them by`,
-    )
-  }
-  const table = identifier(item.table)
-  const set = (values: readonly string[], names: readonly string[], operator: string): string[] =>
-    names.map(
-      (name) => `${identifier(name)}${operator}${printable(values[item.columns.indexOf(name)] ?? '')}`,
-    )
-  if (item.kind === 'added') {
-    return [
-      `INSERT INTO ${table}(${item.columns.map(identifier).join(',')}) VALUES(${item.after?.map(printable).join(',')});`,
-    ]
-  }
-  const where = set(item.before ?? [], keys, ' IS ').join(' AND ')
-  if (item.kind === 'removed') return [`DELETE FROM ${table} WHERE ${where};`]
-  const changed = item.columns.filter((_, index) => item.before?.[index] !== item.after?.[index])
-  return [`UPDATE ${table} SET ${set(item.after ?? [], changed, '=').join(',')} WHERE ${where};`]
-}
-
-/** A literal of the same value without control characters, which a terminal would obey and the output hides. */
-function printable(literal: string): string {
-  return literal.replace(/\p{Cc}/gu, (found) => `'||char(${found.charCodeAt(0)})||'`)
 }

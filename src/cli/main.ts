@@ -118,7 +118,12 @@ export function program(): Command {
     .option('--stat', 'only how many rows of each table')
     .option('--table <name>', 'only the rows of this table')
     .option('--file <path>', 'the database of --table, where several have such a table')
-    .addOption(new Option('--sql', 'as SQL that makes a into b').conflicts(['stat', 'json']))
+    .addOption(
+      new Option('--sql', 'as a script for the sqlite3 shell that makes the rows of a those of b').conflicts([
+        'stat',
+        'json',
+      ]),
+    )
     .action(run(async (context, flags, a, b) => (await import('./diff.ts')).runDiff(context, flags, a, b)))
   verb(root, 'restore <rev>', 'bring back the whole source, or one file or table of it')
     .option('--to <dir>', 'a directory that is missing or empty')

@@ -4,6 +4,7 @@ import { errorText, RowbackError } from '../errors.ts'
 import type { Signature } from '../git/signature.ts'
 import { counted, number } from '../number.ts'
 import type { OnProgress, Progress } from '../progress.ts'
+import { visible } from '../terminal.ts'
 
 export interface OutputOptions {
   json: boolean
@@ -114,14 +115,6 @@ function progressText({ phase, rows, bytes, elapsedMs, commit }: Progress): stri
   if (rows > 0 && elapsedMs > 1000) parts.push(`${number(Math.round(rows / (elapsedMs / 1000)))} rows/s`)
   if (bytes > 0) parts.push(size(bytes))
   return parts.join('  ')
-}
-
-/** Control characters but tab and line feed, line separators, and what turns the direction of text. */
-const commanding = /(?![\t\n])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
-
-/** Text that says nothing to a terminal: such characters are written as in JSON, where they mean the same. */
-function visible(text: string): string {
-  return text.replace(commanding, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Bytes in decimal units, as disks are sold. */

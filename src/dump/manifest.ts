@@ -10,6 +10,11 @@ export const formatVersion = 1
 /** What identifies a row of a table: its rowid, its position, or the values of these columns. */
 export type TableKey = 'rowid' | 'position' | string[]
 
+/** How many columns, the first ones, are the key. */
+export function keyLength(key: TableKey): number {
+  return key === 'rowid' ? 1 : key === 'position' ? 0 : key.length
+}
+
 export interface ManifestTable {
   name: string
   rows: number

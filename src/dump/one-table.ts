@@ -120,7 +120,7 @@ function firstLiteral(values: string): string {
 }
 
 /** The names in `CREATE [UNIQUE] INDEX [IF NOT EXISTS] index ON table`; undefined for other statements. */
-function indexIn(sql: string): { index: string; table: string } | undefined {
+export function indexIn(sql: string): { index: string; table: string } | undefined {
   const words: Token[] = []
   for (const token of tokens(sql)) if (words.push(token) === 9) break
   for (const [at, optional] of [

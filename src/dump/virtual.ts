@@ -61,10 +61,23 @@ export function parseVirtual(sql: string): VirtualDefinition | undefined {
 export function moduleOverContent(sql: string): string | undefined {
   const definition = parseVirtual(sql)
   if (!definition || !/^fts[345]$/.test(definition.module)) return undefined
-  const content = definition.arguments.map((argument) => /^content[\t-\r ]*=(.*)$/is.exec(argument)?.[1])
-  return content.some((value) => value !== undefined && !/^(?:''|"")?$/.test(trimmed(value)))
+  return contentOptions(definition).some((value) => !/^(?:''|"")?$/.test(value))
     ? definition.module
     : undefined
+}
+
+/** The table or view whose content a full-text index is over; undefined where its definition names none. */
+export function contentTable(sql: string): string | undefined {
+  const definition = parseVirtual(sql)
+  const [value] = definition ? contentOptions(definition) : []
+  return value === undefined ? undefined : nameOf(firstTokens(value)[0])
+}
+
+function contentOptions({ arguments: options }: VirtualDefinition): string[] {
+  return options.flatMap((option) => {
+    const value = /^content[\t-\r ]*=(.*)$/is.exec(option)?.[1]
+    return value === undefined ? [] : [trimmed(value)]
+  })
 }
 
 /** What the caller knows of a virtual table from the open database. */
