@@ -5,10 +5,11 @@
  */
 
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { hasErrno, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import type { Damage } from './damage.ts'
 import { indexPack, packsWithoutIndex } from './index-pack.ts'
 import { addOwnRemote, ownRemote } from './own-remote.ts'
@@ -104,7 +105,7 @@ async function setAside(gitDir: string, { packs, loose }: Pick<Damage, 'packs' |
     ['idx', 'rev', 'bitmap', 'pack'].map((end) => join('objects', 'pack', `${pack}.${end}`)),
   )
   for (const file of [...files, ...loose]) {
-    await mkdir(dirname(join(aside, file)), { recursive: true })
+    await makeFolders(dirname(join(aside, file)))
     await rename(join(gitDir, file), join(aside, file)).catch((error: unknown) => {
       if (!hasErrno(error, 'ENOENT')) throw error
     })

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
-import { chmod, type FileHandle, mkdir, rename, writeFile } from 'node:fs/promises'
+import { chmod, type FileHandle, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { LfsObject } from '../assets/lfs.ts'
 import { syncDirectory, syncFile } from '../durable.ts'
@@ -105,7 +105,7 @@ export async function setDamagedAside<T extends LfsObject>(
 async function setAside(gitDir: string, object: LfsObject): Promise<void> {
   const aside = join(gitDir, 'lfs', 'bad', object.sha256)
   try {
-    await mkdir(dirname(aside), { recursive: true })
+    await makeFolders(dirname(aside))
     await rename(lfsFile(gitDir, object), aside)
   } catch (error) {
     throw new RowbackError('repository', `move ${lfsFile(gitDir, object)} to ${aside}: ${errorText(error)}`, {

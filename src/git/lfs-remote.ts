@@ -10,6 +10,7 @@ import { dirname, join, resolve } from 'node:path'
 import { type LfsObject, lfsPointer } from '../assets/lfs.ts'
 import { noteChild } from '../child-processes.ts'
 import { errorText, RowbackError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import { withTemporaryFolder } from '../temporary-folder.ts'
 import { needsGit } from './engine.ts'
 import { lfsAddresses, lfsReceiver } from './lfs-address.ts'
@@ -156,12 +157,12 @@ function noGitLfs(what: string, end: GitEnd, left: string | undefined): RowbackE
 
 /** Makes a repository with the settings of the real one, whose contents of Git LFS are its own. */
 async function makeRepository(own: string, gitDir: string, remote: SettledRemote): Promise<void> {
-  await mkdir(join(own, 'refs'), { recursive: true })
+  await makeFolders(join(own, 'refs'))
   await mkdir(join(own, 'objects'))
   await writeFile(join(own, 'HEAD'), 'ref: refs/heads/none\n')
   const settings = await readFile(join(gitDir, 'config'), 'utf8')
   const storage = resolve(gitDir, 'lfs')
-  await mkdir(storage, { recursive: true }).catch((error: unknown) => {
+  await makeFolders(storage).catch((error: unknown) => {
     throw new RowbackError('repository', `write ${storage}: ${errorText(error)}`, { cause: error })
   })
   // The real one may have its work tree elsewhere, by a path from there, as that of a submodule has.

@@ -3,7 +3,7 @@
  * nothing behind but its own folder, and no setting of the real one changes what is written.
  */
 
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
+import { readdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncDirectory } from '../durable.ts'
 import { makeFolders } from '../folders.ts'
@@ -51,9 +51,9 @@ async function fillSession(session: string): Promise<void> {
 
 /** Makes an empty repository, whose HEAD is that branch. */
 export async function makeGitDirectory(dir: string, branch: string): Promise<void> {
-  await mkdir(join(dir, 'refs'), { recursive: true })
-  await mkdir(join(dir, 'objects', 'info'), { recursive: true })
-  await mkdir(packFolder(dir), { recursive: true })
+  await makeFolders(join(dir, 'refs'))
+  await makeFolders(join(dir, 'objects', 'info'))
+  await makeFolders(packFolder(dir))
   await writeFile(join(dir, 'HEAD'), `ref: refs/heads/${branch}\n`)
 }
 

@@ -1,8 +1,8 @@
 /** Logs of where refs have pointed (git-reflog(1)), as git keeps them. */
 
-import { appendFile, mkdir, stat } from 'node:fs/promises'
+import { appendFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { removeHollowFolder } from '../../folders.ts'
+import { makeFolders, removeHollowFolder } from '../../folders.ts'
 import type { Identity } from '../commit.ts'
 
 export interface LogEntry {
@@ -24,7 +24,7 @@ export async function appendLogs(
     const file = join(gitDir, 'logs', ref)
     if (!logsAll(setting) && !(await isFile(file))) continue
     await removeHollowFolder(file)
-    await mkdir(dirname(file), { recursive: true })
+    await makeFolders(dirname(file))
     await appendFile(file, line)
   }
 }
