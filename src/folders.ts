@@ -19,7 +19,8 @@ export async function makeFolders(path: string, mode = 0o777): Promise<void> {
   }
 }
 
-async function makeFolder(path: string, mode: number): Promise<void> {
+/** Makes a folder in one that is there, unless it is there itself. */
+export async function makeFolder(path: string, mode: number): Promise<void> {
   await mkdir(path, { mode }).catch((error: unknown) => {
     if (!hasErrno(error, 'EEXIST')) throw error
   })

@@ -1,13 +1,14 @@
 /** Opens the repository of a backup, or makes it. */
 
 import { join, resolve } from 'node:path'
-import { hasErrno, RowbackError } from './errors.ts'
+import { RowbackError } from './errors.ts'
 import { missingParents, removeEmptyFolders } from './folders.ts'
-import { createStore, isVacant, removeStore } from './git/create-store.ts'
+import { createIfVacant } from './git/create-store.ts'
 import { openStore, type StoreOptions } from './git/open-store.ts'
 import { type SettledRemote, settledRemote } from './git/remote-address.ts'
 import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
+import { removeStore } from './git/vacant.ts'
 import { installHook } from './hook.ts'
 import { hasState } from './state.ts'
 
@@ -61,11 +62,11 @@ export async function openOrCreateStore(
   { hook = true, ...options }: OpenOptions,
 ): Promise<BackupStore> {
   const made = missingParents(join(resolve(dir), 'HEAD'))
-  if (!(await isVacantPath(resolve(dir))))
-    return { store: await openOwnStore(dir, options), discard: async () => {} }
-  const store = await createStore(dir, { ...options, complete: hook ? installHook : undefined })
+  const store = await createIfVacant(dir, { ...options, complete: hook ? installHook : undefined })
+  if (store === undefined) return { store: await openOwnStore(dir, options), discard: async () => {} }
   const discard = async (): Promise<void> => {
-    if ((await store.tip()) !== undefined) return
+    // Another backup may have committed to it since, to whatever branch.
+    if ((await store.refs('refs/')).size > 0) return
     await removeStore(store.gitDir)
     removeEmptyFolders(made)
   }
@@ -97,16 +98,6 @@ async function headCommit(store: Store): Promise<string | undefined> {
     return await store.resolve('HEAD')
   } catch (error) {
     if (error instanceof RowbackError && error.code === 'usage') return undefined
-    throw error
-  }
-}
-
-/** What is no directory that can be read is for `openStore` to speak of. */
-async function isVacantPath(dir: string): Promise<boolean> {
-  try {
-    return await isVacant(dir)
-  } catch (error) {
-    if (hasErrno(error, 'ENOTDIR', 'EACCES')) return false
     throw error
   }
 }

@@ -96,7 +96,8 @@ export async function scanSource(dir: string, options: ScanOptions): Promise<Sou
   }
   const tooDeep = tooDeepFolders(found.assets)
   const isKept = keptOutside(tooDeep)
-  found.assets = [...found.assets.filter(isKept), ...tooDeep.values()]
+  const denied = [...tooDeep.values()].filter(({ path }) => isKept({ path: parentOf(path) }))
+  found.assets = [...found.assets.filter(isKept), ...denied]
   for (const asset of directoryAssets(folders.filter(isKept), found)) found.assets.push(asset)
   return sorted(found)
 }

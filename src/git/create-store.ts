@@ -1,7 +1,7 @@
 /** Creates the repository that backups go to. */
 
-import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { existsSync, rmSync } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { draftBeside } from '../drafts.ts'
 import { syncDirectory, syncFile } from '../durable.ts'
@@ -9,11 +9,12 @@ import { diskErrnos, errorText, hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { type Engine, engineOf } from './engine.ts'
-import { lockNewRepository } from './lock.ts'
+import { gitEnv } from './env.ts'
 import { NativeStore } from './native.ts'
 import { checkBranch, defaultBranch, type StoreOptions } from './open-store.ts'
 import { git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
+import { isVacant, type Make, makeWithin } from './vacant.ts'
 
 /**
  * Takes precedence over every other attributes file (gitattributes(5)): neither the user's settings nor a
@@ -28,18 +29,22 @@ export interface CreateOptions extends StoreOptions {
   lockTimeoutMs?: number | undefined
 }
 
-/** Makes the files of a repository in an empty directory. */
-type Make = (gitDir: string) => Promise<void>
-
 /**
  * Creates a bare repository in `dir`, which must be vacant, and opens it. A missing directory appears
  * complete or not at all, readable by its owner only; one that is there keeps its mode.
  * Throws RowbackError('repository') if it holds anything or cannot be written, RowbackError('usage') for a bad branch.
  */
-export async function createStore(
+export async function createStore(dir: string, options: CreateOptions = {}): Promise<Store> {
+  const store = await createIfVacant(dir, options)
+  if (store === undefined) throw failure(dir, 'it is not empty; it was left untouched')
+  return store
+}
+
+/** The same; undefined where `dir` is not vacant, or another process was faster. */
+export async function createIfVacant(
   dir: string,
-  { branch = defaultBranch, complete = async () => {}, lockTimeoutMs, ...options }: CreateOptions = {},
-): Promise<Store> {
+  { branch = defaultBranch, complete = async () => {}, lockTimeoutMs, ...options }: CreateOptions,
+): Promise<Store | undefined> {
   const target = resolve(dir)
   const engine = await engineOf(options.engine)
   const make: Make = async (gitDir) => {
@@ -50,9 +55,11 @@ export async function createStore(
       if (existsSync(join(gitDir, name))) await syncDirectory(join(gitDir, name))
   }
   try {
-    if (!(await isVacant(target))) throw failure(dir, 'it is not empty; it was left untouched')
-    if (existsSync(target)) await makeWithin(target, make, lockTimeoutMs)
-    else await makeBeside(target, make)
+    if (!(await isVacant(target))) return undefined
+    const isMade = existsSync(target)
+      ? await makeWithin(target, make, lockTimeoutMs)
+      : await makeBeside(target, make)
+    if (!isMade) return undefined
   } catch (error) {
     throw error instanceof RowbackError ? error : failure(dir, errorText(error), error)
   }
@@ -61,87 +68,8 @@ export async function createStore(
   return openEmbedded(dir, target, branch)
 }
 
-/** Marks what is being made, or removed, in a directory that was there: until it is gone, nothing in there is of worth. */
-const unfinished = join('rowback', 'unfinished')
-
-/** What git and we make in a repository; `rowback`, with the mark and the lock, goes last. */
-const ownNames = ['HEAD', 'config', 'description', 'branches', 'hooks', 'info', 'objects', 'refs', 'rowback']
-
-/**
- * Whether there is nothing, or an empty directory, at an absolute path, or what one that died has left of a repository that it made
- * or removed there. Throws the system's error.
- */
-export async function isVacant(dir: string): Promise<boolean> {
-  try {
-    const names = await readdir(dir)
-    return names.length === 0 || (await isUnfinished(dir, names))
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return true
-    throw error
-  }
-}
-
-/** Before the mark is there, and behind it, nothing is but its folder and the lock; whatever it says, a repository that has a ref is one. */
-async function isUnfinished(dir: string, names: readonly string[]): Promise<boolean> {
-  if (!names.includes('rowback')) return false
-  if (names.length === 1) {
-    const inside = await readdir(join(dir, 'rowback'))
-    return inside.every((name) => /^(?:lock|unfinished)(?:\.|$)/.test(name))
-  }
-  const isOwn = (name: string): boolean => ownNames.includes(name.replace(/\.lock$/, ''))
-  if (!existsSync(join(dir, unfinished)) || !names.every(isOwn)) return false
-  if (!names.includes('refs')) return true
-  const refs = await readdir(join(dir, 'refs'), { recursive: true, withFileTypes: true })
-  return refs.every((entry) => entry.isDirectory())
-}
-
-/** Makes a repository in a directory that is there; what is left of one is removed first. */
-async function makeWithin(target: string, make: Make, waitMs: number | undefined): Promise<void> {
-  const unlock = await lockNewRepository(target, { waitMs })
-  try {
-    // Another process may have made it meanwhile.
-    if (await isVacant(target)) await makeMarked(target, make)
-  } finally {
-    await unlock()
-    await rmdir(join(target, 'rowback')).catch(() => {})
-  }
-}
-
-async function makeMarked(target: string, make: Make): Promise<void> {
-  await markUnfinished(target)
-  const forget = onInterrupt(() => removeMade(target))
-  try {
-    removeMade(target)
-    await make(target)
-  } catch (error) {
-    removeMade(target)
-    await rm(join(target, unfinished))
-    throw error
-  } finally {
-    forget()
-  }
-  await rm(join(target, unfinished))
-  await syncDirectory(join(target, 'rowback'))
-}
-
-/** Removes what was made of a repository that has no commit, all but its directory; the holder of its lock may. */
-export async function removeStore(gitDir: string): Promise<void> {
-  await markUnfinished(gitDir)
-  removeMade(gitDir)
-  await rm(join(gitDir, 'rowback'), { recursive: true })
-}
-
-async function markUnfinished(gitDir: string): Promise<void> {
-  await writeFile(join(gitDir, unfinished), '')
-  await syncDirectory(join(gitDir, 'rowback'))
-}
-
-function removeMade(gitDir: string): void {
-  for (const name of readdirSync(gitDir))
-    if (name !== 'rowback') rmSync(join(gitDir, name), { recursive: true })
-}
-
-async function makeBeside(target: string, make: Make): Promise<void> {
+/** Makes a repository that appears complete or not at all; false where there is something by then. */
+async function makeBeside(target: string, make: Make): Promise<boolean> {
   await makeFolders(dirname(target))
   const draft = draftBeside(target, 'new')
   const forget = onInterrupt(() => rmSync(draft, { recursive: true, force: true }))
@@ -151,9 +79,11 @@ async function makeBeside(target: string, make: Make): Promise<void> {
     await rename(draft, target)
     await syncDirectory(dirname(target))
     forget()
+    return true
   } catch (error) {
     // Where that cannot be done, the next one that makes this repository does it.
     await rm(draft, { recursive: true, force: true }).catch(() => {})
+    if (hasErrno(error, 'ENOTEMPTY', 'EEXIST')) return false
     throw error
   }
 }
@@ -180,13 +110,14 @@ async function initializeNative(gitDir: string, branch: string): Promise<void> {
     '--object-format=sha1',
     `--initial-branch=${branch}`,
   ]
-  await run(gitDir, init)
+  // A git of version 3 would keep refs in tables, which not each git reads that restores.
+  await run(gitDir, init, { ...gitEnv(), GIT_DEFAULT_REF_FORMAT: 'files' })
   // Off by default in a bare repository: with it, a branch that somebody moved by hand can be moved back.
   await run(gitDir, ['config', '--local', 'core.logAllRefUpdates', 'true'])
 }
 
-async function run(gitDir: string, args: string[]): Promise<void> {
-  const done = await git(gitDir, args)
+async function run(gitDir: string, args: string[], env = gitEnv()): Promise<void> {
+  const done = await git(gitDir, args, { env })
   if (done.code !== 0) throw new Error(gitCause(done))
 }
 

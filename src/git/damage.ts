@@ -54,7 +54,7 @@ async function readAll(gitDir: string, settings: readonly string[]): Promise<Che
 function damageIn(gitDir: string, checked: Checked): Damage {
   const lines = `${checked.stdout}\n${checked.stderr}`.split('\n').map((line) => line.trim())
   const problems = [...new Set(lines.filter((line) => isProblem.test(line) && !isOfMachine.test(line)))]
-  const [signal] = /git was ended by \w+$/.exec(checked.stderr) ?? []
+  const [signal] = /git was ended by SIG(?:KILL|TERM|INT|HUP)$/.exec(checked.stderr) ?? []
   if (signal || problems.length === 0)
     throw new RowbackError('repository', `read the objects of ${gitDir}: ${signal ?? gitCause(checked)}`)
   const text = problems.join('\n')

@@ -19,7 +19,7 @@ export function remoteDirectory(url: string): string | undefined {
 
 function filePath(url: string): string | undefined {
   try {
-    return fileURLToPath(url)
+    return resolve(fileURLToPath(url))
   } catch {
     return undefined
   }

@@ -82,7 +82,9 @@ export async function lfsDigest(gitDir: string, object: LfsObject): Promise<stri
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return undefined
     if (hasErrno(error, 'EIO')) return ''
-    throw error
+    throw new RowbackError('repository', `read ${lfsFile(gitDir, object)}: ${errorText(error)}`, {
+      cause: error,
+    })
   }
   return hash.digest('hex')
 }

@@ -23,7 +23,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { draftBeside, removeDrafts } from '../drafts.ts'
 import { errorText, hasErrno, noLinkErrnos, RowbackError } from '../errors.ts'
-import { makeFolders } from '../folders.ts'
+import { makeFolder } from '../folders.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { gitDirectory } from './directory.ts'
 import { isAlive, isOfAnotherBoot, type LockOwner, ownOwner } from './lock-owner.ts'
@@ -79,7 +79,6 @@ export function lockNewRepository(
 async function lockGitDir(gitDir: string, dir: string, waitMs: number): Promise<() => Promise<void>> {
   const file = join(gitDir, 'rowback', 'lock')
   try {
-    await makeFolders(join(gitDir, 'rowback'), 0o700)
     const lock = await waitFor(file, waitMs)
     if (!('release' in lock)) throw await held(dir, file, lock, waitMs)
     return lock.release
@@ -126,9 +125,21 @@ interface Holder {
 async function waitFor(file: string, waitMs: number): Promise<Lock | Holder> {
   const givesUpAt = performance.now() + waitMs
   for (;;) {
-    const lock = await takeLock(file)
+    const lock = await takeLockIn(file)
     if ('release' in lock || performance.now() >= givesUpAt) return lock
     await sleep(Math.min(pollMs, waitMs))
+  }
+}
+
+/** The same in a folder that may not be there yet, or goes with a repository that another process takes away. */
+async function takeLockIn(file: string): Promise<Lock | Holder> {
+  for (let tries = 3; ; tries--) {
+    await makeFolder(dirname(file), 0o700)
+    try {
+      return await takeLock(file)
+    } catch (error) {
+      if (tries === 0 || !hasErrno(error, 'ENOENT')) throw error
+    }
   }
 }
 

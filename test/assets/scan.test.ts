@@ -321,6 +321,9 @@ describe('what cannot be read', () => {
     writeFileSync('f'.repeat(250), 'x')
     writeFileSync('short', 'x')
     mkdirSync('e'.repeat(250))
+    // One in it that can be read, and holds such a path itself.
+    mkdirSync('s')
+    writeFileSync(join('s', 'g'.repeat(248)), 'x')
     const path = Array(16).fill(name).join('/')
     const { assets } = await scan(root)
     expect(assets.map((asset) => [asset.path, asset.kind])).toEqual([[path, 'unreadable']])

@@ -32,10 +32,9 @@ export const settingFiles = {
   },
 }
 
-/** Settings with their names in upper case. */
+/** Settings with their names in upper case; a line behind a backslash goes on with a value. */
 function inUpperCase(settings: string): string {
-  const lines = settings.split('\n')
-  return lines.map((line) => line.replace(/^[ \t]*[a-z][a-z0-9-]*/i, (name) => name.toUpperCase())).join('\n')
+  return settings.replace(/(?<![^\n])(?<!\\\n)[ \t]*[a-z][a-z0-9-]*/gi, (name) => name.toUpperCase())
 }
 
 /** One in which a file is replaced as a whole, and stays so after a power cut. */
