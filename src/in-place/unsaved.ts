@@ -4,6 +4,7 @@ import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AssetEntry } from '../assets/manifest.ts'
 import { bytesText, fileAt, shownPath } from '../assets/paths.ts'
+import { systemProblem } from '../assets/source-error.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
 import { databaseFiles, type LiveSource } from './live-source.ts'
 import { type Task, taskName } from './refusals.ts'
@@ -29,7 +30,7 @@ function databasePrint(file: string): DatabasePrint {
 }
 
 function sizeAndTime(path: string): string {
-  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  const stats = statsOf(path)
   // Whoever reads a database may leave an empty WAL.
   return stats === undefined || stats.size === 0n ? '' : `${stats.size} ${stats.mtimeNs}`
 }
@@ -98,11 +99,15 @@ export function stateOf(
 }
 
 function statsAt(root: string, path: string): BigIntStats | undefined {
+  return statsOf(fileAt(root, path))
+}
+
+function statsOf(path: string | Buffer): BigIntStats | undefined {
   try {
-    return lstatSync(fileAt(root, path), { bigint: true, throwIfNoEntry: false })
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false })
   } catch (error) {
     if (hasErrno(error, 'ENOTDIR')) return undefined
-    throw error
+    throw new RowbackError('source', `read ${path}: ${systemProblem(error)}`, { cause: error })
   }
 }
 
