@@ -10,6 +10,11 @@ export function counted(count: number, noun: string): string {
   return `${number(count)} ${nounFor(count, noun)}`
 }
 
+/** `1 row was`, `7,134 rows were`. */
+export function countedWere(count: number, noun: string): string {
+  return `${counted(count, noun)} ${count === 1 ? 'was' : 'were'}`
+}
+
 /** The noun as it stands behind a count. */
 export function nounFor(count: number, noun: string): string {
   return count === 1 ? noun : `${noun}s`

@@ -17,8 +17,8 @@ export interface AssetPlan {
 }
 
 /**
- * The plan of a restore; `others` are paths that something else is made at, in directories of the plan. Throws a `dump` error for a path that is not safe or is given twice, and for one below a
- * file or a symlink.
+ * The plan of a restore; `others` are paths that something else is made at, in directories of the plan. Throws a `dump` error for
+ * a path that is not safe or is given twice, and for one below a file or a symlink.
  */
 export function planAssets(entries: readonly AssetEntry[], others: readonly string[] = []): AssetPlan {
   const kinds = kindsOf(entries)

@@ -7,7 +7,7 @@ import type { BigIntStats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { hasErrno, RowbackError } from '../errors.ts'
 import { globs } from './glob.ts'
-import { comparePaths, isSafeAssetPath, parentOf } from './paths.ts'
+import { comparePaths, foldersAbove, isSafeAssetPath, parentOf } from './paths.ts'
 import { type Folder, type IsKnownAsset, identity, readFolder, unreadableAsset } from './scan-folder.ts'
 import { systemProblem } from './source-error.ts'
 
@@ -108,8 +108,8 @@ export async function scanSource(dir: string, options: ScanOptions): Promise<Sou
  */
 function tooDeepFolders(assets: readonly AssetFile[]): Map<string, AssetFile> {
   const tooDeep = new Map<string, AssetFile>()
-  for (const { path, problem = '' } of assets) {
-    if (isSafeAssetPath(path)) continue
+  for (const { path, kind, problem = '' } of assets) {
+    if (kind !== 'unreadable' || isSafeAssetPath(path)) continue
     const above = parentOf(path)
     tooDeep.set(above, unreadableAsset(above, problem))
   }
@@ -118,9 +118,7 @@ function tooDeepFolders(assets: readonly AssetFile[]): Map<string, AssetFile> {
 
 /** Whether something is neither one of those directories nor below one. */
 function keptOutside(folders: ReadonlyMap<string, unknown>): (of: { path: string }) => boolean {
-  const isWithin = (path: string): boolean =>
-    folders.size > 0 && path !== '' && (folders.has(path) || isWithin(parentOf(path)))
-  return ({ path }) => !isWithin(path)
+  return ({ path }) => folders.size === 0 || ![...foldersAbove(path), path].some((each) => folders.has(each))
 }
 
 async function checkDirectory(dir: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** `rowback verify [REV …]` and `rowback verify --all [REV]` */
 
 import { RowbackError } from '../errors.ts'
-import { counted, number } from '../number.ts'
+import { counted, countedWere, number } from '../number.ts'
 import { withReplayProcess } from '../replay-process.ts'
 import { type VerifyResult, verify } from '../verify.ts'
 import { type VerifyAllResult, verifyAll } from '../verify-all.ts'
@@ -106,7 +106,7 @@ async function runVerifyAll(context: Context, flags: VerifyFlags, revs: string[]
 function printHealed({ output }: Context, { healed }: Pick<VerifyResult, 'healed'>): void {
   if (healed === undefined) return
   const { objects, remote = 'the repository itself' } = healed
-  const text = `${were(objects, 'object')} damaged or missing, and came back from ${remote}`
+  const text = `${countedWere(objects.length, 'object')} damaged or missing, and came back from ${remote}`
   output.problem(`${text}: ${objects.join(' ')}`)
 }
 
@@ -116,10 +116,6 @@ function printLfs({ output }: Context, { lfs }: Pick<VerifyResult, 'lfs'>): void
   const { healed, fetched } = lfs
   if (healed.length > 0) output.problem(lfsLine(healed, 'damaged, and came back from a remote'))
   if (fetched.length > 0) output.line(lfsLine(fetched, 'not here, and came from a remote'))
-}
-
-function were({ length }: readonly unknown[], noun: string): string {
-  return `${counted(length, noun)} ${length === 1 ? 'was' : 'were'}`
 }
 
 function allLine({ commits, proved, known, replayed, hashed }: VerifyAllResult): string {

@@ -46,26 +46,27 @@ export async function createIfVacant(
   { branch = defaultBranch, complete = async () => {}, lockTimeoutMs, ...options }: CreateOptions,
 ): Promise<Store | undefined> {
   const target = resolve(dir)
-  const engine = await engineOf(options.engine)
-  const make: Make = async (gitDir) => {
-    await initialize(gitDir, branch, engine)
-    await complete(gitDir)
-    // What a complete repository has: without one of these it is none after a power cut.
-    for (const name of ['info', 'hooks', join('refs', 'heads'), 'refs', 'objects', '.'])
-      if (existsSync(join(gitDir, name))) await syncDirectory(join(gitDir, name))
-  }
   try {
+    // Asked before git is, whose version openStore asks for beside something else.
     if (!(await isVacant(target))) return undefined
+    const engine = await engineOf(options.engine)
+    const make: Make = async (gitDir) => {
+      await initialize(gitDir, branch, engine)
+      await complete(gitDir)
+      // What a complete repository has: without one of these it is none after a power cut.
+      for (const name of ['info', 'hooks', join('refs', 'heads'), 'refs', 'objects', '.'])
+        if (existsSync(join(gitDir, name))) await syncDirectory(join(gitDir, name))
+    }
     const isMade = existsSync(target)
       ? await makeWithin(target, make, lockTimeoutMs)
       : await makeBeside(target, make)
     if (!isMade) return undefined
+    if (engine === 'native') return new NativeStore(dir, target, branch)
+    const { openEmbedded } = await import('./embedded/open.ts')
+    return await openEmbedded(dir, target, branch)
   } catch (error) {
     throw error instanceof RowbackError ? error : failure(dir, errorText(error), error)
   }
-  if (engine === 'native') return new NativeStore(dir, target, branch)
-  const { openEmbedded } = await import('./embedded/open.ts')
-  return openEmbedded(dir, target, branch)
 }
 
 /** Makes a repository that appears complete or not at all; false where there is something by then. */

@@ -90,16 +90,12 @@ export function stateOf(
   path: string,
   saved: AssetEntry | undefined,
 ): 'none' | 'saved' | 'written' {
-  const stats = statsAt(root, path)
+  const stats = statsOf(fileAt(root, path))
   if (stats?.isSymbolicLink())
     return saved?.kind === 'symlink' && linkText(root, path) === saved.target ? 'saved' : 'written'
   if (!stats?.isFile()) return 'none'
   const isSaved = saved?.kind === 'file' && saved.unstable !== true
   return isSaved && stats.mtimeNs === saved.mtimeNs && Number(stats.size) === saved.size ? 'saved' : 'written'
-}
-
-function statsAt(root: string, path: string): BigIntStats | undefined {
-  return statsOf(fileAt(root, path))
 }
 
 function statsOf(path: string | Buffer): BigIntStats | undefined {
