@@ -7,8 +7,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type Contestant, contestants, works } from './contestants.ts'
+import { contestants, works } from './contestants.ts'
 import type { SizeResult } from './goals.ts'
+import { keepRound, readRounds } from './kept-rounds.ts'
 import { describeMachine, isInstalled } from './machine.ts'
 import { type Report, reportText, resultsFile } from './report.ts'
 import { checkRoom, withRunFolder } from './run-folder.ts'
@@ -20,6 +21,7 @@ const usage = `npm run bench [-- MEGABYTES... [OPTIONS]]
   --runs N        rounds for each other size (default: 5)
   --without NAME  leaves a contestant out; may be given again
   --dir DIR       where the data of the run lies until its end (default: bench-data)
+  --keep FILE     adds each round that ends to FILE, and does not run again those that it has: a run that was cut off goes on
   --output FILE   where results go (default: bench/RESULTS.md for 5 rounds and more)
 `
 
@@ -35,6 +37,7 @@ interface Options {
   sizes: { megabytes: number; rounds: number }[]
   without: string[]
   dir: string
+  keep: string | undefined
   output: string | undefined
 }
 
@@ -46,6 +49,7 @@ function readOptions(args: string[]): Options {
       runs: { type: 'string', default: String(ROUNDS_TO_KEEP) },
       without: { type: 'string', multiple: true, default: [] },
       dir: { type: 'string', default: 'bench-data' },
+      keep: { type: 'string' },
       output: { type: 'string' },
     },
   })
@@ -58,7 +62,8 @@ function readOptions(args: string[]): Options {
   if (![rounds, ...counts].every((value) => Number.isInteger(value) && value > 0))
     throw new Error('sizes, rounds and --runs are whole numbers above 0')
   const kept = rounds >= ROUNDS_TO_KEEP ? join(projectRoot, 'bench', 'RESULTS.md') : undefined
-  return { sizes, without: values.without, dir: resolve(values.dir), output: values.output ?? kept }
+  const { without, dir, keep, output = kept } = values
+  return { sizes, without, dir: resolve(dir), keep, output }
 }
 
 /** Those that can take part, and a note on each that cannot. */
@@ -80,38 +85,44 @@ function present(without: readonly string[]): Pick<Report, 'contestants' | 'note
   return { contestants: able, notes }
 }
 
-/** All rounds on a database of one size; `dir` is empty, and stays so. */
+/** All rounds on a database of one size, but for those that were kept; `dir` is empty, and stays so. */
 async function runSize(
   { megabytes, rounds }: Options['sizes'][number],
-  taking: readonly Contestant[],
-  dir: string,
+  { contestants: taking, machine }: Pick<Report, 'contestants' | 'machine'>,
+  { dir, keep }: { dir: string; keep: string | undefined },
 ): Promise<SizeResult> {
+  const ended = readRounds(keep, machine)
+    .filter((round) => round.megabytes === megabytes)
+    .slice(0, rounds)
   const base = join(dir, 'base.db')
-  say(`${megabytes} MB: making the database`)
-  createBenchDatabase(base, megabytes)
-  const { size: fileBytes } = statSync(base)
-  checkRoom(dir, fileBytes * ROOM)
-  const samples: Sample[] = []
-  for (let number = 1; number <= rounds; number++) {
+  if (ended.length < rounds) {
+    say(`${megabytes} MB: making the database`)
+    createBenchDatabase(base, megabytes)
+    checkRoom(dir, statSync(base).size * ROOM)
+  }
+  for (let number = ended.length + 1; number <= rounds; number++) {
     const roundDir = join(dir, 'round')
     mkdirSync(roundDir)
     const onSample = ({ work, by, figures }: Sample): void =>
       say(
         `${megabytes} MB, round ${number} of ${rounds}: ${works[work]}: ${by} ${figures.seconds?.toFixed(2)} s`,
       )
-    samples.push(...(await runRound({ number, dir: roundDir, contestants: taking, onSample })))
+    const samples = await runRound({ number, dir: roundDir, contestants: taking, onSample })
     rmSync(roundDir, { recursive: true })
+    const round = { machine, megabytes, fileBytes: statSync(base).size, rows: rowCounts(base), samples }
+    if (keep !== undefined) keepRound(keep, round)
+    ended.push(round)
   }
-  const rows = rowCounts(base)
-  rmSync(base)
-  return { megabytes, fileBytes, rows, rounds, samples }
+  rmSync(base, { force: true })
+  const { fileBytes = 0, rows = {} } = ended[0] ?? {}
+  return { megabytes, fileBytes, rows, rounds, samples: ended.flatMap(({ samples }) => samples) }
 }
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-async function main({ sizes, without, dir, output }: Options): Promise<void> {
+async function main({ sizes, without, dir, keep, output }: Options): Promise<void> {
   const taking = present(without)
   for (const note of taking.notes) say(note)
   await withRunFolder(dir, 'run-', async (runDir) => {
@@ -119,7 +130,7 @@ async function main({ sizes, without, dir, output }: Options): Promise<void> {
     const report = { ...taking, date, machine: describeMachine(taking.contestants, runDir) }
     const results: SizeResult[] = []
     for (const size of sizes) {
-      results.push(await runSize(size, taking.contestants, runDir))
+      results.push(await runSize(size, report, { dir: runDir, keep }))
       // After each size: the next one may take hours.
       if (output !== undefined) writeResults({ ...report, results }, output)
     }

@@ -30,7 +30,7 @@ export async function verifyUnproved(
 
 function heldBack(store: Store, url: string, commit: string, error: RowbackError): RowbackError {
   const { code, message } = error
-  const past = `git --git-dir=${shellWord(store.gitDir)} push --no-verify ${shellWord(redactUrl(url))} ${store.branch}`
+  const past = `git --git-dir=${shellWord(store.gitDir)} push --no-verify ${shellWord(redactUrl(url))} ${shellWord(store.branch)}`
   return new RowbackError(code, `push to ${redactUrl(url)}: ${message}; nothing was pushed`, {
     hint: `rowback verify ${commit.slice(0, 12)}, and to push all the same: ${past}`,
     cause: error,

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { works } from '../../bench/contestants.ts'
 import { outcomes, type SizeResult } from '../../bench/goals.ts'
+import { keepRound, readRounds } from '../../bench/kept-rounds.ts'
 import { entriesByFolder, largeCases } from '../../bench/large-cases.ts'
 import { compareDatabases, createLongRow } from '../../bench/large-data.ts'
 import { measure } from '../../bench/measure.ts'
@@ -13,16 +14,28 @@ import { program, projectRoot } from '../support/cli.ts'
 import { tempDir } from '../support/temp.ts'
 
 describe('npm run bench', () => {
-  it('measures every work on a small database and writes what it found', async () => {
+  it('measures every work on a small database, writes what it found, and keeps the round for the next run', async () => {
     const dir = tempDir()
     const results = join(dir, 'RESULTS.md')
     writeFileSync(results, 'old figures\n\n## Limits\n\nThe disk is the limit.\n')
-    const { code, stdout, stderr } = await bench('1', '--runs', '1', '--dir', dir, '--output', results)
+    const args = ['1', '--runs', '1', '--dir', dir, '--keep', join(dir, 'rounds.jsonl'), '--output', results]
+    const { code, stdout, stderr } = await bench(...args)
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
     for (const work of Object.values(works)) expect(stdout).toContain(`\n| ${work} |`)
     expect(stdout).toMatch(/\| first backup : dump \+ add \+ commit \| 0\.5 \| \d/)
     expect(stdout).toContain('restic was left out.')
     expect(readFileSync(results, 'utf8')).toBe(`${stdout}\n## Limits\n\nThe disk is the limit.\n`)
+    const again = await bench(...args)
+    expect(again).toEqual({ code: 0, stdout, stderr: expect.not.stringContaining('round') })
+  })
+
+  it('does not mix rounds of two machines', () => {
+    const file = join(tempDir(), 'rounds.jsonl')
+    const machine = [['memory', '1 GiB']] as const
+    const round = { machine, megabytes: 1, fileBytes: 1, rows: {}, samples: [] }
+    keepRound(file, round)
+    expect(readRounds(file, machine)).toEqual([round])
+    expect(() => readRounds(file, [['memory', '2 GiB']])).toThrow(`${file} has rounds of another machine`)
   })
 
   it('refuses numbers and names that are none, and says how it is used', async () => {
