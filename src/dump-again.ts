@@ -10,7 +10,7 @@ import { writeDatabase } from './write-tree.ts'
 
 export async function dumpAgain(
   { files: stored, target, extensions }: ReplayJob,
-  { name, path, fullText, excludedTables }: ManifestDatabase,
+  { name, path, fullText, excludedTables, tables }: ManifestDatabase,
   onRows: OnReplay['onRows'],
 ): Promise<Omit<ReplayProof, 'foreignKeyViolations'>> {
   const expected = new Map(stored.map((file) => [file.path, file.oid]))
@@ -26,7 +26,8 @@ export async function dumpAgain(
     else release(content)
     return file.oid
   }
-  const options = { excludeTables: excludedTables, fullText, extensions }
+  const dumped = new Set(tables.map((table) => table.name))
+  const options = { excludeTables: excludedTables, dumped, fullText, extensions }
   // Nothing is known of it, so all of it is dumped.
   const tree = { add, addKnown: async () => {} }
   const { entry } = await writeDatabase(tree, dumpReplayed(target, options), { name, path }, options)

@@ -103,7 +103,7 @@ function extensionPrint(path: string): (string | number | undefined)[] {
  * What a state must have been written by to be read. The first number goes up with the layout of `State`, and with all that
  * makes another text of the same rows.
  */
-const layout = [5, version, formatVersion]
+const layout = [6, version, formatVersion]
 
 const keyStart = `${JSON.stringify(layout).slice(0, -1)},`
 

@@ -81,6 +81,8 @@ export interface Plan {
   triggers: PlannedObject[]
   /** The system tables that exist: `sqlite_sequence`, `sqlite_stat1`, `sqlite_stat4` … */
   systemTables: SchemaObject[]
+  /** Tables of whose rows the statistics keep no samples. */
+  unsampled: readonly string[]
   /** What the objects whose names or definitions are not legible are in the source. */
   originals: readonly Original[]
   /** Shadow tables whose definition in the source is not the one that replay makes: another SQLite has worded it. */
@@ -121,6 +123,7 @@ export function plan(schema: Schema, virtuals: VirtualTable[], excluded: Readonl
       schema.objects.filter((object) => object.type === 'table' && /^sqlite_/i.test(object.name)),
       (object) => object.name,
     ),
+    unsampled: [],
     originals: schema.originals,
     rewordedShadows: [],
     orphanSequence: false,

@@ -108,7 +108,7 @@ export function planVirtual(object: SchemaObject, schema: Schema, facts: Virtual
 }
 
 /** Whether somebody has put an index or a trigger on a shadow table. */
-function hasObjectsOfUser({ shadows }: VirtualTable, { objects }: Schema): boolean {
+export function hasObjectsOfUser({ shadows }: Pick<VirtualTable, 'shadows'>, { objects }: Schema): boolean {
   return objects.some(
     ({ type, tableName, sql }) => type !== 'table' && sql !== null && shadows.includes(tableName),
   )

@@ -3,6 +3,7 @@
 import type { Database } from 'better-sqlite3'
 import { lowerCase } from '../dump/ascii.ts'
 import type { Original } from '../dump/legible.ts'
+import { textLiteral } from '../dump/literal.ts'
 import { freeColumn, type Plan, type RowSource } from '../dump/plan.ts'
 import { rowFile, rowHeader, rowLiterals } from '../dump/rows.ts'
 import {
@@ -87,7 +88,7 @@ function closeScript(db: Database, planned: Plan): string {
  * The rows of a system table, sorted by their text: their rowids mean nothing. But of rows of `sqlite_sequence` with one
  * name SQLite takes the first.
  */
-function systemRows(db: Database, name: string, { settings }: Plan): string {
+function systemRows(db: Database, name: string, { settings, unsampled }: Plan): string {
   const columns = (db.pragma(`main.table_info('${name}')`) as { name: string }[]).map((column) => column.name)
   const source: RowSource = {
     table: name,
@@ -104,10 +105,17 @@ function systemRows(db: Database, name: string, { settings }: Plan): string {
       lines.push(text.subarray(index === 0 ? 0 : ends[index - 1], end))
     })
   }
-  if (lines.length === 0) return ''
+  const kept = /^sqlite_stat[234]$/i.test(name) ? lines.filter(notOf(unsampled)) : lines
+  if (kept.length === 0) return ''
   const header = Buffer.from(rowHeader(name, columns))
   const order = lowerCase(name) === 'sqlite_sequence' ? compareFirst : Buffer.compare
-  return rowFile(header, lines.sort(order)).toString('utf8')
+  return rowFile(header, kept.sort(order)).toString('utf8')
+}
+
+/** Whether a sample, a row that begins with the name of its table, is not of one of those tables. */
+function notOf(tables: readonly string[]): (line: Buffer) => boolean {
+  const names = new Set(tables.map((table) => lowerCase(textLiteral(table))))
+  return (line) => !names.has(lowerCase(rowLiterals(line, 1, 1)[0] ?? ''))
 }
 
 /** Compares two rows by their first literal and the comma behind it. */

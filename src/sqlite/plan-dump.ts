@@ -7,6 +7,7 @@ import { type Plan, plan, type RowSource } from '../dump/plan.ts'
 import type { Schema } from '../dump/schema.ts'
 import { moduleOverContent, planVirtual, type VirtualTable } from '../dump/virtual.ts'
 import { matchesContent } from './foreign-content.ts'
+import { cannotLeaveOut, planLeftOut, virtualsLeftOut } from './left-out.ts'
 import { isVirtual, readSchema, readVirtualColumns } from './schema.ts'
 import { settle, VirtualFailed } from './trial.ts'
 
@@ -14,6 +15,8 @@ import { settle, VirtualFailed } from './trial.ts'
 export interface DumpOptions {
   /** Tables whose rows are left out. */
   excludeTables: readonly string[]
+  /** In a dump that is made again for a proof: the tables that the first one has rows of. */
+  dumped?: ReadonlySet<string>
   /** `exact` dumps the shadow tables of full-text indexes and R-trees instead of their content. */
   fullText: 'logical' | 'exact'
   /** Absolute paths of extensions that the schema needs. */
@@ -53,18 +56,24 @@ function settledPlan(
   options: DumpOptions,
   configs: Map<string, string[]>,
 ): Plan {
+  const leftOut = virtualsLeftOut(db, schema, options)
   const exact = new Set<string>()
   for (;;) {
-    const virtuals = planVirtuals(db, schema, options, exact)
+    const virtuals = planVirtuals(db, schema, options, { leftOut, exact })
     for (const virtual of virtuals)
-      if (virtual.config) configs.set(virtual.object.name, readConfig(db, virtual.config))
+      if (virtual.config && hasKnownConfig(db, virtual))
+        configs.set(virtual.object.name, readConfig(db, virtual.config))
     const planned = plan(schema, virtuals, new Set(options.excludeTables))
+    // What a dump has that is made again is what the first one has.
+    if (!options.dumped) planned.unsampled = [...options.excludeTables, ...[...leftOut.values()].flat()]
     try {
       settle(planned, schema, { configs, extensions: options.extensions })
       return planned
     } catch (error) {
       if (!(error instanceof VirtualFailed)) throw error
-      exact.add(error.table)
+      const { table, cause = error } = error
+      if (exact.has(table)) throw cannotLeaveOut(table, cause)
+      exact.add(table)
     }
   }
 }
@@ -73,9 +82,11 @@ function planVirtuals(
   db: Database,
   schema: Schema,
   options: DumpOptions,
-  exact: ReadonlySet<string>,
+  { leftOut, exact }: { leftOut: ReadonlyMap<string, string[]>; exact: ReadonlySet<string> },
 ): VirtualTable[] {
   return schema.objects.filter(isVirtual).map((object) => {
+    const shadows = leftOut.get(object.name)
+    if (shadows) return planLeftOut(db, schema, object, { shadows, isFailed: exact.has(object.name) })
     const columns = readVirtualColumns(db, object.name)
     const facts = { columns, exact: options.fullText === 'exact' || exact.has(object.name) }
     const virtual = planVirtual(object, schema, facts)
