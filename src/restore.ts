@@ -21,6 +21,7 @@ import { type OnReplay, replayJob } from './replay-job.ts'
 import { withReplayProcess } from './replay-process.ts'
 import { checkContents, copier, fetchLfsContents } from './restore-contents.ts'
 import { refuseExisting, refuseOccupied, replacing, takePlace } from './restore-target.ts'
+import { companionFiles } from './sqlite/source-file.ts'
 
 export interface RestoreOptions {
   repository: string
@@ -255,5 +256,5 @@ async function findFile(
 /** The files that belong to a database: no asset may be one of them. */
 function databaseFiles(path: string): FileEntry[] {
   const file = { kind: 'file', size: 0, mode: 0, mtimeNs: 0n, sha256: '' } as const
-  return ['', '-wal', '-shm', '-journal'].map((ending) => ({ ...file, path: path + ending }))
+  return [path, ...companionFiles(path)].map((each) => ({ ...file, path: each }))
 }

@@ -6,6 +6,7 @@
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { hasErrno } from '../errors.ts'
+import { specialKind } from '../file-kind.ts'
 import { filePrint } from '../file-print.ts'
 import { companionOf, isDatabaseFile } from './database-file.ts'
 import type { Glob } from './glob.ts'
@@ -82,9 +83,10 @@ export async function readFolder(
       ...skipped.map(
         ({ path }) => `skip ${shownPath(path)}: it has the name of a file of a database beside it`,
       ),
-      ...included.flatMap(({ path, stats }) =>
-        specialKind(stats).map((kind) => `skip ${shownPath(path)}: it is ${kind}`),
-      ),
+      ...included.flatMap(({ path, stats }) => {
+        const kind = specialKind(stats)
+        return kind ? [`skip ${shownPath(path)}: it is ${kind}`] : []
+      }),
     ],
     folders: kept
       .filter(({ stats }) => stats.isDirectory() && !rules.skip.has(identity(stats)))
@@ -232,11 +234,4 @@ function folderOf({ path, stats, included }: Item): Folder {
 
 function permissions({ mode }: BigIntStats): number {
   return Number(mode) & 0o777
-}
-
-/** The kind of what is no file, symlink or directory: one or none. */
-function specialKind(stats: BigIntStats): string[] {
-  if (stats.isSocket()) return ['a socket']
-  if (stats.isFIFO()) return ['a fifo']
-  return stats.isBlockDevice() || stats.isCharacterDevice() ? ['a device'] : []
 }

@@ -11,6 +11,7 @@ import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
 import { sourceKey } from '../repository.ts'
 import { stagingGlob } from '../source.ts'
+import { companionFiles } from '../sqlite/source-file.ts'
 
 export interface AssetRules {
   include: string[]
@@ -67,7 +68,7 @@ async function realPath(path: string): Promise<{ real: string; isDirectory: bool
 
 function fileSource(path: string, real: string): LiveSource {
   const [root, name] = [dirname(real), basename(real)]
-  const own = [name, ...databaseFiles(name)]
+  const own = [name, ...companionFiles(name)]
   const present = async (): Promise<Present> =>
     isDatabaseFile(real)
       ? { databases: [name], assets: [] }
@@ -94,11 +95,6 @@ async function directorySource(
   }
   const present = (): Promise<Present> => scanSource(root, { ...rules, exclude, skip })
   return { kind: 'directory', path, root, file: undefined, covers, present }
-}
-
-/** What SQLite looks for beside a database. */
-export function databaseFiles(path: string): string[] {
-  return ['-wal', '-shm', '-journal'].map((ending) => path + ending)
 }
 
 /** The bytes of databases with their WALs and journals as assets: what is kept of one that no dump can be made of. */

@@ -7,7 +7,8 @@ import type { Unreadable } from '../assets/scan.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { writeFault } from '../sqlite/disk-fault.ts'
 import { isLocked, userOf } from '../sqlite/in-use.ts'
-import { databaseFiles, type LiveSource, type Present } from './live-source.ts'
+import { companionFiles } from '../sqlite/source-file.ts'
+import type { LiveSource, Present } from './live-source.ts'
 
 /** A restore of one commit. */
 export interface Task {
@@ -38,7 +39,7 @@ export function refuseUnreadable(task: Task, [first]: readonly Unreadable[]): vo
 
 export function refuseOpen(task: Task, { databases }: Present, left?: string): void {
   if (task.force) return
-  const files = databases.flatMap((path) => [path, ...databaseFiles(path)])
+  const files = databases.flatMap((path) => [path, ...companionFiles(path)])
   const user = userOf(files.map((path) => join(task.live.root, path)))
   if (user) throw inUse(task, `process ${user.pid} (${user.name}) has ${user.file} open`, left)
 }

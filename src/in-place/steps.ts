@@ -4,7 +4,8 @@ import type { AssetEntry } from '../assets/manifest.ts'
 import { comparePaths, foldersAbove } from '../assets/paths.ts'
 import { planAssets } from '../assets/plan.ts'
 import type { ManifestDatabase } from '../dump/manifest.ts'
-import { databaseFiles, type Present } from './live-source.ts'
+import { companionFiles } from '../sqlite/source-file.ts'
+import type { Present } from './live-source.ts'
 
 /** What a commit holds of what the settings cover. */
 export interface Wanted {
@@ -38,8 +39,8 @@ export function stepsTo(
   const kept = new Set([...databases, ...files.map(({ path }) => path)])
   const isUntold = untoldBy(wanted.assets)
   const made = files.filter((asset) => hasContent(asset) && !isUnchanged(asset))
-  const beside = [...new Set([...databases, ...present.databases])].flatMap(databaseFiles)
-  const clear = (path: string): string[] => databaseFiles(path).filter((found) => !kept.has(found))
+  const beside = [...new Set([...databases, ...present.databases])].flatMap(companionFiles)
+  const clear = (path: string): string[] => companionFiles(path).filter((found) => !kept.has(found))
   const folders = foldersOf(wanted)
   const cleared = new Set(databases.flatMap(clear))
   const remove = [...present.databases, ...presentFiles(present), ...beside].filter(

@@ -6,7 +6,8 @@ import type { AssetEntry } from '../assets/manifest.ts'
 import { bytesText, fileAt, shownPath } from '../assets/paths.ts'
 import { systemProblem } from '../assets/source-error.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
-import { databaseFiles, type LiveSource } from './live-source.ts'
+import { companionFiles } from '../sqlite/source-file.ts'
+import type { LiveSource } from './live-source.ts'
 import { type Task, taskName } from './refusals.ts'
 import type { Steps } from './steps.ts'
 
@@ -25,7 +26,7 @@ export function databasePrints({ root }: LiveSource, databases: readonly string[
 }
 
 function databasePrint(file: string): DatabasePrint {
-  const [wal = '', , journal = ''] = databaseFiles(file)
+  const [wal = '', , journal = ''] = companionFiles(file)
   return { file: sizeAndTime(file), beside: sizeAndTime(wal) + sizeAndTime(journal) }
 }
 
@@ -71,7 +72,7 @@ export function refuseUnsaved(task: Task, saved: Saved, steps: Steps, halfDone?:
 /** What is removed or replaced, but for what belongs to a database. */
 function changedPaths({ remove, put }: Steps): string[] {
   const paths = [...remove, ...put.map(({ path }) => path)]
-  const beside = new Set(paths.flatMap(databaseFiles))
+  const beside = new Set(paths.flatMap(companionFiles))
   return paths.filter((path) => !beside.has(path))
 }
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { openDatabase } from './open-database.ts'
 import { sqliteCode } from './source-error.ts'
-import { identityOf } from './source-file.ts'
+import { hasSpecialCompanion, identityOf } from './source-file.ts'
 
 /** A process and the file it holds open. */
 export interface FileUser {
@@ -58,6 +58,7 @@ const patienceMs = 1000
 export function isLocked(file: string): boolean {
   let db: Database.Database | undefined
   try {
+    if (hasSpecialCompanion(file)) return false
     db = openDatabase(file, { fileMustExist: true, timeout: patienceMs })
     // Set before the first access, it makes a WAL ask for the lock that every connection to it shares.
     db.pragma('locking_mode=EXCLUSIVE')

@@ -1,6 +1,6 @@
 /** Tells in no time whether a database may have changed. */
 
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import { hasErrno } from '../errors.ts'
 import { filePrint } from '../file-print.ts'
 
@@ -36,7 +36,8 @@ function mayBeHot(journal: { start: string } | undefined): boolean {
 function stateOf(path: string, bytes: number): { stats: BigIntStats; start: string } | undefined {
   let file: number
   try {
-    file = openSync(path, 'r')
+    // A fifo would wait for a writer for ever; this way it cannot be read.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined
     throw error

@@ -3,17 +3,39 @@
 import { accessSync, type Stats, statSync } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { specialKind } from '../file-kind.ts'
 import { cutShortError } from './cut-short.ts'
 
 /** The first bytes of every SQLite database (sqlite.org/fileformat2.html, section 1.2). */
 const databaseMagic = Buffer.from('SQLite format 3\0', 'latin1')
 
+/**
+ * The path behind symlinks. Throws a `source` error where there is none, and where it, or what SQLite would take for a file of
+ * it, is a fifo, a socket or a device: whoever reads it may wait for ever.
+ */
 export async function resolveFile(file: string): Promise<string> {
-  try {
-    return await realpath(file)
-  } catch (error) {
+  const path = await realpath(file).catch((error: unknown) => {
     throw unreadable(file, error)
+  })
+  for (const each of [path, ...companionFiles(path)]) {
+    const stats = await statOrNone(each)
+    const kind = stats && specialKind(stats)
+    if (kind) throw refuse(each, `it is ${kind}`)
   }
+  return path
+}
+
+/** What SQLite looks for beside a database: -wal, -shm, -journal. */
+export function companionFiles(path: string): string[] {
+  return ['-wal', '-shm', '-journal'].map((ending) => path + ending)
+}
+
+/** Whether something that SQLite takes for a file of a database may keep it waiting for ever. */
+export function hasSpecialCompanion(path: string): boolean {
+  return companionFiles(path).some((file) => {
+    const stats = statSync(file, { throwIfNoEntry: false })
+    return stats !== undefined && specialKind(stats) !== undefined
+  })
 }
 
 export function unreadable(path: string, error: unknown): RowbackError {

@@ -1,12 +1,13 @@
 /** Faults of the machine while a backup runs: a clear message, the right exit code, nothing lost, nothing left behind. */
 
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -129,6 +130,32 @@ describe('A backup whose repository', () => {
       stderr: expect.stringMatching(/EACCES: permission denied/),
     })
     expect(existsSync(other)).toBe(false)
+  })
+})
+
+describe('A backup of a fifo', () => {
+  const names = ['app.db', 'app.db-wal', 'app.db-shm', 'app.db-journal']
+  test.each(names)('does not wait for ever, nor does a restore in place: %s.', async (name) => {
+    const data = join(tempDir(), 'data')
+    mkdirSync(data)
+    const [source, fifo] = [join(data, 'app.db'), join(data, name)]
+    const repository = join(tempDir(), 'repo.git')
+    databaseFrom('CREATE TABLE note(x)', source)
+    await backup({ source, repository })
+    rmSync(fifo, { force: true })
+    execFileSync('mkfifo', [fifo])
+    const args = ['backup', source, '--repo', repository]
+    const refused = {
+      code: exitCodes.source,
+      stderr: expect.stringContaining(`read ${fifo}: it is a fifo; nothing was committed`),
+    }
+    expect(await rowback(args)).toMatchObject(refused)
+    if (name === 'app.db') return
+    expect(await rowback(['backup', data, '--repo', join(tempDir(), 'other.git')])).toMatchObject(refused)
+    const replaced = await rowback(['restore', 'latest', '--in-place', '--repo', repository])
+    expect(replaced).toMatchObject({ code: 0, stderr: expect.stringContaining('it is a fifo') })
+    expect(existsSync(fifo)).toBe(false)
+    expect(await rowback(args)).toMatchObject({ code: 0 })
   })
 })
 
