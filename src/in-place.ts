@@ -29,7 +29,7 @@ import { commitSafety, nextSafetyRef, safetyAssets, safetyCommits } from './in-p
 import { stage } from './in-place/stage.ts'
 import { type Steps, stepsTo } from './in-place/steps.ts'
 import { closedPrints, databasePrints, refuseUnsaved } from './in-place/unsaved.ts'
-import { isUnchanged, wantedOf } from './in-place/wanted.ts'
+import { emptied, isUnchanged, wantedOf } from './in-place/wanted.ts'
 import { onInterrupt } from './interrupt.ts'
 import { Phases } from './progress.ts'
 import { type RestoreOptions, type RestoreResult, withoutContent } from './restore.ts'
@@ -210,7 +210,7 @@ async function prepare(run: Run, commit: string): Promise<{ journal: Replacement
     // From here on nothing that is staged may go: the steps alone would only remove.
     forget()
     await writeJournal(store, ready)
-    return { journal: ready, warnings: safety.warnings }
+    return { journal: ready, warnings: [...safety.warnings, ...(await emptied(store, wanted, safety))] }
   } catch (error) {
     // Where this fails as well, whoever takes the lock next does it.
     await dropJournal(store, journal).catch(() => {})

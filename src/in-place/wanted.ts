@@ -1,13 +1,16 @@
 /** What a restore in place wants to be in the source, and what of that is there already. */
 
 import type { AssetEntry } from '../assets/manifest.ts'
-import { comparePaths, foldersAbove } from '../assets/paths.ts'
-import { type CommitTree, readAssetEntries } from '../commit-tree.ts'
+import { comparePaths, foldersAbove, shownPath } from '../assets/paths.ts'
+import { type CommitTree, readAssetEntries, readCommitTree } from '../commit-tree.ts'
 import { RowbackError } from '../errors.ts'
 import type { Store } from '../git/store.ts'
+import { counted } from '../number.ts'
 import { databasesInSource } from '../restore.ts'
+import { displayName } from '../summary.ts'
 import type { LiveSource } from './live-source.ts'
 import { shortId, taskName } from './refusals.ts'
+import type { SafetyCommit } from './safety.ts'
 import type { Wanted } from './steps.ts'
 import { stateOf } from './unsaved.ts'
 
@@ -41,6 +44,24 @@ function otherKind(live: LiveSource, { commit, manifest }: CommitTree): RowbackE
     `${taskName({ live, commit: commit.oid })}: the commit is that of a ${manifest.source}, this is a ${live.kind}`,
     { hint: `rowback restore ${shortId(commit.oid)} --to DIR` },
   )
+}
+
+/** A warning for each table whose rows go, as the backup has left them out; the safety commit has them. */
+export async function emptied(
+  store: Store,
+  { databases }: Wanted,
+  { ref, commit }: SafetyCommit,
+): Promise<string[]> {
+  if (databases.every(({ database }) => database.excludedTables.length === 0)) return []
+  const saved = (await readCommitTree(store, commit)).manifest.databases
+  return databases.flatMap(({ database: { name, excludedTables }, path }) => {
+    const tables = saved.find((other) => other.name === name)?.tables ?? []
+    const gone = tables.filter((table) => table.rows > 0 && excludedTables.includes(table.name))
+    return gone.map(
+      ({ name: table, rows }) =>
+        `table ${displayName(table)} of ${shownPath(path)} is empty now, as its backup left it out; ${ref} has the ${counted(rows, 'row')} that it had`,
+    )
+  })
 }
 
 /** Whether an asset is in the source as it is wanted: the safety commit has it so, and the file was not written since. */
