@@ -9,16 +9,18 @@ import type { Store } from './git/store.ts'
 import { intactContents } from './lfs-contents.ts'
 
 export interface SendContents extends RemoteAccess {
-  /** Whether what a remote in a directory has is read, too, and replaced where it is damaged. */
-  replaceDamaged: boolean
+  /** Where what a remote in a directory has is read, too, and sent again where it is damaged or lost: what it need not have yet. */
+  checked: { fresh: readonly LfsFile[] } | undefined
 }
 
-/** Contents that were damaged and are not any more, by path. */
+/** Contents that were damaged or lost and are not any more, by path. */
 export interface HealedContents {
   /** In this repository; they came back from a remote. */
   here: string[]
   /** At the remote; they were sent again. */
   there: string[]
+  /** Not at the remote any more, though it has their commits; they were sent again. */
+  lost: string[]
 }
 
 /**
@@ -29,12 +31,20 @@ export async function sendContents(
   store: Store,
   remote: SettledRemote,
   files: readonly LfsFile[],
-  { replaceDamaged, ...access }: SendContents,
+  { checked, ...access }: SendContents,
 ): Promise<HealedContents> {
   const left = `nothing was pushed, the commit is safe in ${store.dir}`
   const need = { what: `push to ${redactUrl(remote.url)}`, left, remotes: [remote] }
   const { healed } = await intactContents(store, files, need)
-  const replaced = replaceDamaged ? await setRemoteObjectsAside(store, remote, files, left) : []
+  const { missing, damaged } = checked
+    ? await setRemoteObjectsAside(store, remote, files, left)
+    : { missing: [], damaged: [] }
   await sendLfsObjects(store, remote, files, { ...access, left })
-  return { here: healed, there: replaced.map(({ path }) => path) }
+  const fresh = new Set(checked?.fresh.map(({ sha256 }) => sha256))
+  const lost = missing.filter(({ sha256 }) => !fresh.has(sha256))
+  return { here: healed, there: pathsOf(damaged), lost: pathsOf(lost) }
+}
+
+function pathsOf(files: readonly LfsFile[]): string[] {
+  return files.map(({ path }) => path)
 }

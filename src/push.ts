@@ -148,9 +148,8 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
   const tip = await tipOf(store)
   await refuseForeign(store, remote, tip, known.tip)
   const commits = await commitsSince(store, tip, known.tip)
-  const contents = options.contents
-    ? await allContents(store, tip)
-    : await newContents(store, commits, known.tip)
+  const fresh = await newContents(store, commits, known.tip)
+  const contents = options.contents ? await allContents(store, tip) : fresh
   const result = {
     remote: redactUrl(url),
     commits: commits.length,
@@ -168,8 +167,8 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
   phases.begin('push')
   // Parts that are left were those of a push that was interrupted just before its end.
   const isDone = commits.length === 0 && known.parts.length === 0
-  const replaceDamaged = options.contents === true
-  const healed = await sendAhead(store, remote, contents, { ...access, replaceDamaged })
+  const checked = options.contents === true ? { fresh } : undefined
+  const healed = await sendAhead(store, remote, contents, { ...access, checked })
   const bounds: PushBounds = { ...access, verifyHook: !own, partBytes, tip, known }
   const parts = isDone
     ? 0
@@ -219,7 +218,7 @@ async function allContents(store: Store, tip: string): Promise<LfsFile[]> {
   return lfsFilesSince(store, tip)
 }
 
-/** Sends them ahead of the commits; returns what was damaged. */
+/** Sends them ahead of the commits; returns what was damaged or lost. */
 async function sendAhead(
   store: Store,
   remote: SettledRemote,
@@ -229,7 +228,7 @@ async function sendAhead(
   if (contents.length === 0) return undefined
   const { sendContents } = await import('./push-contents.ts')
   const healed = await sendContents(store, remote, contents, access)
-  return healed.here.length + healed.there.length === 0 ? undefined : healed
+  return Object.values(healed).every((paths) => paths.length === 0) ? undefined : healed
 }
 
 /** They may be why it failed. */

@@ -16,6 +16,8 @@ export function printPush(
     output.problem(lfsLine(healed.here, 'damaged, and came back from a remote'))
   if (healed && healed.there.length > 0)
     output.problem(`${remote}: ${lfsLine(healed.there, 'damaged, and sent again')}`)
+  if (healed && healed.lost.length > 0)
+    output.problem(`${remote}: ${lfsLine(healed.lost, 'missing there, and sent again')}`)
   // Contents of commits that it has are asked for only with --contents.
   const all =
     lfs === 0 || bytes !== undefined

@@ -56,19 +56,19 @@ export async function sendLfsObjects(
 }
 
 /**
- * Moves contents that are damaged out of the way where the remote is a directory, and returns them: git-lfs sends none where a file
- * of its name is there. A server is trusted. Throws RowbackError('remote').
+ * Moves contents that are damaged out of the way where the remote is a directory, and returns them and those that are not there:
+ * git-lfs sends none where a file of its name is there. A server is trusted. Throws RowbackError('remote').
  */
 export async function setRemoteObjectsAside<T extends LfsObject>(
   { engine, gitDir }: Pick<Store, 'engine' | 'gitDir'>,
   remote: SettledRemote,
   objects: readonly T[],
   left: string,
-): Promise<T[]> {
+): Promise<{ missing: T[]; damaged: T[] }> {
   const receiver = engine === 'embedded' ? undefined : await lfsReceiver(gitDir, remote)
-  if (receiver === undefined) return []
+  if (receiver === undefined) return { missing: [], damaged: [] }
   try {
-    return (await setDamagedAside(receiver, objects)).damaged
+    return await setDamagedAside(receiver, objects)
   } catch (error) {
     const message = `read the Git LFS of ${redactUrl(remote.url)}: ${errorText(error)}; ${left}`
     throw new RowbackError('remote', message, { cause: error })

@@ -442,7 +442,10 @@ suite('a remote', () => {
     writeFileSync(join(source, 'big.bin'), big)
     expect(await run('backup', '--remote', disk)).toMatchObject({ code: 0, stderr: '' })
     rmSync(objectFile(disk, big))
-    expect(await run('push', '--remote', disk, '--contents')).toMatchObject({ code: 0, stderr: '' })
+    expect(await run('push', '--remote', disk, '--contents')).toMatchObject({
+      code: 0,
+      stderr: `rowback: ${disk}: 1 Git LFS file was missing there, and sent again: big.bin\n`,
+    })
     expect(hasContent(objectFile(disk, big), big)).toBe(true)
   })
 
@@ -497,6 +500,15 @@ suite('a remote', () => {
       stdout: `${disk} is up to date, and has all 2 files of Git LFS\n`,
       stderr: `rowback: ${disk}: 1 Git LFS file was damaged, and sent again: big.bin\n`,
     })
+    rmSync(objectFile(disk, big))
+    // What the remote need not have yet is not lost.
+    writeFileSync(join(at.source, 'new.bin'), Buffer.alloc(big.length, 'y'))
+    expect(await run('backup')).toMatchObject({ code: 0 })
+    expect(await run('push', '--remote', disk, '--contents')).toMatchObject({
+      code: 0,
+      stderr: `rowback: ${disk}: 1 Git LFS file was missing there, and sent again: big.bin\n`,
+    })
+    expect(hasContent(objectFile(disk, big), big)).toBe(true)
     expect(hasContent(objectFile(disk, big), big)).toBe(true)
     expect(existsSync(join(disk, 'lfs', 'bad', sha256(big)))).toBe(true)
 
