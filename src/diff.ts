@@ -10,7 +10,8 @@ import type { Remote } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import type { TreeEntry } from './git/tree.ts'
 import type { RowChange } from './row-change.ts'
-import { type ColumnsChange, type TableChange, type TreeSide, tableChanges } from './row-changes.ts'
+import { type TableChange, type TreeSide, tableChanges } from './row-changes.ts'
+import type { ColumnsChange } from './row-pairing.ts'
 
 export interface DiffOptions {
   repository: string
@@ -142,14 +143,16 @@ async function* rowItems(store: Store, before: TreeSide, after: TreeSide): Async
 }
 
 async function* tableItems(change: TableChange): AsyncGenerator<DiffItem> {
-  const { database, table, whole, key, changes } = change
+  const { database, table, whole, changes } = change
   const start = { type: 'table' as const, database, table, whole, columns: await change.columns() }
   let begun = false
   for await (const list of changes) {
     if (!begun && list.length > 0) yield start
     begun ||= list.length > 0
-    for (const { kind, columns, columnsBefore, before, after } of list)
+    for (const { kind, columns, columnsBefore, before, after } of list) {
+      const key = after ? change.key : change.keyBefore
       yield { type: 'row', database, table, key, kind, columns, columnsBefore, before, after }
+    }
   }
   if (!begun) yield { ...start, reordered: true }
 }

@@ -3,11 +3,11 @@
 import { release } from './buffers.ts'
 import { withoutCommonRows } from './dump/common-rows.ts'
 import { literalsEnd } from './dump/literal-end.ts'
-import type { TableKey } from './dump/manifest.ts'
-import { checkRows, parseRowHeader } from './dump/rows.ts'
+import { checkRows, parseRowHeader, rowLiterals } from './dump/rows.ts'
 import { RowbackError } from './errors.ts'
 import type { TreeEntry } from './git/tree.ts'
 import { Change, differ, type Row, type RowChange } from './row-change.ts'
+import type { Pairing } from './row-pairing.ts'
 
 /** Reads a blob; its content is the caller's. */
 export type ReadBlob = (oid: string) => Promise<Buffer>
@@ -19,10 +19,15 @@ interface Chunks {
 }
 
 /** Yields a list of changes for each few chunks; a change is to be read before the next list is asked for. */
-export function rowChanges(chunks: Chunks, key: TableKey, read: ReadBlob): AsyncGenerator<RowChange[]> {
-  if (key !== 'rowid') return matchByKey(chunks, key, read)
+export async function* rowChanges(
+  chunks: Chunks,
+  pairing: () => Promise<Pairing>,
+  read: ReadBlob,
+): AsyncGenerator<RowChange[]> {
+  const by = await pairing()
+  if (by !== 'rowid') return yield* matchByKey(chunks, by, read)
   const differing = readDiffering(chunks, read)
-  return mergeByKey(new Side(chunks.before, differing.before), new Side(chunks.after, differing.after))
+  yield* mergeByKey(new Side(chunks.before, differing.before), new Side(chunks.after, differing.after))
 }
 
 const none = Buffer.alloc(0)
@@ -88,31 +93,52 @@ async function* readAhead<Item, Content>(
   }
 }
 
+/** What identifies a row of one side: its rowid, all of it, or the values of these columns. */
+type Key = 'rowid' | 'position' | readonly string[]
+
 /** The rows of a chunk that are left. */
-function* rowsOf(path: string, content: Buffer, key: TableKey): Generator<Row, undefined> {
+function* rowsOf(path: string, content: Buffer, key: Key): Generator<Row, undefined> {
   if (content.length === 0) return
   const header = parseRowHeader(content, path)
   const bounds: number[] = []
   checkRows(content, header, path, (start, end) => bounds.push(start, end))
+  const readKey = keyReader(key, header.columns)
   // Numbers take little until their turn comes; a million rows with their keys would not.
   for (let at = 0; at < bounds.length; at += 2) {
     const [start, end] = [bounds[at] as number, bounds[at + 1] as number]
-    const found = keyOf(content, start, end, key)
+    const found = readKey?.(content, start, end)
     if (found === undefined)
-      throw new RowbackError('dump', `read dump: ${path} has rows without the rowid of its manifest`)
+      throw new RowbackError(
+        'dump',
+        `read dump: ${path} has rows without the ${key === 'rowid' ? key : 'key'} of its manifest`,
+      )
     yield { key: found, content, start, end, columns: header.columns }
   }
 }
 
-function keyOf(content: Buffer, start: number, end: number, key: TableKey): bigint | string | undefined {
-  if (key === 'position') return content.toString('utf8', start, end)
-  const literals = content.toString(
-    'utf8',
-    start + 1,
-    literalsEnd(content, start, key === 'rowid' ? 1 : key.length),
-  )
-  if (key !== 'rowid') return literals
-  return /^-?\d+$/.test(literals) ? BigInt(literals) : undefined
+type KeyReader = (content: Buffer, start: number, end: number) => bigint | string | undefined
+
+/** What reads the key off a row with these columns; undefined where they lack one of the key. */
+function keyReader(key: Key, columns: readonly string[]): KeyReader | undefined {
+  if (key === 'position') return (content, start, end) => content.toString('utf8', start, end)
+  if (key === 'rowid')
+    return (content, start) => {
+      const literals = firstLiterals(content, start, 1)
+      return /^-?\d+$/.test(literals) ? BigInt(literals) : undefined
+    }
+  const places = key.map((name) => columns.indexOf(name))
+  if (places.includes(-1)) return undefined
+  if (places.every((place, index) => place === index))
+    return (content, start) => firstLiterals(content, start, places.length)
+  return (content, start) => {
+    const literals = rowLiterals(content, start)
+    return places.map((place) => literals[place]).join(',')
+  }
+}
+
+/** The first literals of a row, with the commas between them. */
+function firstLiterals(content: Buffer, start: number, count: number): string {
+  return content.toString('utf8', start + 1, literalsEnd(content, start, count))
 }
 
 /** One side of a comparison in the order of integer keys: the rows of one chunk after another. */
@@ -176,16 +202,21 @@ function earlier(old: Row | undefined, now: Row | undefined): [old: Row | undefi
  * Matches rows whose chunks come in no order of their keys: within chunks of the same path, where nearly all are, and else
  * with those that wait. Old rows without a match wait to the end, new ones until all old rows are read.
  */
-async function* matchByKey(chunks: Chunks, key: TableKey, read: ReadBlob): AsyncGenerator<RowChange[]> {
+async function* matchByKey(
+  chunks: Chunks,
+  pairing: Exclude<Pairing, 'rowid'>,
+  read: ReadBlob,
+): AsyncGenerator<RowChange[]> {
   const [gone, come] = [new RowsByKey(), new RowsByKey()]
+  const [oldKey, newKey] = pairing === 'position' ? [pairing, pairing] : [pairing.before, pairing.after]
   const readPair = ([old, now]: ChunkPair): Promise<[before: Buffer, after: Buffer]> =>
     old && now
       ? onlyDifferent(read, old.oid, now.oid)
       : Promise.all([old ? read(old.oid) : none, now ? read(now.oid) : none])
   for await (const [[old, now], [before, after]] of readAhead(chunkPairs(chunks), readPair)) {
     const changes: RowChange[] = []
-    const here = new RowsByKey(old && rowsOf(old.path, before, key))
-    for (const row of now ? rowsOf(now.path, after, key) : []) {
+    const here = new RowsByKey(old && rowsOf(old.path, before, oldKey))
+    for (const row of now ? rowsOf(now.path, after, newKey) : []) {
       const match = here.take(row.key) ?? gone.take(row.key)
       if (match === undefined && old) come.add(apart(row))
       else if (match === undefined || differ(match, row)) changes.push(new Change(match, row))

@@ -7,17 +7,12 @@ import { parseRowHeader } from './dump/rows.ts'
 import type { TreeEntry } from './git/tree.ts'
 import { type ReadBlob, rowChanges } from './match-rows.ts'
 import { type RowChange, sameColumns } from './row-change.ts'
+import { type ColumnsChange, type Pairing, pairingOf } from './row-pairing.ts'
 
 /** One side of a comparison: a commit, or the tree that a backup is about to commit. */
 export interface TreeSide {
   manifest: Manifest
   entries: ReadonlyMap<string, TreeEntry>
-}
-
-/** The columns of a table on the two sides, in the order of its row files. */
-export interface ColumnsChange {
-  before: readonly string[]
-  after: readonly string[]
 }
 
 /** A table with different rows on the two sides. */
@@ -32,7 +27,9 @@ export interface TableChange {
   columns: () => Promise<ColumnsChange | undefined>
   /** For a whole table: its row count, known without reading. */
   rows: number
+  /** Of the newer side, of which `keyBefore` is the older one's; the same for a whole table. */
   key: TableKey
+  keyBefore: TableKey
 }
 
 /** Yields the tables whose row files differ, by database and name. */
@@ -47,15 +44,17 @@ export function* tableChanges(
     const folder = `databases/${database}/30-rows/${pathPart(table)}`
     const chunks = { before: oldChunks.get(folder) ?? [], after: newChunks.get(folder) ?? [] }
     if (chunks.before.length + chunks.after.length === 0) continue
-    const key = commonKey(old, now)
+    const [key, keyBefore] = [keyOf(now ?? old), keyOf(old ?? now)]
     const first = firstChunks(chunks, read)
+    const pairing = async (): Promise<Pairing> => pairingOf(keyBefore, key, await first.columns())
     yield {
       database,
       table,
       key,
+      keyBefore,
       whole: old ? (now ? undefined : 'removed') : 'added',
       columns: first.columns,
-      changes: { [Symbol.asyncIterator]: () => rowChanges(chunks, key, first.read) },
+      changes: { [Symbol.asyncIterator]: () => rowChanges(chunks, pairing, first.read) },
       rows: (now ?? old)?.rows ?? 0,
     }
   }
@@ -75,12 +74,17 @@ function firstChunks(
     kept.set(oid, content)
     return parseRowHeader(content, path).columns
   }
+  const readColumns = async (): Promise<ColumnsChange | undefined> => {
+    const [old, now] = [chunks.before[0], chunks.after[0]]
+    if (!old || old.path !== now?.path) return undefined
+    const [before, after] = await Promise.all([columnsOf(old), columnsOf(now)])
+    return sameColumns(before, after) ? undefined : { before, after }
+  }
+  let columns: ReturnType<TableChange['columns']> | undefined
   return {
-    columns: async () => {
-      const [old, now] = [chunks.before[0], chunks.after[0]]
-      if (!old || old.path !== now?.path) return undefined
-      const [before, after] = await Promise.all([columnsOf(old), columnsOf(now)])
-      return sameColumns(before, after) ? undefined : { before, after }
+    columns: () => {
+      columns ??= readColumns()
+      return columns
     },
     read: async (oid) => {
       const content = kept.get(oid)
@@ -90,10 +94,8 @@ function firstChunks(
   }
 }
 
-/** The newer key; where only one side has rowids, rows are matched as a whole. */
-function commonKey(old: ManifestTable | undefined, now: ManifestTable | undefined): TableKey {
-  if (old && now && (old.key === 'rowid') !== (now.key === 'rowid')) return 'position'
-  return (now ?? old)?.key ?? 'position'
+function keyOf(table: ManifestTable | undefined): TableKey {
+  return table?.key ?? 'position'
 }
 
 interface TablePair {

@@ -83,7 +83,6 @@ function refuse(table: string, problem: string | undefined): void {
 function problemOf(change: TableChange, { before, after }: Sides): string | undefined {
   const { table, whole, key } = change
   if (isCommanding(table)) return unprintable
-  if (whole === undefined && key === 'position') return 'has rows with no key to name them by'
   if (before.isShadow(table) || after.isShadow(table))
     return 'is behind a virtual table, which no statement about its rows keeps as it is'
   if (before.isRenamed(table) || after.isRenamed(table))
@@ -96,6 +95,7 @@ function problemOf(change: TableChange, { before, after }: Sides): string | unde
   if (used.some((side) => side.hasStandIn(table)))
     return 'has generated columns, rows that no INSERT brings into it as they are, or a definition that no script can run'
   if (whole === undefined && old !== now) return 'is defined in another way in the newer commit'
+  if (whole === undefined && key === 'position') return 'has rows with no key to name them by'
   if (used.some((side) => side.hasPatchedIndex(table))) return 'has an index that may refuse rows'
   const kept = new Set(after.indexesOf(table))
   if (whole === undefined && before.indexesOf(table).some((sql) => !kept.has(sql)))

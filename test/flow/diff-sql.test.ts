@@ -194,6 +194,12 @@ describe('what statements about rows do not make is refused before anything is p
       'table "w" is defined in another way in the newer commit',
     ],
     [
+      'a key for rowids',
+      'CREATE TABLE w(a PRIMARY KEY,b); INSERT INTO w VALUES (1,1)',
+      'DROP TABLE w; CREATE TABLE w(a PRIMARY KEY,b) WITHOUT ROWID; INSERT INTO w VALUES (1,1)',
+      'table "w" is defined in another way in the newer commit',
+    ],
+    [
       'another column',
       'CREATE TABLE w(a INTEGER PRIMARY KEY); INSERT INTO w VALUES (1)',
       'ALTER TABLE w ADD COLUMN b; UPDATE w SET b=1',

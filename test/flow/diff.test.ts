@@ -98,6 +98,44 @@ describe('columns', () => {
   })
 })
 
+test('rows are told apart by what both keys of a table name where they differ.', async () => {
+  const diff = await changed(
+    `CREATE TABLE first(a, b, c, PRIMARY KEY(a)) WITHOUT ROWID; INSERT INTO first VALUES (1,2,'x'),(2,1,'y'),(3,3,'z');
+     CREATE TABLE grown(id PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO grown VALUES (1,'one'),(2,'two'),(3,'three');
+     CREATE TABLE numbered(a INTEGER PRIMARY KEY, b, c); INSERT INTO numbered VALUES (1,2,'x'),(2,1,'y'),(3,3,'z');
+     CREATE TABLE plain(id INT PRIMARY KEY, v); INSERT INTO plain VALUES (2,'two'),(1,'one');`,
+    `CREATE TABLE other(a, b, c, PRIMARY KEY(b)) WITHOUT ROWID; INSERT INTO other SELECT * FROM first;
+     DROP TABLE first; ALTER TABLE other RENAME TO first; UPDATE first SET c='new' WHERE a=3;
+     CREATE TABLE other(org, id, v, PRIMARY KEY(org,id)) WITHOUT ROWID; INSERT INTO other SELECT 7-id,id,v FROM grown;
+     DROP TABLE grown; ALTER TABLE other RENAME TO grown; UPDATE grown SET v='TWO' WHERE id=2; DELETE FROM grown WHERE id=3;
+     CREATE TABLE other(a, b INTEGER PRIMARY KEY, c); INSERT INTO other SELECT * FROM numbered;
+     DROP TABLE numbered; ALTER TABLE other RENAME TO numbered; UPDATE numbered SET c='new' WHERE a=1;
+     CREATE TABLE other(id INT PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO other SELECT * FROM plain;
+     DROP TABLE plain; ALTER TABLE other RENAME TO plain; UPDATE plain SET v='ONE' WHERE id=1;`,
+  )
+  expect(rowLines(await diff())).toEqual([
+    'table main first (columns in another order)',
+    "~ 3: c 'z' → 'new'",
+    'table main grown (columns: org added)',
+    "~ 5, 2: v 'two' → 'TWO'",
+    "- 3, 'three'",
+    'table main numbered (columns in another order)',
+    "~ 2: c 'x' → 'new'",
+    'table main plain (columns: rowid dropped)',
+    "~ 1: v 'one' → 'ONE'",
+  ])
+  expect((await diff('--stat')).split('\n').slice(1, -1)).toEqual([
+    'main first: 3 rows changed (columns in another order)',
+    'main grown: 2 rows changed, 1 removed (columns: org added)',
+    'main numbered: 3 rows changed (columns in another order)',
+    'main plain: 2 rows changed (columns: rowid dropped)',
+  ])
+  const { items } = JSON.parse(await diff('--json', '--table', 'grown'))
+  const [row, gone] = [items[1], items.at(-1)]
+  expect(row).toMatchObject({ key: ['org', 'id'], before: ['2', "'two'"], after: ['5', '2', "'TWO'"] })
+  expect(gone).toMatchObject({ kind: 'removed', key: ['id'], columns: ['id', 'v'], before: ['3', "'three'"] })
+})
+
 test('long values are cut around the first difference.', async () => {
   const text = (middle: string, length: number): string =>
     `'${'a'.repeat(100)}'||'${'b'.repeat(100)}${middle}${'c'.repeat(length)}'`
