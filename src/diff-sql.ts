@@ -20,14 +20,15 @@ export function diffSql(options: DiffOptions): AsyncGenerator<string> {
 async function* lines(comparison: Comparison): AsyncGenerator<string> {
   const { store, before, after } = comparison
   const changes = [...tableChanges(before, after, (oid) => store.readBlob(oid))]
-  const { tables, rebuilds } = await planScript(comparison, changes)
+  const { tables, indexes } = await planScript(comparison, changes)
   for (const path of changedScripts(before, after)) yield `-- script ${displayName(path)} differs`
   if (tables.length > 0) {
     yield* opening
+    yield* indexes.checks
     // What is gone may have a name that what comes has.
     for (const { dropped } of tables) yield* dropped
     for (const table of tables) yield* rowLines(table)
-    yield* rebuilds
+    yield* indexes.rebuilds
     yield 'COMMIT;'
   }
   for (const { path } of await changedAssets(store, before, after))

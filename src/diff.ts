@@ -51,6 +51,8 @@ export interface Comparison {
   store: Store
   before: CommitTree
   after: CommitTree
+  /** Both with all files that differ, whatever table is asked for. */
+  whole: readonly [before: CommitTree, after: CommitTree]
 }
 
 /** Yields what differs: per database definitions and settings, then rows by table; then assets. */
@@ -74,7 +76,7 @@ export async function* comparing<Item>(
     const trees = await readDifference(store, ...(await resolveBoth(store, from, to)))
     const [before, after] = await comparedTrees(trees, { from, to, table, file })
     await prefetchChanges(store, before, after)
-    yield* make({ store, before, after })
+    yield* make({ store, before, after, whole: trees })
   } finally {
     await store.close()
   }

@@ -8,6 +8,7 @@ import { identifier } from './dump/literal.ts'
 import { checkScript, dumpText } from './dump/script.ts'
 import { RowbackError } from './errors.ts'
 import type { Store } from './git/store.ts'
+import { type IndexPlan, planIndexes, type Sides } from './index-plan.ts'
 import type { TableChange } from './row-changes.ts'
 import { displayName } from './summary.ts'
 import { isCommanding } from './terminal.ts'
@@ -26,13 +27,7 @@ export interface PlannedTable {
 
 export interface ScriptPlan {
   tables: PlannedTable[]
-  /** What builds full-text indexes over other tables anew, as no trigger keeps them. */
-  rebuilds: string[]
-}
-
-interface Sides {
-  before: Definitions
-  after: Definitions
+  indexes: IndexPlan
 }
 
 /** Plans the script. Throws a `usage` error where it would not make the newer rows of the older ones. */
@@ -42,7 +37,7 @@ export async function planScript(
 ): Promise<ScriptPlan> {
   const databases = [...new Set(changes.map(({ database }) => database))]
   const [database] = databases
-  if (database === undefined) return { tables: [], rebuilds: [] }
+  if (database === undefined) return { tables: [], indexes: { checks: [], rebuilds: [] } }
   if (databases.length > 1)
     throw new RowbackError(
       'usage',
@@ -54,11 +49,12 @@ export async function planScript(
     before: await readDefinitions(store, comparison.before, database),
     after: await readDefinitions(store, comparison.after, database),
   }
+  const indexes = planIndexes(comparison, changes, sides)
   for (const change of changes) refuse(change.table, problemOf(change, sides))
   refuseTaken(changes, sides)
   return {
     tables: changes.map((change) => planned(change, sides)),
-    rebuilds: rebuilds(comparison.before, changes, sides),
+    indexes,
   }
 }
 
@@ -136,17 +132,4 @@ function planned(change: TableChange, { before, after }: Sides): PlannedTable {
 /** Whether a key may be a rowid that is no column: then a primary key is a unique index beside it. */
 function isRowid(column: string): boolean {
   return ['rowid', '_rowid_', 'oid'].includes(lowerCase(column))
-}
-
-/** Of indexes that both sides have, those over a table that changes or over what is no table. */
-function rebuilds(older: CommitTree, changes: readonly TableChange[], { before, after }: Sides): string[] {
-  const database = changes[0]?.database
-  const tables = older.manifest.databases.find(({ name }) => name === database)?.tables ?? []
-  const changed = new Set(changes.map(({ table }) => lowerCase(table)))
-  const same = new Set(tables.map(({ name }) => lowerCase(name)).filter((name) => !changed.has(name)))
-  const kept = new Set(after.rebuilds().map(({ sql }) => sql))
-  return before
-    .rebuilds()
-    .filter(({ sql, content }) => kept.has(sql) && !same.has(lowerCase(content ?? '')))
-    .map(({ sql }) => sql)
 }

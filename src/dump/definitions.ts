@@ -3,15 +3,34 @@
 import { lowerCase } from './ascii.ts'
 import { identifier, textLiteral } from './literal.ts'
 import { indexIn, indexWithoutRows } from './one-table.ts'
+import { type FollowedObject, followedObject, namesIn } from './references.ts'
 import { definedName } from './script.ts'
 import { isWord, tokens } from './tokens.ts'
-import { contentTable } from './virtual.ts'
+import { contentTable, moduleOverContent, parseVirtual } from './virtual.ts'
+
+/** A virtual table of which no rows are dumped. */
+export interface VirtualIndex {
+  name: string
+  /** Whether it is built anew of its content, or comes back with the tables behind it. */
+  mode: 'rebuilt' | 'exact'
+  /**
+   * What it is made of: `fts5` or `fts` the content of a table or view, `own` what is inserted and kept behind it, `other`
+   * what nobody knows.
+   */
+  kind: 'fts5' | 'fts' | 'own' | 'other'
+  /** The table or view whose content it is over. */
+  content: string | undefined
+}
 
 /** The definitions of one dump. */
 export class Definitions {
   private readonly tables: readonly string[]
   private readonly schema: readonly string[]
   private readonly indexes: { index: string; table: string; sql: string }[]
+  private readonly objects: FollowedObject[]
+  /** The tables that rows go into, as SQLite compares names. */
+  private readonly tableNames: Set<string>
+  private readonly reached = new Map<string, ReadonlySet<string>>()
 
   /** The statements of `20-tables.sql` and `40-schema.sql`, which have passed the grammar. */
   constructor(tables: readonly string[], schema: readonly string[]) {
@@ -21,6 +40,8 @@ export class Definitions {
       const names = indexIn(sql)
       return names ? [{ index: lowerCase(names.index), table: lowerCase(names.table), sql }] : []
     })
+    this.objects = schema.flatMap((sql) => followedObject(sql) ?? [])
+    this.tableNames = new Set(tables.map((sql) => lowerCase(definedName(sql) ?? '')))
   }
 
   /** The statement that makes a table that rows go into, or a stand-in for it; undefined where there is no such table. */
@@ -78,14 +99,58 @@ export class Definitions {
     return new Set([...names.map(lowerCase), ...indexes])
   }
 
-  /** The statements that build full-text indexes anew, each with the table or view whose content it is. */
-  rebuilds(): { sql: string; content: string | undefined }[] {
-    return this.schema.flatMap((create) => {
-      const name = identifier(definedName(create) ?? '')
-      const sql = `INSERT INTO ${name}(${name}) VALUES('rebuild');`
-      return this.schema.includes(sql) ? [{ sql, content: contentTable(create) }] : []
+  /** Whether there is a table that rows go into, by a name as SQLite compares it. */
+  hasTable(name: string): boolean {
+    return this.tableNames.has(lowerCase(name))
+  }
+
+  /** The virtual tables of which no rows are dumped. */
+  virtualIndexes(): VirtualIndex[] {
+    return this.objects.flatMap(({ kind, name, sql }) => {
+      if (kind !== 'virtual') return []
+      const mode = this.schema.includes(rebuildStatement(name)) ? 'rebuilt' : 'exact'
+      return [{ name, mode, ...madeOf(sql) }]
     })
   }
+
+  /**
+   * What the triggers of a table, or the definition of a view or virtual table, name: tables and the like, as SQLite
+   * compares names, and what is named by those of them that hold no rows themselves.
+   */
+  reachedFrom(name: string): ReadonlySet<string> {
+    const start = lowerCase(name)
+    const found = this.reached.get(start) ?? this.walk(start)
+    this.reached.set(start, found)
+    return found
+  }
+
+  private walk(start: string): Set<string> {
+    const known = new Set([...this.tableNames, ...this.objects.map(({ name }) => lowerCase(name))])
+    const found = new Set<string>()
+    // What is added amid the walk is walked, too.
+    const owners = new Set([start])
+    for (const owner of owners)
+      for (const object of this.objects.filter((one) => lowerCase(one.owner) === owner))
+        for (const name of namesIn(object.sql, known)) {
+          found.add(name)
+          if (!this.hasTable(name)) owners.add(name)
+        }
+    return found
+  }
+}
+
+/** What builds a full-text index over the content of a table anew. */
+export function rebuildStatement(index: string): string {
+  return `INSERT INTO ${identifier(index)}(${identifier(index)}) VALUES('rebuild');`
+}
+
+function madeOf(sql: string): Pick<VirtualIndex, 'kind' | 'content'> {
+  const { module = '' } = parseVirtual(sql) ?? {}
+  const isFullText = /^fts[345]$/.test(module)
+  if (moduleOverContent(sql) !== undefined)
+    return { kind: module === 'fts5' ? 'fts5' : 'fts', content: contentTable(sql) }
+  const isOwn = module.startsWith('rtree') || (isFullText && contentTable(sql) === undefined)
+  return { kind: isOwn ? 'own' : 'other', content: undefined }
 }
 
 const patch = 'UPDATE sqlite_schema SET '

@@ -168,7 +168,7 @@ const setSql = new RegExp(
   `^UPDATE sqlite_schema SET sql=(${text}) WHERE type='(table|index)' AND name=${text}$`,
 )
 const addRow = new RegExp(
-  `^INSERT INTO sqlite_schema\\("type","name","tbl_name","rootpage","sql"\\) VALUES\\('(table|view|trigger)',${text},${text},0,(${text})\\)$`,
+  `^INSERT INTO sqlite_schema\\("type","name","tbl_name","rootpage","sql"\\) VALUES\\('(table|view|trigger)',(${text}),(${text}),0,(${text})\\)$`,
 )
 
 const setBytes = new RegExp(
@@ -181,11 +181,19 @@ function isPatch(sql: string): boolean {
   if (original) return original[1] === undefined || isOriginal(original[2] as string, original[1])
   const found = match(setSql, sql)
   if (found) return isStored(found[2] as string, parseText(found[1] as string))
-  const added = match(addRow, sql)
-  return (
-    added !== null &&
-    isStored(added[1] === 'table' ? 'virtual' : (added[1] as string), parseText(added[2] as string))
-  )
+  const added = addedObject(sql)
+  return added !== undefined && isStored(added.type === 'table' ? 'virtual' : added.type, added.sql)
+}
+
+/** A row of `sqlite_schema` that a statement without its semicolon inserts; undefined for other statements. */
+export function addedObject(
+  statement: string,
+): { type: string; name: string; table: string; sql: string } | undefined {
+  const found = match(addRow, statement)
+  if (!found) return undefined
+  const [, type = '', ...texts] = found
+  const [name = '', table = '', sql = ''] = texts.map(parseText)
+  return { type, name, table, sql }
 }
 
 /** SQLite takes each byte from 0x80 on for a letter, as the tokens take each character. */

@@ -1,51 +1,14 @@
 /** `rowback diff --sql`: what stock sqlite3 makes of the older database is the newer one. */
 
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { backup } from '../../src/backup.ts'
-import type { Ended } from '../support/cli.ts'
-import { databaseFrom, dumpFile } from '../support/database.ts'
+import { databaseFrom } from '../support/database.ts'
 import { rowback } from '../support/in-process.ts'
 import { build, type DatabaseSpec, database, isSound } from '../support/random-database.ts'
+import { diffOf, pairOf, rowsOf, run } from '../support/script-pair.ts'
 import { tempDir } from '../support/temp.ts'
-
-/** The rows of a database, bit by bit. */
-function rowsOf(file: string): string[] {
-  return dumpFile(file)
-    .filter(({ path }) => path.startsWith('30-rows/'))
-    .map(({ path, content }) => `${path}\n${content}`)
-}
-
-function run(file: string, sql: string): void {
-  execFileSync('sqlite3', [file], { input: sql, stdio: ['pipe', 'pipe', 'pipe'] })
-}
-
-interface Pair {
-  before: string
-  after: string
-}
-
-/** What diff says of two states of one source. */
-async function diffOf({ before, after }: Pair, ...flags: string[]): Promise<Ended> {
-  const dir = tempDir()
-  const [source, repository] = [join(dir, 'app.db'), join(dir, 'repo.git')]
-  for (const file of [before, after]) {
-    copyFileSync(file, source)
-    await backup({ source, repository, verify: 'never' })
-  }
-  return rowback(['diff', 'latest~1', '--sql', ...flags, '--repo', repository])
-}
-
-function pairOf(before: string, change: string): Pair {
-  const first = databaseFrom(before)
-  const after = join(tempDir(), 'after.db')
-  copyFileSync(first, after)
-  databaseFrom(change, after)
-  return { before: first, after }
-}
 
 /** The script for two states, which has made the newer rows of the older ones. */
 async function script(before: string, change: string): Promise<string[]> {
