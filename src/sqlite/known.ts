@@ -8,7 +8,8 @@ import {
   OddPages,
   type PageScan,
   refuseDisorder,
-  refuseFreePages,
+  refuseStrayPages,
+  reservedPages,
   samePages,
   scanPages,
   TreeWalker,
@@ -37,10 +38,12 @@ interface Definition {
 export interface PageFacts {
   pages: Pages
   scan: PageScan
-  /** Which pages belong to a tree. */
-  seen: Uint8Array
+  /** A `pageUse` of each page, as far as it is known. */
+  uses: Uint8Array
   /** By the name of the table that is dumped. */
   trees: Map<string, TreePages & Definition & { isTable: boolean }>
+  /** The roots of all other trees: those of indexes, of tables that are not dumped, of the schema. */
+  otherRoots: number[]
 }
 
 /** Reads the pages that the rows of a planned dump lie in; undefined if they are not what the format describes. */
@@ -51,13 +54,15 @@ export async function readPageFacts(
 ): Promise<PageFacts | undefined> {
   try {
     const scan = await scanPages(pages)
-    const walker = new TreeWalker(pages, scan)
+    const uses = reservedPages(pages)
+    const walker = new TreeWalker(pages, scan, uses)
     const trees: PageFacts['trees'] = new Map()
     const { objects } = planned.schema
     const tables = new Map(
       objects.filter(({ type }) => type === 'table').map((object) => [object.name, object]),
     )
     const indexesOf = indexesByTable(objects)
+    const otherRoots = new Set([1, ...objects.flatMap(({ rootPage }) => (rootPage > 0 ? [rootPage] : []))])
     for (const source of rowSources(planned)) {
       const object = tables.get(source.readFrom)
       // A virtual table has no pages; what it gives may depend on anything.
@@ -65,9 +70,10 @@ export async function readPageFacts(
       const facts = JSON.stringify([sqliteVersion, planned.plan.settings.encoding, source, object.sql])
       const isTable = source.key !== 'literals'
       const indexes = JSON.stringify(indexesOf.get(object.name) ?? [])
+      otherRoots.delete(object.rootPage)
       trees.set(source.table, { ...walker.walk(object.rootPage), facts, indexes, isTable })
     }
-    return { pages, scan, seen: walker.seen, trees }
+    return { pages, scan, uses, trees, otherRoots: [...otherRoots] }
   } catch (error) {
     if (error instanceof OddPages || error instanceof RangeError) return undefined
     throw error
@@ -97,10 +103,13 @@ export function tableWorks(
 ): TableWork[] | undefined {
   if (!facts || !known || known.pageSize !== facts.pages.pageSize) return undefined
   try {
-    const isSame = samePages(facts.scan, known.digests, facts.seen)
-    refuseFreePages(facts.pages, facts.seen)
+    const { pages, scan, uses, otherRoots } = facts
+    const walker = new TreeWalker(pages, scan, uses)
+    for (const root of otherRoots) walker.walk(root)
+    const isSame = samePages(scan, known.digests, uses)
+    refuseStrayPages(pages, uses)
     for (const tree of facts.trees.values())
-      if (tree.isTable) refuseDisorder(facts.pages, tree, (page) => isSame[page] === 1)
+      if (tree.isTable) refuseDisorder(pages, tree, (page) => isSame[page] === 1)
     return rowSources(planned).map((source) => ({
       source,
       steps: stepsOf(source, planned, facts, known, isSame),
@@ -150,9 +159,9 @@ export function forget({ digests, tables }: KnownDatabase): void {
 export type SeenPages = Pick<KnownDatabase, 'pageSize' | 'digests'> & Pick<PageFacts, 'trees'>
 
 /** Takes that out of the facts, and gives the memory of all else back: of each page 9 bytes. */
-export function takeSeenPages({ pages: { pageSize }, scan, seen, trees }: PageFacts): SeenPages {
+export function takeSeenPages({ pages: { pageSize }, scan, uses, trees }: PageFacts): SeenPages {
   const { digests, types, cells, next } = scan
-  releaseArrays([types, cells, next, seen])
+  releaseArrays([types, cells, next, uses])
   return { pageSize, digests, trees }
 }
 

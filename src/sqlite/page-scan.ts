@@ -59,17 +59,33 @@ export class OddPages extends Error {}
 /** No tree of 2^32 pages with two children each is deeper. */
 const deepest = 32
 
-/** Walks b-trees; no page belongs to two. Throws OddPages. */
+/** What a page was found to be: one thing only, and `none` as long as nothing has led to it. */
+export const pageUse = { none: 0, tree: 1, overflow: 2, free: 3, reserved: 4 } as const
+
+/** The uses of all pages before any is known but those of the pages that no tree may have. */
+export function reservedPages(pages: Pages): Uint8Array {
+  const uses = new Uint8Array(pages.count + 1)
+  uses[0] = pageUse.reserved
+  const lockByte = 2 ** 30 / pages.pageSize + 1
+  if (lockByte <= pages.count) uses[lockByte] = pageUse.reserved
+  // sqlite.org/fileformat2.html, section 1.8: only a database with a largest root page has pointer maps.
+  if (pages.read(1).readUInt32BE(52) === 0) return uses
+  const mapped = Math.floor(pages.usable / 5) + 1
+  for (let page = 2; page <= pages.count; page += mapped)
+    uses[page === lockByte ? page + 1 : page] = pageUse.reserved
+  return uses
+}
+
+/** Walks b-trees, and marks their pages; no page belongs to two. Throws OddPages. */
 export class TreeWalker {
-  /** 1 for each page that a walk came by. */
-  readonly seen: Uint8Array
   readonly #pages: Pages
   readonly #scan: PageScan
+  readonly #uses: Uint8Array
 
-  constructor(pages: Pages, scan: PageScan) {
+  constructor(pages: Pages, scan: PageScan, uses: Uint8Array) {
     this.#pages = pages
     this.#scan = scan
-    this.seen = new Uint8Array(pages.count + 1)
+    this.#uses = uses
   }
 
   /** The rows of the tree with that root: a table's, or an index's. */
@@ -94,9 +110,9 @@ export class TreeWalker {
     const [leaf, interior] = isTable
       ? [pageType.leafTable, pageType.interiorTable]
       : [pageType.leafIndex, pageType.interiorIndex]
-    if ((type !== leaf && type !== interior) || this.seen[page] !== 0 || depth > deepest)
+    if ((type !== leaf && type !== interior) || this.#uses[page] !== pageUse.none || depth > deepest)
       throw new OddPages(`page ${page} is no page of that tree`)
-    this.seen[page] = 1
+    this.#uses[page] = pageUse.tree
     if (type === leaf) {
       found.pages.push(page)
       found.rows.push(this.#scan.cells[page] as number)
@@ -113,19 +129,25 @@ export class TreeWalker {
   }
 }
 
-/** Throws OddPages if a page of a tree is said to be free. */
-export function refuseFreePages(pages: Pages, seen: Uint8Array): void {
+/**
+ * Marks the free pages, and throws OddPages if one is in use, or if a page is neither: all trees and overflow chains
+ * must have been marked.
+ */
+export function refuseStrayPages(pages: Pages, uses: Uint8Array): void {
+  const free = (page: number): void => {
+    if (uses[page] !== pageUse.none) throw new OddPages(`page ${page} is free and in use`)
+    uses[page] = pageUse.free
+  }
   let trunk = pages.read(1).readUInt32BE(32)
-  for (let steps = 0; trunk !== 0; steps++) {
-    if (trunk > pages.count || steps > pages.count) throw new OddPages('the list of free pages has no end')
+  while (trunk !== 0) {
+    free(trunk)
     const bytes = pages.read(trunk)
     const leaves = bytes.readUInt32BE(4)
-    for (let index = -1; index < leaves; index++) {
-      const page = index < 0 ? trunk : bytes.readUInt32BE(8 + 4 * index)
-      if (seen[page] !== 0) throw new OddPages(`page ${page} is free and in use`)
-    }
+    for (let index = 0; index < leaves; index++) free(bytes.readUInt32BE(8 + 4 * index))
     trunk = bytes.readUInt32BE(0)
   }
+  const lost = uses.indexOf(pageUse.none)
+  if (lost >= 0) throw new OddPages(`page ${lost} is never used`)
 }
 
 /**
@@ -154,22 +176,21 @@ export function refuseDisorder(pages: Pages, tree: TreePages, isSame: (page: num
 }
 
 /**
- * Marks the pages that hold what they held, with all overflow pages of their rows. `seen` says which pages belong to
- * trees; of all others nothing is said. Throws OddPages.
+ * Marks the overflow pages of all rows in trees, and tells which pages of trees hold what they held, with those of their
+ * rows. Of pages that are in no tree nothing is said. Throws OddPages if an overflow page has another use.
  */
-export function samePages(scan: PageScan, before: BigUint64Array, seen: Uint8Array): Uint8Array {
+export function samePages(scan: PageScan, before: BigUint64Array, uses: Uint8Array): Uint8Array {
   const { digests, next, overflow } = scan
   const isSame = new Uint8Array(digests.length)
   for (let page = 1; page < digests.length; page++) if (digests[page] === before[page]) isSame[page] = 1
-  let steps = digests.length
   for (let index = 0; index < overflow.length; index += 2) {
     const owner = overflow[index] as number
-    if (seen[owner] === 0 || isSame[owner] === 0) continue
+    // A page that is in no tree looks like one of rows by chance.
+    if (uses[owner] !== pageUse.tree) continue
     for (let page = overflow[index + 1] as number; page !== 0; page = next[page] as number) {
-      if (page >= digests.length || --steps < 0) throw new OddPages(`an overflow chain of page ${owner}`)
-      if (digests[page] === before[page]) continue
-      isSame[owner] = 0
-      break
+      if (uses[page] !== pageUse.none) throw new OddPages(`an overflow chain of page ${owner}`)
+      uses[page] = pageUse.overflow
+      if (digests[page] !== before[page]) isSame[owner] = 0
     }
   }
   return isSame

@@ -21,6 +21,8 @@ interface Dumped {
   known: KnownDatabase | undefined
   /** Files whose content was rendered. */
   rendered: number
+  /** Whether nothing that was known was of use. */
+  isWhole: boolean
 }
 
 async function dump(file: string, known?: KnownDatabase): Promise<Dumped> {
@@ -28,7 +30,7 @@ async function dump(file: string, known?: KnownDatabase): Promise<Dumped> {
   const snapshot = await openSnapshot(file, { workDir, busyTimeoutMs: 1000, extensions: [] })
   const options = { excludeTables: [], fullText: 'logical' as const, extensions: [] }
   const running = await startDump(snapshot, file, options, { known })
-  const dumped: Dumped = { files: new Map(), known: undefined, rendered: 0 }
+  const dumped: Dumped = { files: new Map(), known: undefined, rendered: 0, isWhole: running.isWhole }
   const chunks = new Map<string, KnownChunk[]>()
   try {
     let next = await running.files.next()
@@ -158,6 +160,9 @@ async function dumpBoth(
   const [full, incremental] = [await dump(file), await dump(file, known)]
   expect([...incremental.files].sort()).toEqual([...full.files].sort())
   expect(incremental.known).toEqual(full.known)
+  // What is sound is never taken for damaged, which would be read as a whole.
+  if (known && incremental.known)
+    expect(incremental.isWhole).toBe(known.pageSize !== incremental.known.pageSize)
   return { full, incremental }
 }
 
