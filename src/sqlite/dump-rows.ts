@@ -18,6 +18,7 @@ import { mostColumns, type RowSource } from '../dump/plan.ts'
 import type { KnownChunk } from '../dump/reuse.ts'
 import { rowFile, rowHeader } from '../dump/rows.ts'
 import { RowbackError } from '../errors.ts'
+import { KeyOrder } from './key-order.ts'
 import { allRows, type Renderer, type RowRange, renderer } from './render.ts'
 import { countQuery } from './row-query.ts'
 
@@ -81,7 +82,8 @@ export function* dumpRows(
     } else {
       const cutter = new Cutter(directory, name)
       const { rows: range, lastKey } = step
-      const { irregular } = yield* dumpRange(render, source, { cutter, range, count: range.count, lastKey })
+      const asked = { cutter, order: keyOrder(db, source, encoding), range, count: range.count, lastKey }
+      const { irregular } = yield* dumpRange(render, source, asked)
       directory = cutter.directory
       total.rows += range.count
       total.irregular += irregular
@@ -95,11 +97,8 @@ function* dumpAll(db: Database, source: RowSource, encoding: Encoding): Generato
   const count = db.prepare(countQuery(source)).pluck().get() as number
   if (source.columns.length > mostColumns) throw noRoom(source)
   if (source.countedRowid !== undefined) refuseUncounted(db, source, source.countedRowid)
-  return dumpedTable(
-    db,
-    source,
-    yield* dumpRange(renderer(db, source, encoding), source, { cutter: new Cutter(), range: allRows, count }),
-  )
+  const asked = { cutter: new Cutter(), order: keyOrder(db, source, encoding), range: allRows, count }
+  return dumpedTable(db, source, yield* dumpRange(renderer(db, source, encoding), source, asked))
 }
 
 function dumpedTable(db: Database, source: RowSource, { rows, irregular }: RangeTotal): DumpedTable {
@@ -112,11 +111,25 @@ interface RangeTotal {
   irregular: number
 }
 
+/** What a range is cut by, and what it must be. */
+interface RangeOrder {
+  cutter: Cutter
+  order: KeyOrder | undefined
+  range: RowRange
+  count: number
+  lastKey?: string[]
+}
+
+/** Of a WITHOUT ROWID table; rowids are looked at by quick_check, and where their pages have changed. */
+function keyOrder(db: Database, source: RowSource, encoding: Encoding): KeyOrder | undefined {
+  return source.key === 'literals' ? new KeyOrder(db, source, encoding) : undefined
+}
+
 /** Yields the chunks of a range, which must have that many rows and end with that key, and returns its counts. */
 function* dumpRange(
   render: Renderer,
   source: RowSource,
-  { cutter, range, count, lastKey }: { cutter: Cutter; range: RowRange; count: number; lastKey?: string[] },
+  { cutter, order, range, count, lastKey }: RangeOrder,
 ): Generator<DumpFile, RangeTotal> {
   const header = Buffer.from(
     rowHeader(
@@ -135,6 +148,7 @@ function* dumpRange(
   /** Batches that the chunk which is under way may have lines of. */
   const batches: Buffer[] = []
   for (const { lines, ends, irregular } of render(range)) {
+    order?.take(lines, ends)
     const chunks = cutter.push(lines, ends, keysOf(source, total.rows))
     for (const chunk of chunks) yield toFile(chunk)
     if (chunks.length > 0) releaseArrays(batches.splice(0))
@@ -144,6 +158,7 @@ function* dumpRange(
     lastLine = lines.subarray(ends.at(-2) ?? 0, ends.at(-1))
     if (total.rows > count) break
   }
+  if (total.rows !== count) order?.refuseDisorder()
   if (total.rows !== count) throw faultOf(source, `${total.rows} rows came of ${count}`)
   if (lastKey && !isSameKey(lastLine, lastKey))
     throw faultOf(source, 'its rows do not end where its pages do')

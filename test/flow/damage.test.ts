@@ -109,8 +109,61 @@ const cases: Record<string, Case> = {
   },
 }
 
-describe('A backup of what changed refuses', () => {
-  for (const [name, { sql, damage }] of Object.entries(cases))
+/** A table of that key. */
+const keyed = (key: string): string =>
+  `CREATE TABLE t(k TEXT, v, ${key}) WITHOUT ROWID; ${ids(2000)} INSERT INTO t SELECT printf('key%05d', i), hex(randomblob(40)) FROM n;`
+
+/** Puts one leaf over another, or two in the place of each other. */
+function misplace(exchange: boolean): (file: string) => void {
+  return (file) => {
+    const leaves = pagesOf(file, 't')
+    spoil(file, (bytes) => {
+      const [one, other] = [pageOf(bytes, leaves[3] as number), pageOf(bytes, leaves[5] as number)]
+      const before = Buffer.from(other)
+      one.copy(other)
+      if (exchange) before.copy(one)
+    })
+  }
+}
+
+/** Lets a cell of a leaf be there twice, in the place of the next. */
+function doubleCell(file: string): void {
+  const leaf = pagesOf(file, 't')[3] as number
+  spoil(file, (bytes) => {
+    const page = pageOf(bytes, leaf)
+    page.copy(page, 8 + 2 * 5, 8 + 2 * 4, 8 + 2 * 5)
+  })
+}
+
+const inKeyOrder: Record<string, Case> = {
+  'a page of rows that stands twice': { sql: keyed('PRIMARY KEY(k)'), damage: misplace(false) },
+  'pages of rows that have changed places': { sql: keyed('PRIMARY KEY(k)'), damage: misplace(true) },
+  'a page of rows that stands twice, where equal rows replace each other': {
+    sql: keyed('PRIMARY KEY(k) ON CONFLICT REPLACE'),
+    damage: misplace(false),
+  },
+  'pages that have changed places, in a key that falls': {
+    sql: keyed('PRIMARY KEY(k DESC)'),
+    damage: misplace(true),
+  },
+  'pages that have changed places, in a key of several columns': {
+    sql: `CREATE TABLE t(a INT, b TEXT COLLATE NOCASE, v, PRIMARY KEY(a, b)) WITHOUT ROWID;
+      ${ids(2000)} INSERT INTO t SELECT i/900, printf('Key%05d', i), hex(randomblob(40)) FROM n;`,
+    damage: misplace(true),
+  },
+  'pages that have changed places, in UTF-16': {
+    sql: `PRAGMA encoding='UTF-16le'; ${keyed('PRIMARY KEY(k)')}`,
+    damage: misplace(true),
+  },
+  'pages that have changed places, beside an index': {
+    sql: `${keyed('PRIMARY KEY(k)')} CREATE UNIQUE INDEX t_v ON t(v, k);`,
+    damage: misplace(true),
+  },
+  'a row that stands twice': { sql: keyed('PRIMARY KEY(k)'), damage: doubleCell },
+}
+
+describe('A backup of what changed, and one of all, refuses', () => {
+  for (const [name, { sql, damage }] of Object.entries({ ...cases, ...inKeyOrder }))
     test(`${name}.`, async () => {
       const dir = tempDir()
       const source = databaseFrom(sql, join(dir, 'app.db'))
@@ -122,4 +175,57 @@ describe('A backup of what changed refuses', () => {
       await expect(backup(options)).rejects.toMatchObject(refusal)
       await expect(backup({ ...options, repository: join(dir, 'new.git') })).rejects.toMatchObject(refusal)
     })
+})
+
+test('A backup takes keys of all kinds, in whatever order SQLite has them.', async () => {
+  for (const encoding of ['UTF-8', 'UTF-16le', 'UTF-16be']) {
+    const tables = ['BINARY', 'NOCASE', 'RTRIM'].flatMap((collation) =>
+      ['', 'DESC'].map((direction) => {
+        const name = `"${collation}${direction}"`
+        return `CREATE TABLE ${name}(a COLLATE ${collation}, b REAL, PRIMARY KEY(a ${direction}, b, a COLLATE NOCASE)) WITHOUT ROWID;
+          INSERT OR IGNORE INTO ${name} SELECT x.v, y.v FROM keys AS x, keys AS y;`
+      }),
+    )
+    const texts = [
+      'a',
+      'A',
+      'a ',
+      'a\x01',
+      'b',
+      "it''s",
+      'é',
+      'ﬂ',
+      '\u{1f600}',
+      '_',
+      '[',
+      'a\nb',
+      'a\rb',
+      'x\\ny\n',
+      '12',
+    ]
+    const values = [
+      ...texts.map((one) => `'${one}'`),
+      '1',
+      '2.5',
+      '-1',
+      '9e999',
+      '1e300',
+      '0.1',
+      '9007199254740993',
+    ]
+    const all = [...values, "x''", "x'00'", "x'00ff'", "CAST(x'6100' AS TEXT)", "CAST(x'ff62' AS TEXT)"]
+    const keys = `CREATE TABLE keys(v); INSERT INTO keys VALUES ${all.map((one) => `(${one})`).join(',')};`
+    const dir = tempDir()
+    const source = databaseFrom(
+      `PRAGMA encoding='${encoding}'; ${keys} ${tables.join('')}`,
+      join(dir, 'app.db'),
+    )
+    const { commit } = await backup({
+      source,
+      repository: join(dir, 'repo.git'),
+      hook: false,
+      verify: 'always',
+    })
+    expect(commit).toBeDefined()
+  }
 })
