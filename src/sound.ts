@@ -5,7 +5,7 @@ import { errorText, RowbackError } from './errors.ts'
 import { accessFault } from './git/access-fault.ts'
 import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
 import { type EngineChoice, installGit } from './git/engine.ts'
-import { damagedFolder, heal, healHere, removeDamaged } from './git/heal.ts'
+import { damagedFolder, heal, healHere, removeDamaged, salvageAll } from './git/heal.ts'
 import { lockRepository } from './git/lock.ts'
 import { openStore } from './git/open-store.ts'
 import type { SettledRemote } from './git/remote-address.ts'
@@ -127,14 +127,17 @@ async function bringBack(store: Store, found: Damage, known?: readonly Remote[])
   }
 }
 
-/** Removes what a heal that was killed right before its end has kept, where all is sound. */
+/** Removes what a heal has kept that was killed right before its end, or could not come to it, where all is sound. */
 async function clearDamaged(store: Store): Promise<void> {
   if (!existsSync(damagedFolder(store.gitDir))) return
   const unlock = await lockRepository(store.dir).catch(() => undefined)
   if (unlock === undefined) return
   try {
     // A heal may have begun and ended since.
-    if ((await damageOf(store)) === undefined) await removeDamaged(store.gitDir)
+    if ((await damageOf(store)) !== undefined) return
+    // What no ref reaches any more may be whole there, and nowhere else.
+    await salvageAll(store.gitDir)
+    await removeDamaged(store.gitDir)
   } finally {
     await unlock()
   }

@@ -22,10 +22,10 @@ export interface Damage {
  * come to the end, or says nothing of any object.
  */
 export async function findDamage(gitDir: string): Promise<Damage | undefined> {
-  if ((await readAll(gitDir, [])).code === 0) return undefined
+  if (isSound(await readAll(gitDir, []))) return undefined
   // An upkeep may have joined packs since git listed them, too.
   const checked = await readAll(gitDir, noNotes)
-  if (checked.code !== 0) return damageIn(gitDir, checked)
+  if (!isSound(checked)) return damageIn(gitDir, checked)
   await removeNotes(gitDir)
   return undefined
 }
@@ -47,13 +47,30 @@ type Checked = Awaited<ReturnType<typeof git>>
 
 async function readAll(gitDir: string, settings: readonly string[]): Promise<Checked> {
   const only = ['--full', '--no-dangling', '--no-progress', '--no-reflogs']
-  return git(gitDir, [...mapsLittle, ...settings, 'fsck', ...only])
+  return git(gitDir, [...mapsLittle, ...settings, 'fsck', ...only], { stderrChars: mostSaid })
+}
+
+/** A line for each of half a million objects. */
+const mostSaid = 2 ** 26
+
+/** What git's exit code is made of where an object is not as it should be, by itself or in a pack (builtin/fsck.c). */
+const badObject = 1 | 4
+
+/** Whether git dislikes nothing but how objects are worded. */
+function isSound({ code, stdout, stderr }: Checked): boolean {
+  if (code === 0) return true
+  const all = linesOf(stdout, stderr)
+  return (code & ~badObject) === 0 && stderr.length < mostSaid && !all.some(isProblem) && all.some(isOfFormat)
+}
+
+function linesOf(stdout: Buffer, stderr: string): string[] {
+  return `${stdout}\n${stderr}`.split('\n').map((line) => line.trim())
 }
 
 /** What git says is damaged, where it was not kept from looking. */
 function damageIn(gitDir: string, checked: Checked): Damage {
-  const lines = `${checked.stdout}\n${checked.stderr}`.split('\n').map((line) => line.trim())
-  const problems = [...new Set(lines.filter((line) => isProblem.test(line) && !isOfMachine.test(line)))]
+  const lines = linesOf(checked.stdout, checked.stderr)
+  const problems = [...new Set(lines.filter((line) => isProblem(line) && !isOfMachine.test(line)))]
   const [signal] = /git was ended by SIG(?:KILL|TERM|INT|HUP)$/.exec(checked.stderr) ?? []
   if (signal || problems.length === 0)
     throw new RowbackError('repository', `read the objects of ${gitDir}: ${signal ?? gitCause(checked)}`)
@@ -71,7 +88,17 @@ function damageIn(gitDir: string, checked: Checked): Damage {
 }
 
 /** A broken link begins at an object that is whole. */
-const isProblem = /^(?:error|fatal|missing)\b/
+function isProblem(line: string): boolean {
+  return /^(?:error|fatal|missing)\b/.test(line) && !isOfFormat(line)
+}
+
+/**
+ * Whether git dislikes how an object is worded (git-fsck(1), FSCK MESSAGES), as old importers have left some. It has read such
+ * an object, and its id is right. Of one that it cannot make sense of it says more, in other lines.
+ */
+function isOfFormat(line: string): boolean {
+  return /^error in (?:commit|tag|tree|blob) [0-9a-f]{40}: [a-zA-Z]+: /.test(line)
+}
 
 /** What git lacked, and not the repository. */
 const isOfMachine = /out of memory|: (?:Cannot allocate memory|Resource temporarily unavailable)$/i

@@ -8,18 +8,20 @@ import { createReadStream } from 'node:fs'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { syncDirectory } from '../durable.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
 import type { Damage } from './damage.ts'
 import { indexPack, packsWithoutIndex } from './index-pack.ts'
+import { isWholeObject, looseObjects } from './loose-object.ts'
 import { addOwnRemote, ownRemote } from './own-remote.ts'
 import type { SettledRemote } from './remote-address.ts'
 import { fetchWanted, RemoteGitError, remoteError } from './remote-git.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
-import { git, gitCause, startGit } from './run.ts'
+import { fullDisk, git, gitCause, saysFull, startGit } from './run.ts'
 import { makeGitDirectory, packFolder, publishObjects } from './session.ts'
 import type { Store } from './store.ts'
-import { blobOid } from './tree.ts'
+import { objectOid } from './tree.ts'
 import { withWorkDir } from './work-dir.ts'
 
 /** Where damaged files are kept until all is healed: a git directory that borrows the objects of the real one. */
@@ -49,7 +51,7 @@ export async function heal(store: Store, damage: Damage, remote: SettledRemote):
   await salvageAll(store.gitDir)
 }
 
-/** Forgets what was damaged. */
+/** Forgets what was damaged: only after `salvageAll`, as it may be the last place of what is whole. */
 export async function removeDamaged(gitDir: string): Promise<void> {
   await rm(damagedFolder(gitDir), { recursive: true, force: true })
 }
@@ -83,7 +85,8 @@ async function fetchInto(
   remote: Remote,
   wanted: readonly string[],
 ): Promise<RemoteGitError | undefined> {
-  const settings = ['fetch.fsckObjects=true', 'fetch.unpackLimit=1', 'core.fsync=all']
+  // How objects are worded is not asked: a branch may have old ones that git dislikes, and comes back with them.
+  const settings = ['fetch.fsckObjects=false', 'fetch.unpackLimit=1', 'core.fsync=all']
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--stdin']
   const args = [...settings.flatMap((setting) => ['-c', setting]), 'fetch', ...only, '--', ownRemote]
   try {
@@ -95,7 +98,10 @@ async function fetchInto(
   }
 }
 
-/** Moves damaged files out of the repository. */
+/**
+ * Moves damaged files out of the repository. A pack is taken as git names it, since what is intact in it comes back; the file of
+ * an object that is what its name says stays, whatever git says of it.
+ */
 async function setAside(gitDir: string, { packs, loose }: Pick<Damage, 'packs' | 'loose'>): Promise<void> {
   const aside = damagedFolder(gitDir)
   await makeGitDirectory(aside, 'none')
@@ -104,7 +110,8 @@ async function setAside(gitDir: string, { packs, loose }: Pick<Damage, 'packs' |
   const files = packs.flatMap((pack) =>
     ['idx', 'rev', 'bitmap', 'pack'].map((end) => join('objects', 'pack', `${pack}.${end}`)),
   )
-  for (const file of [...files, ...loose]) {
+  for (const file of loose) if (!(await isWholeObject(join(gitDir, file)))) files.push(file)
+  for (const file of files) {
     await makeFolders(dirname(join(aside, file)))
     await rename(join(gitDir, file), join(aside, file)).catch((error: unknown) => {
       if (!hasErrno(error, 'ENOENT')) throw error
@@ -112,12 +119,21 @@ async function setAside(gitDir: string, { packs, loose }: Pick<Damage, 'packs' |
   }
 }
 
-/** Brings back what is intact in the packs that were set aside; false where there is none. */
-async function salvageAll(gitDir: string): Promise<boolean> {
-  const folder = packFolder(damagedFolder(gitDir))
+/** Brings back what is intact of all that was set aside; false where there is nothing. */
+export async function salvageAll(gitDir: string): Promise<boolean> {
+  const aside = damagedFolder(gitDir)
+  const folder = packFolder(aside)
   const packs = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.pack'))
   for (const pack of packs) await salvage(gitDir, join(folder, pack))
-  return packs.length > 0
+  const loose = await looseObjects(aside)
+  for (const file of loose) {
+    if (!(await isWholeObject(join(aside, file)))) continue
+    const to = join(gitDir, file)
+    await makeFolders(dirname(to))
+    await rename(join(aside, file), to)
+    for (const changed of [dirname(to), join(gitDir, 'objects')]) await syncDirectory(changed)
+  }
+  return packs.length + loose.length > 0
 }
 
 /** Brings back a pack that only lacks a sound index, else what is intact in it and nowhere else. */
@@ -148,10 +164,10 @@ async function copyIntact(gitDir: string, oid: string): Promise<void> {
   const type = (await git(aside, ['cat-file', '-t', oid])).stdout.toString().trim()
   const content = await git(aside, ['cat-file', type, oid])
   if (type === '' || content.code !== 0) return
-  if (type === 'blob' && blobOid(content.stdout) !== oid) return
-  const written = await git(gitDir, ['-c', 'core.fsync=all', 'hash-object', '-w', '-t', type, '--stdin'], {
-    input: content.stdout,
-  })
+  if (objectOid(type, content.stdout).toString('hex') !== oid) return
+  // It may be worded in a way that git dislikes.
+  const args = ['-c', 'core.fsync=all', 'hash-object', '-w', '--literally', '-t', type, '--stdin']
+  const written = await git(gitDir, args, { input: content.stdout })
   if (written.code !== 0) throw new RowbackError('repository', `write object ${oid}: ${gitCause(written)}`)
 }
 
@@ -160,5 +176,7 @@ async function unpackWhatGoes(gitDir: string, pack: string): Promise<void> {
   const child = startGit(gitDir, ['-c', 'core.fsync=all', 'unpack-objects', '-r', '-q'])
   child.stdout.resume()
   await pipeline(createReadStream(pack), child.stdin).catch(() => {})
-  await child.ended
+  const { stderr } = await child.ended
+  // What it could not read is lost, what it could not write is not.
+  if (saysFull(stderr)) throw new RowbackError('repository', `write ${gitDir}: ${fullDisk}`)
 }

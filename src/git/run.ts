@@ -44,18 +44,19 @@ const maxStderrChars = 65_536
 
 /**
  * Starts git on the git directory `gitDir` (not a work tree; it is also the working directory), with `gitEnv()`
- * unless `env` is given.
+ * unless `env` is given. Of its messages `stderrChars` are kept, in characters.
  */
 export function startGit(
   gitDir: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = gitEnv(),
+  stderrChars: number = maxStderrChars,
 ): GitProcess {
   const child = spawn('git', args, { cwd: gitDir, env: { ...env, GIT_DIR: gitDir }, windowsHide: true })
   noteChild(child)
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    if (stderr.length < maxStderrChars) stderr += text
+    if (stderr.length < stderrChars) stderr += text
   })
   for (const stream of child.stdio) stream?.on('error', () => {})
   const ended = new Promise<GitEnd>((resolve, reject) => {
@@ -116,9 +117,10 @@ export async function git(
     input?: string | Buffer
     limitBytes?: number
     inBackground?: boolean
+    stderrChars?: number
   } = {},
 ): Promise<{ code: number; stdout: Buffer; stderr: string }> {
-  const child = startGit(gitDir, args, options.env)
+  const child = startGit(gitDir, args, options.env, options.stderrChars)
   const chunks: Buffer[] = []
   let left = options.limitBytes ?? Number.POSITIVE_INFINITY
   child.stdout.on('data', (chunk: Buffer) => {

@@ -1,5 +1,6 @@
 /** Walks over commits, and over all that they hold. */
 
+import { RowbackError } from '../../errors.ts'
 import type { Commit } from '../commit.ts'
 import { parseCommit } from '../commit.ts'
 import type { ObjectType } from '../objects.ts'
@@ -73,7 +74,7 @@ export async function* reachable(
         const tagged = object.type === 'tag' ? taggedBy(object) : undefined
         if (tagged !== undefined) add(tagged, undefined, '')
         if (object.type === 'commit') {
-          const { tree, parents } = parseCommit(oid, object.content)
+          const { tree, parents } = linksOf(oid, object.content)
           for (const parent of parents) add(parent, 'commit', '')
           add(tree, 'tree', '')
         }
@@ -87,4 +88,13 @@ export async function* reachable(
       },
     }
   }
+}
+
+/** What a commit leads to, however the rest of it is worded. Throws RowbackError('repository') where git finds none either. */
+function linksOf(oid: string, content: Buffer): { tree: string; parents: string[] } {
+  const text = content.toString('latin1')
+  const [links = '', tree] = /^tree ([0-9a-f]{40})\n(?:parent [0-9a-f]{40}\n)*/.exec(text) ?? []
+  if (tree === undefined || text.startsWith('parent ', links.length))
+    throw new RowbackError('repository', `read commit ${oid}: it is malformed`)
+  return { tree, parents: [...links.matchAll(/^parent (.*)$/gm)].map(([, parent]) => parent as string) }
 }
