@@ -7,6 +7,7 @@ import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
 import { type EngineChoice, installGit } from './git/engine.ts'
 import { damagedFolder, heal, healHere, removeDamaged, salvageAll } from './git/heal.ts'
 import { lockRepository } from './git/lock.ts'
+import { looseFile } from './git/loose-object.ts'
 import { openStore } from './git/open-store.ts'
 import type { SettledRemote } from './git/remote-address.ts'
 import { isOfOneRemote } from './git/remote-git.ts'
@@ -90,13 +91,13 @@ export async function expectSound(store: Store): Promise<void> {
 async function damageOf(store: Store): Promise<Damage | undefined> {
   if (store.engine === 'native') {
     const damage = await findDamage(store.gitDir)
-    if (damage) refuseUnreadable(store)
+    if (damage) refuseUnreadable(store, damage.loose)
     return damage
   }
   const embedded = await import('./git/embedded/damage.ts')
   const damage = await embedded.findDamage(store)
   if (damage === undefined) return undefined
-  refuseUnreadable(store)
+  refuseUnreadable(store, damage.objects.map(looseFile))
   throw damageError(store.dir, damage, damage.paths, {
     remedy: 'and it takes the git program to bring them back',
     hint: `${installGit}; then rowback verify asks the remotes for them`,
@@ -104,9 +105,12 @@ async function damageOf(store: Store): Promise<Damage | undefined> {
 }
 
 /** What this user may not read any more is not damaged. */
-function refuseUnreadable({ dir, gitDir }: Store): void {
-  const fault = accessFault(gitDir)
-  if (fault !== undefined) throw new RowbackError('repository', `verify ${dir}: ${fault}`)
+function refuseUnreadable({ dir, gitDir }: Store, objects: readonly string[]): void {
+  const fault = accessFault(gitDir, objects)
+  if (fault === undefined) return
+  throw new RowbackError('repository', `verify ${dir}: ${fault}; nothing was changed`, {
+    hint: 'run it as root, or as the user who makes the backups',
+  })
 }
 
 /** Heals what is damaged, from the repository itself or from a remote. Throws the error that names what is not to be had. */

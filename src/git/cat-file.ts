@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { accessFault } from './access-fault.ts'
 import { ByteReader } from './byte-reader.ts'
+import { looseFile } from './loose-object.ts'
 import { copyObject, type ObjectType, readObject } from './objects.ts'
 import type { Remote } from './remote-url.ts'
 import { GitClosed, type GitProcess, git, gitCause, mapsLittle, startGit } from './run.ts'
@@ -120,12 +121,14 @@ export class CatFile {
     if (type === 'blob') return [oid, Number(size)]
     throw this.#unreadable(
       `read object ${oid}`,
-      type === 'missing' ? (accessFault(this.#gitDir) ?? 'it is missing') : `it is a ${type}, not a blob`,
+      type === 'missing'
+        ? (accessFault(this.#gitDir, [looseFile(oid)]) ?? 'it is missing')
+        : `it is a ${type}, not a blob`,
     )
   }
 
   #explained(error: RowbackError, oid: string): RowbackError {
-    const fault = error.code === 'repository' ? accessFault(this.#gitDir) : undefined
+    const fault = error.code === 'repository' ? accessFault(this.#gitDir, [looseFile(oid)]) : undefined
     return fault === undefined ? this.#withHint(error) : this.#unreadable(`read object ${oid}`, fault)
   }
 

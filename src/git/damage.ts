@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
+import { looseFile } from './loose-object.ts'
 import { git, gitCause, mapsLittle } from './run.ts'
 
 export interface Damage {
@@ -75,14 +76,13 @@ function damageIn(gitDir: string, checked: Checked): Damage {
   if (signal || problems.length === 0)
     throw new RowbackError('repository', `read the objects of ${gitDir}: ${signal ?? gitCause(checked)}`)
   const text = problems.join('\n')
-  const loose = matches(text, /objects\/([0-9a-f]{2}\/[0-9a-f]{38})\b/g)
+  const loose = matches(text, /objects\/([0-9a-f]{2}\/[0-9a-f]{38})\b/g).map((path) => path.replace('/', ''))
   const named = matches(text, /(?<!pack-|[0-9a-f])([0-9a-f]{40})(?![0-9a-f])/g)
+  const objects = [...new Set([...named, ...loose])]
   return {
-    objects: [...new Set([...named, ...loose.map((path) => path.replace('/', ''))])],
+    objects,
     packs: matches(text, /\b(pack-[0-9a-f]{40})\b/g),
-    loose: [...new Set([...loose, ...named.map((oid) => `${oid.slice(0, 2)}/${oid.slice(2)}`)])].map(
-      (path) => `objects/${path}`,
-    ),
+    loose: objects.map(looseFile),
     lines: problems,
   }
 }

@@ -4,13 +4,14 @@
  * there, and what a heal that was killed has left is gone on from by the next one.
  */
 
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { syncDirectory } from '../durable.ts'
 import { hasErrno, RowbackError } from '../errors.ts'
 import { makeFolders } from '../folders.ts'
+import { accessFault } from './access-fault.ts'
 import type { Damage } from './damage.ts'
 import { indexPack, packsWithoutIndex } from './index-pack.ts'
 import { isWholeObject, looseObjects } from './loose-object.ts'
@@ -119,9 +120,14 @@ async function setAside(gitDir: string, { packs, loose }: Pick<Damage, 'packs' |
   }
 }
 
-/** Brings back what is intact of all that was set aside; false where there is nothing. */
+/**
+ * Brings back what is intact of all that was set aside; false where there is nothing. Throws RowbackError('repository') where this
+ * user may not read it.
+ */
 export async function salvageAll(gitDir: string): Promise<boolean> {
   const aside = damagedFolder(gitDir)
+  const fault = existsSync(aside) ? accessFault(aside) : undefined
+  if (fault !== undefined) throw new RowbackError('repository', `read what was damaged: ${fault}`)
   const folder = packFolder(aside)
   const packs = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.pack'))
   for (const pack of packs) await salvage(gitDir, join(folder, pack))

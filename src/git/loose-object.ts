@@ -8,6 +8,11 @@ import { pipeline } from 'node:stream/promises'
 import { createInflate } from 'node:zlib'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 
+/** The file of an object, relative to the git directory. */
+export function looseFile(oid: string): string {
+  return join('objects', oid.slice(0, 2), oid.slice(2))
+}
+
 /** The files of all loose objects of a git directory, relative to it. */
 export async function looseObjects(gitDir: string): Promise<string[]> {
   const folders = (await readdir(join(gitDir, 'objects')).catch(() => [])).filter((name) =>

@@ -1,16 +1,29 @@
 /** What is no damage, though git complains: `verify` says what it is, and takes nothing away. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { objectOid } from '../../src/git/tree.ts'
+import { rowback as rowbackProcess } from '../support/cli.ts'
 import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom } from '../support/database.ts'
 import { bareRepository, git } from '../support/git.ts'
 import { rowback } from '../support/in-process.ts'
+import { canRunAsNobody, nobody } from '../support/rights.ts'
 
 const engines = ['native', 'embedded'] as const
 
@@ -200,3 +213,81 @@ describe('what is whole among what a heal has set aside comes back', () => {
     expect(existsSync(looseFile(repository, oid))).toBe(false)
   })
 })
+
+describe('what this user may not read is no damage, and stays where it is', () => {
+  const ofPack = (end: string) => (repository: string) => {
+    const folder = join(repository, 'objects', 'pack')
+    return join(folder, readdirSync(folder).find((file) => file.endsWith(end)) as string)
+  }
+
+  const closed: Record<string, (repository: string) => string> = {
+    'a pack': ofPack('.pack'),
+    'the index of a pack': ofPack('.idx'),
+    'an object': (repository) => {
+      const oid = oldImports['a bad address']?.(repository) as string
+      writeRef(repository, 'refs/heads/notes', oid)
+      return looseFile(repository, oid)
+    },
+    'a folder of objects': (repository) => dirname(closed['an object']?.(repository) as string),
+    'the branch': (repository) => join(repository, 'refs', 'heads', 'main'),
+    'what an earlier heal has set aside': (repository) => {
+      const pack = ofPack('.pack')(repository)
+      const to = join(repository, 'rowback', 'damaged', 'objects', 'pack')
+      mkdirSync(to, { recursive: true })
+      mkdirSync(join(to, '..', '..', 'refs'))
+      for (const file of [pack, pack.replace(/pack$/, 'idx')]) renameSync(file, join(to, basename(file)))
+      return join(to, basename(pack))
+    },
+  }
+
+  for (const [what, find] of Object.entries(closed))
+    test(`${what}.`, async (context) => {
+      if (!(await canRunAsNobody())) return context.skip()
+      const dir = await place()
+      const repository = join(dir, 'repo.git')
+      const path = find(repository)
+      chmodSync(dir, 0o755)
+      execFileSync('chown', ['-R', `${nobody}:${nobody}`, repository])
+      chownSync(path, 0, 0)
+      chmodSync(path, 0o700)
+      const before = filesIn(repository)
+      for (const engine of engines) {
+        const args = ['verify', '--repo', repository, '--engine', engine]
+        if (engine === 'embedded' && what.startsWith('what')) continue
+        const { code, stderr } = await rowbackProcess(args, { uid: nobody })
+        expect({ engine, code, stderr }).toEqual({
+          engine,
+          code: exitCodes.repository,
+          stderr: expect.stringMatching(/^rowback: .*EACCES: permission denied, \w+ '[^\n]*'.*\n/),
+        })
+        expect(stderr).toContain(`'${path}'`)
+      }
+      expect(filesIn(repository)).toEqual(before)
+    })
+
+  test('and a commit in it is not called unknown.', async (context) => {
+    if (!(await canRunAsNobody())) return context.skip()
+    const dir = await place()
+    const repository = join(dir, 'repo.git')
+    chmodSync(dir, 0o755)
+    execFileSync('chown', ['-R', `${nobody}:${nobody}`, repository])
+    execFileSync('sh', ['-c', 'chown 0 objects/pack/*.pack && chmod 400 objects/pack/*.pack'], {
+      cwd: repository,
+    })
+    for (const engine of engines)
+      for (const verb of ['show latest', 'log', 'verify --all']) {
+        const args = [...verb.split(' '), '--repo', repository, '--engine', engine]
+        const { code, stderr } = await rowbackProcess(args, { uid: nobody })
+        expect({ engine, verb, code, stderr }).toEqual({
+          ...{ engine, verb, code: exitCodes.repository },
+          stderr: expect.stringMatching(/EACCES: permission denied, \w+ '/),
+        })
+      }
+  })
+})
+
+/** All files of a folder by name, but for what any run rewrites. */
+function filesIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => /^(?:objects|refs|rowback\/damaged)\//.test(name)).sort()
+}

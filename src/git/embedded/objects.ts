@@ -7,6 +7,7 @@ import { errorText, hasErrno, RowbackError } from '../../errors.ts'
 import { accessFault } from '../access-fault.ts'
 import { checkOid } from '../cat-file.ts'
 import { installGit } from '../engine.ts'
+import { looseFile } from '../loose-object.ts'
 import type { ObjectType } from '../objects.ts'
 import { packedFiles, readOnlyFiles } from './files.ts'
 
@@ -114,7 +115,7 @@ export class EmbeddedObjects {
   #unreadable(oid: string, error: unknown): RowbackError {
     if (!existsSync(this.#gitDir)) return goneRepository(this.#gitDir)
     const cause = isCode(error, 'NotFoundError')
-      ? (accessFault(this.#gitDir) ?? 'it is missing from the repository')
+      ? (accessFault(this.#gitDir, [looseFile(oid)]) ?? 'it is missing from the repository')
       : hasErrno(error, 'ERR_FS_FILE_TOO_LARGE')
         ? 'its pack has more than 2 GiB, which the embedded engine cannot read'
         : errorText(error)
