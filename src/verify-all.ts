@@ -64,8 +64,10 @@ export async function verifyAll(options: VerifyAllOptions): Promise<VerifyAllRes
   try {
     const phases = new Phases(onProgress)
     phases.begin('read')
-    const tip = await store.resolve(rev)
-    const commits = await commitsFrom(store, tip)
+    const { tip, commits } = await walkFrom(store, rev).catch((error: unknown) => {
+      // It is why, and names all of it.
+      throw damage ?? error
+    })
     const lfs = await readLfs(store, tip, options)
     // What was proved before may be what is damaged now.
     const proofs = await Proofs.read(store, { trusted: !damage && !(lfs instanceof RowbackError) })
@@ -126,10 +128,11 @@ interface WalkedCommit {
   tree: string
 }
 
-async function commitsFrom(store: Store, oid: string): Promise<WalkedCommit[]> {
+async function walkFrom(store: Store, rev: string): Promise<{ tip: string; commits: WalkedCommit[] }> {
+  const tip = await store.resolve(rev)
   const commits: WalkedCommit[] = []
-  for await (const commit of store.log(oid)) commits.push({ oid: commit.oid, tree: commit.tree })
-  return commits
+  for await (const { oid, tree } of store.log(tip)) commits.push({ oid, tree })
+  return { tip, commits }
 }
 
 /** What is wrong with the signatures of commits that lack one that is demanded. */

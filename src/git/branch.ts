@@ -1,11 +1,10 @@
-/** The branch that holds the backups, and revisions. */
+/** The branch that holds the backups, and other refs. */
 
 import { existsSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { dirname, join } from 'node:path'
 import { syncDirectory, syncFile } from '../durable.ts'
 import { RowbackError } from '../errors.ts'
-import { accessFault } from './access-fault.ts'
 import { branchMoved, movedUnsynced } from './branch-moved.ts'
 import { type Identity, subjectOf } from './commit.ts'
 import { gitEnv } from './env.ts'
@@ -30,29 +29,8 @@ export async function branchTip({ gitDir, dir, branch }: Store): Promise<string 
   if (listed.code === 0 && listed.stderr === '' && !oid) return undefined
   if (listed.code === 0 && type === 'commit') return oid
   throw new RowbackError('repository', `read branch ${branch} of ${dir}: ${gitCause(listed)}`, {
-    hint: `git -C ${gitDir} fsck`,
+    hint: 'rowback verify',
   })
-}
-
-/** The full id of the commit that `rev` names; see `Store.resolve`. */
-export async function resolveRevision(store: Store, rev: string): Promise<string> {
-  const unknown = new RowbackError(
-    'usage',
-    `resolve ${JSON.stringify(rev)}: no such commit in ${store.dir}`,
-    {
-      hint: 'rowback log',
-    },
-  )
-  // git would take the first for an option; the second cannot be an argument.
-  if (rev === '' || rev.startsWith('-') || rev.includes('\0')) throw unknown
-  const name = rev.replace(/^latest(?=$|[~^])/, `refs/heads/${store.branch}`)
-  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
-  const parsed = await git(store.gitDir, args)
-  const oid = parsed.stdout.toString().trim()
-  if (parsed.code === 0 && /^[0-9a-f]{40}$/.test(oid)) return oid
-  const fault = accessFault(store.gitDir)
-  if (fault === undefined) throw unknown
-  throw new RowbackError('repository', `resolve ${JSON.stringify(rev)}: ${fault}`)
 }
 
 /**

@@ -91,6 +91,14 @@ export class EmbeddedObjects {
     return sizes
   }
 
+  /** Whether there is such an object, be it damaged. */
+  async has(oid: string): Promise<boolean> {
+    return this.readAny(oid).then(
+      () => true,
+      ({ cause }: RowbackError) => !isCode(cause, 'NotFoundError'),
+    )
+  }
+
   /** The ids that begin with those digits, in lower case. */
   async startingWith(digits: string): Promise<string[]> {
     try {
@@ -118,7 +126,7 @@ export class EmbeddedObjects {
       ? (accessFault(this.#gitDir, [looseFile(oid)]) ?? 'it is missing from the repository')
       : hasErrno(error, 'ERR_FS_FILE_TOO_LARGE')
         ? 'its pack has more than 2 GiB, which the embedded engine cannot read'
-        : errorText(error)
+        : ownText(error)
     const hint = hasErrno(error, 'ERR_FS_FILE_TOO_LARGE') ? installGit : 'rowback verify'
     return new RowbackError('repository', `read object ${oid}: ${cause}`, { hint, cause: error })
   }
@@ -132,6 +140,11 @@ export function goneRepository(gitDir: string): RowbackError {
 /** Whether an object, or the pack it was in, is not there. */
 function isGone(error: unknown): boolean {
   return isCode(error, 'NotFoundError', 'ENOENT') || /Could not read packfile/.test(errorText(error))
+}
+
+/** What isomorphic-git says, without the request to report it to its developers: a pack that is damaged is no bug of theirs. */
+function ownText(error: unknown): string {
+  return errorText(error instanceof isomorphic.Errors.InternalError ? error.data.message : error)
 }
 
 /** Whether isomorphic-git has thrown an error of that kind. */

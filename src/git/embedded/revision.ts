@@ -13,12 +13,16 @@ import { readRef } from './refs.ts'
 export async function resolveRevision(store: Store, objects: EmbeddedObjects, rev: string): Promise<string> {
   const name = rev.replace(/^latest(?=$|[~^])/, `refs/heads/${store.branch}`)
   const [, base = '', steps = ''] = /^([^~^]*)((?:[~^]\d*|\^\{(?:commit)?\})*)$/.exec(name) ?? []
-  const first = await idOf(store.gitDir, objects, base)
-  const commit = first && (await walked(objects, first, steps.match(/[~^](?:\d+|\{\w*\})?/g) ?? []))
+  const what = `resolve ${JSON.stringify(rev)}`
+  const commit = await commitAt(store.gitDir, objects, base, steps).catch((error: unknown) => {
+    if (!(error instanceof RowbackError)) throw error
+    const { code, message, hint } = error
+    throw new RowbackError(code, `${what}: ${message}`, { hint, cause: error })
+  })
   if (commit !== undefined) return commit
   const fault = accessFault(store.gitDir)
-  if (fault !== undefined) throw new RowbackError('repository', `resolve ${JSON.stringify(rev)}: ${fault}`)
-  const message = `resolve ${JSON.stringify(rev)}: no such commit in ${store.dir}`
+  if (fault !== undefined) throw new RowbackError('repository', `${what}: ${fault}`)
+  const message = `${what}: no such commit in ${store.dir}`
   if (!/@\{|[:{]/.test(rev)) throw new RowbackError('usage', message, { hint: 'rowback log' })
   throw new RowbackError(
     'usage',
@@ -27,9 +31,21 @@ export async function resolveRevision(store: Store, objects: EmbeddedObjects, re
   )
 }
 
+/** Undefined where there is none. Throws RowbackError('repository') where one on the way is damaged or missing. */
+async function commitAt(
+  gitDir: string,
+  objects: EmbeddedObjects,
+  base: string,
+  steps: string,
+): Promise<string | undefined> {
+  const first = await idOf(gitDir, objects, base)
+  return first && walked(objects, first, steps.match(/[~^](?:\d+|\{\w*\})?/g) ?? [])
+}
+
 /** The order is git's: a whole id, then refs, then the beginning of an id. */
 async function idOf(gitDir: string, objects: EmbeddedObjects, name: string): Promise<string | undefined> {
-  if (/^[0-9a-f]{40}$/i.test(name)) return name.toLowerCase()
+  if (/^[0-9a-f]{40}$/i.test(name))
+    return (await objects.has(name.toLowerCase())) ? name.toLowerCase() : undefined
   const found = await refOf(gitDir, name === '@' ? 'HEAD' : name)
   if (found !== undefined) return found
   return /^[0-9a-f]{4,39}$/i.test(name) ? commitStartingWith(objects, name.toLowerCase()) : undefined
@@ -37,9 +53,12 @@ async function idOf(gitDir: string, objects: EmbeddedObjects, name: string): Pro
 
 /** The one id of a commit, or of a tag that leads to one, that begins with those digits; undefined if there is none, or several. */
 async function commitStartingWith(objects: EmbeddedObjects, digits: string): Promise<string | undefined> {
+  const all = await objects.startingWith(digits)
+  // One that cannot be read is said to be damaged where nothing else can be meant.
+  if (all.length === 1) return all[0]
   const found: string[] = []
-  for (const oid of await objects.startingWith(digits))
-    if ((await commitOf(objects, oid)) !== undefined) found.push(oid)
+  for (const oid of all)
+    if ((await commitOf(objects, oid).catch(() => undefined)) !== undefined) found.push(oid)
   return found.length === 1 ? found[0] : undefined
 }
 
@@ -83,13 +102,13 @@ async function parentOf(
 /** Tags may be about tags; damaged ones about themselves. */
 export const mostTags = 10
 
-/** The commit that an object is, or that a tag leads to. */
+/** The commit that an object is, or that a tag leads to. Throws RowbackError('repository') for what cannot be read. */
 export async function commitOf(objects: EmbeddedObjects, from: string): Promise<string | undefined> {
   let oid: string | undefined = from
   for (let steps = 0; oid !== undefined && steps < mostTags; steps++) {
-    const object: GitObject | undefined = await objects.readAny(oid).catch(() => undefined)
-    if (object?.type === 'commit') return oid
-    oid = object?.type === 'tag' ? taggedBy(object) : undefined
+    const object: GitObject = await objects.readAny(oid)
+    if (object.type === 'commit') return oid
+    oid = object.type === 'tag' ? taggedBy(object) : undefined
   }
   return undefined
 }
