@@ -1,8 +1,10 @@
 /** The check of a repository beside or before a proof: damaged objects are named, and healed where they can be had. */
 
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { errorText, RowbackError } from './errors.ts'
 import { accessFault } from './git/access-fault.ts'
+import { brokenRefs } from './git/branch.ts'
 import { type Damage, damageError, findDamage, pathsOf } from './git/damage.ts'
 import { type EngineChoice, installGit } from './git/engine.ts'
 import { damagedFolder, heal, healHere, removeDamaged, salvageAll } from './git/heal.ts'
@@ -14,6 +16,7 @@ import { isOfOneRemote } from './git/remote-git.ts'
 import { type Remote, redactUrl } from './git/remote-url.ts'
 import type { Store } from './git/store.ts'
 import { remotesToAsk } from './repository.ts'
+import { shellWord } from './shell.ts'
 
 /** Objects that came back. */
 export interface Healed {
@@ -43,8 +46,10 @@ export async function besideSoundCheck<T>(
     if (found.status === 'rejected') throw found.reason
     if (found.value) {
       const healed = await bringBack(store, found.value, options.remotes)
+      await refuseBrokenRefs(store)
       return { value: await use(), healed }
     }
+    await refuseBrokenRefs(store)
     if (used.status === 'rejected') throw used.reason
     await clearDamaged(store)
     return { value: used.value }
@@ -58,9 +63,10 @@ export async function besideSoundCheck<T>(
 export async function healRepository(options: HealOptions): Promise<Healed | undefined> {
   return withStore(options, async (store) => {
     const damage = await damageOf(store)
-    if (damage) return await bringBack(store, damage, options.remotes)
-    await clearDamaged(store)
-    return undefined
+    const healed = damage && (await bringBack(store, damage, options.remotes))
+    await refuseBrokenRefs(store)
+    if (damage === undefined) await clearDamaged(store)
+    return healed
   })
 }
 
@@ -111,6 +117,31 @@ function refuseUnreadable({ dir, gitDir }: Store, objects: readonly string[]): v
   throw new RowbackError('repository', `verify ${dir}: ${fault}; nothing was changed`, {
     hint: 'run it as root, or as the user who makes the backups',
   })
+}
+
+/** Where refs are broken, but no object is: nobody can tell what they named, and no remote is asked. */
+async function refuseBrokenRefs(store: Store): Promise<void> {
+  const { dir, gitDir, engine } = store
+  const broken =
+    engine === 'native'
+      ? await brokenRefs(gitDir)
+      : (await (await import('./git/embedded/refs.ts')).soundRefs(gitDir)).broken
+  const [first] = broken
+  if (first === undefined) return
+  // git says the same of one that it may not read.
+  refuseUnreadable(store, [])
+  const told =
+    broken.length === 1
+      ? `ref ${first} is broken: its file holds`
+      : `refs ${broken.join(', ')} are broken: their files hold`
+  const git = `git -C ${shellWord(gitDir)}`
+  throw new RowbackError(
+    'repository',
+    `verify ${dir}: ${told} no id, as after a power cut; all objects are sound, and nothing was changed`,
+    {
+      hint: `rm ${shellWord(join(gitDir, first))}, which brings back what packed-refs has of it; else ${git} fsck lists commits that no ref reaches, and ${git} update-ref ${first} COMMIT makes it anew`,
+    },
+  )
 }
 
 /** Heals what is damaged, from the repository itself or from a remote. Throws the error that names what is not to be had. */

@@ -99,6 +99,12 @@ export async function listRefs({ gitDir, dir }: Store, folder: string): Promise<
   return new Map(lines.map((line) => line.split(' ') as [string, string]))
 }
 
+/** The refs whose files hold no id, as after a power cut. Symbolic ones that lead nowhere are none of them. */
+export async function brokenRefs(gitDir: string): Promise<string[]> {
+  const { stderr } = await git(gitDir, ['for-each-ref', '--format=%(refname)'])
+  return [...stderr.matchAll(/^warning: ignoring broken ref (\S+)$/gm)].map(([, ref]) => ref as string)
+}
+
 /** Removes a ref; see `Store.deleteRef`. */
 export async function deleteRef(store: Store, ref: string): Promise<void> {
   const deleted = await updateRef(store, ['-d', ref], { name: 'Rowback', email: 'rowback@localhost' })

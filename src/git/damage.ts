@@ -54,14 +54,17 @@ async function readAll(gitDir: string, settings: readonly string[]): Promise<Che
 /** A line for each of half a million objects. */
 const mostSaid = 2 ** 26
 
-/** What git's exit code is made of where an object is not as it should be, by itself or in a pack (builtin/fsck.c). */
+/** What git's exit code is made of where an object or a ref is not as it should be (builtin/fsck.c): 2 is for either. */
 const badObject = 1 | 4
+const badRef = 2 | 8
 
-/** Whether git dislikes nothing but how objects are worded. */
+/** Whether git dislikes nothing but how objects are worded, or refs. */
 function isSound({ code, stdout, stderr }: Checked): boolean {
   if (code === 0) return true
   const all = linesOf(stdout, stderr)
-  return (code & ~badObject) === 0 && stderr.length < mostSaid && !all.some(isProblem) && all.some(isOfFormat)
+  const isTold = all.some((line) => isOfFormat(line) || isOfRef(line))
+  const isLost = all.some((line) => isProblem(line) || line.startsWith('broken link'))
+  return (code & ~(badObject | badRef)) === 0 && stderr.length < mostSaid && isTold && !isLost
 }
 
 function linesOf(stdout: Buffer, stderr: string): string[] {
@@ -77,7 +80,7 @@ function damageIn(gitDir: string, checked: Checked): Damage {
     throw new RowbackError('repository', `read the objects of ${gitDir}: ${signal ?? gitCause(checked)}`)
   const text = problems.join('\n')
   const loose = matches(text, /objects\/([0-9a-f]{2}\/[0-9a-f]{38})\b/g).map((path) => path.replace('/', ''))
-  const named = matches(text, /(?<!pack-|[0-9a-f])([0-9a-f]{40})(?![0-9a-f])/g)
+  const named = matches(text, /(?<!pack-|[0-9a-f])([0-9a-f]{40})(?![0-9a-f])/g).filter(isObject)
   const objects = [...new Set([...named, ...loose])]
   return {
     objects,
@@ -87,9 +90,12 @@ function damageIn(gitDir: string, checked: Checked): Damage {
   }
 }
 
+/** A tree may name this one, and a ref; nothing has it. */
+const isObject = (oid: string) => oid !== '0'.repeat(40)
+
 /** A broken link begins at an object that is whole. */
 function isProblem(line: string): boolean {
-  return /^(?:error|fatal|missing)\b/.test(line) && !isOfFormat(line)
+  return /^(?:error|fatal|missing)\b/.test(line) && !isOfFormat(line) && !isOfRef(line)
 }
 
 /**
@@ -98,6 +104,13 @@ function isProblem(line: string): boolean {
  */
 function isOfFormat(line: string): boolean {
   return /^error in (?:commit|tag|tree|blob) [0-9a-f]{40}: [a-zA-Z]+: /.test(line)
+}
+
+/** Whether a ref is broken, or leads to what no ref of its kind should: no object is damaged by that; see `brokenRefs`. */
+function isOfRef(line: string): boolean {
+  return /^error: (?:invalid \S*HEAD$|refs\/[^:\s]+: (?:invalid sha1 pointer 0{40}$|not a commit$|[a-zA-Z]+: ))/.test(
+    line,
+  )
 }
 
 /** What git lacked, and not the repository. */

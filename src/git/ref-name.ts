@@ -14,3 +14,14 @@ const noBranch = [
 export function isBranchName(name: string): boolean {
   return name !== '' && !noBranch.some((rule) => rule.test(name))
 }
+
+/** Where git looks for a ref, in that order (gitrevisions(7)); its own files such as HEAD aside. */
+export function placesOf(name: string): string[] {
+  const places = ['refs/', 'refs/tags/', 'refs/heads/', 'refs/remotes/'].map((folder) => folder + name)
+  return name.startsWith('refs/') ? [name, ...places] : places
+}
+
+/** The refs that a name may mean; HEAD is that of the branch. */
+export function refsNamed(name: string, branch: string): string[] {
+  return name === 'HEAD' || name === '@' ? [`refs/heads/${branch}`] : placesOf(name)
+}

@@ -2,7 +2,8 @@
 
 import { RowbackError } from '../errors.ts'
 import { accessFault } from './access-fault.ts'
-import { branchTip } from './branch.ts'
+import { brokenRefs } from './branch.ts'
+import { refsNamed } from './ref-name.ts'
 import { git, gitCause } from './run.ts'
 import type { Store } from './store.ts'
 
@@ -31,17 +32,16 @@ async function idOf({ gitDir }: Store, name: string): Promise<string | undefined
   return parsed.code === 0 && /^[0-9a-f]{40}$/.test(oid) ? oid : undefined
 }
 
-/**
- * What git cannot read on the way to a commit that it does not find; undefined where nothing is wrong. Throws
- * RowbackError('repository') where the branch is broken.
- */
+/** What git cannot read on the way to a commit that it does not find; undefined where nothing is wrong. */
 async function damageBehind(store: Store, name: string): Promise<string | undefined> {
   const { gitDir, branch } = store
   // Without the steps that lead on from there.
   const [base = ''] = /^(?:[^~^:@]|@(?!\{))*/.exec(name) ?? []
   const oid = base === '' ? undefined : await idOf(store, base)
-  if (oid === undefined && base === `refs/heads/${branch}`) await branchTip(store)
-  if (oid === undefined) return undefined
+  if (oid === undefined) {
+    const broken = (await brokenRefs(gitDir)).find((ref) => refsNamed(base, branch).includes(ref))
+    return broken && `ref ${broken} is broken`
+  }
   const isById = /^[0-9a-f]+$/i.test(base) && oid.startsWith(base.toLowerCase())
   // A whole id is one, also of nothing.
   if (isById && (await git(gitDir, ['cat-file', '-e', oid])).code !== 0) return undefined

@@ -214,6 +214,73 @@ describe('what is whole among what a heal has set aside comes back', () => {
   })
 })
 
+const brokenFiles = {
+  'is empty': '',
+  'is full of NULs': '\0'.repeat(41),
+  'holds half an id': '1234567890\n',
+  'holds the id of nothing': `${'0'.repeat(40)}\n`,
+}
+
+describe('a ref is named, and no object is blamed, whose file', () => {
+  for (const [what, text] of Object.entries(brokenFiles))
+    test(`${what}.`, async () => {
+      const repository = await repositoryOf()
+      writeRef(repository, 'refs/heads/notes', text)
+      const before = filesIn(repository)
+      for (const engine of engines)
+        for (const args of [['verify'], ['verify', '--all']]) {
+          const run = await rowback([...args, '--repo', repository, '--engine', engine])
+          expect({ engine, args, ...run }).toMatchObject({
+            code: exitCodes.repository,
+            stderr: expect.stringMatching(
+              /^rowback: verify \S+: ref refs\/heads\/notes is broken: .* nothing was changed\nrowback: try: rm \S+repo\.git\/refs\/heads\/notes, .*\n$/,
+            ),
+          })
+        }
+      expect(filesIn(repository)).toEqual(before)
+      rmSync(join(repository, 'refs', 'heads', 'notes'))
+      expect(await rowback(['verify', '--repo', repository])).toMatchObject({ code: 0, stderr: '' })
+    })
+
+  test('is empty, also where it is the branch, which is not called unknown.', async () => {
+    const repository = await repositoryOf()
+    writeRef(repository, 'refs/heads/main', '')
+    for (const engine of engines)
+      for (const rev of ['latest', 'main', 'HEAD~1', 'refs/heads/main'])
+        for (const verb of ['show', 'verify']) {
+          const run = await rowback([verb, rev, '--repo', repository, '--engine', engine])
+          expect({ engine, verb, rev, ...run }).toMatchObject({
+            code: exitCodes.repository,
+            stderr: expect.stringContaining('ref refs/heads/main is broken'),
+          })
+        }
+  })
+
+  test('is empty, when what is damaged beside it has come back.', async () => {
+    const repository = await repositoryOf()
+    writeRef(repository, 'refs/heads/notes', '')
+    const folder = join(repository, 'objects', 'pack')
+    for (const file of readdirSync(folder)) if (file.endsWith('.pack')) rmSync(join(folder, file))
+    const { code, stderr } = await rowback(['verify', '--repo', repository])
+    expect({ code, stderr }).toEqual({
+      code: exitCodes.repository,
+      stderr: expect.stringContaining('ref refs/heads/notes is broken'),
+    })
+    expect(git(repository, ['rev-list', '--objects', '--count', 'main'])).not.toBe('0')
+    rmSync(join(repository, 'refs', 'heads', 'notes'))
+    expect(await rowback(['verify', '--repo', repository])).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+test('A symbolic ref that leads nowhere, and a branch that is no commit, are no damage.', async () => {
+  const repository = await repositoryOf()
+  mkdirSync(join(repository, 'refs', 'remotes', 'nas'), { recursive: true })
+  writeRef(repository, 'refs/remotes/nas/HEAD', 'ref: refs/remotes/nas/gone\n')
+  writeRef(repository, 'refs/heads/notes', writeObject(repository, 'blob', 'text'))
+  for (const engine of engines)
+    expect(await rowback(['verify', '--repo', repository, '--engine', engine])).toMatchObject({ code: 0 })
+})
+
 describe('what this user may not read is no damage, and stays where it is', () => {
   const ofPack = (end: string) => (repository: string) => {
     const folder = join(repository, 'objects', 'pack')

@@ -19,13 +19,18 @@ const pollMs = 50
 
 const noCommit = '0'.repeat(40)
 
+/** The error of a ref whose file holds no id, as after a power cut. */
+class BrokenRef extends Error {
+  override readonly name = 'BrokenRef'
+}
+
 /** What a ref points at, through symbolic ones; undefined if there is no such ref. */
 export async function readRef(gitDir: string, ref: string, depth = 5): Promise<string | undefined> {
   const text = await looseText(gitDir, ref)
   if (text === undefined) return (await packedRefs(gitDir)).get(ref)
-  if (/^[0-9a-f]{40}\s*$/.test(text)) return text.slice(0, 40)
+  if (/^[0-9a-f]{40}\s*$/.test(text) && !text.startsWith(noCommit)) return text.slice(0, 40)
   const target = symbolicTarget(text)
-  if (target === undefined || depth === 0) throw new Error(`ref ${ref} is broken`)
+  if (target === undefined || depth === 0) throw new BrokenRef(`ref ${ref} is broken`)
   return readRef(gitDir, target, depth - 1)
 }
 
@@ -50,6 +55,20 @@ export async function listRefs(gitDir: string, folder: string): Promise<Map<stri
     if (oid !== undefined) refs.set(name, oid)
   }
   return refs
+}
+
+/** All refs that can be read, and the names of those whose files hold no id, as after a power cut. */
+export async function soundRefs(gitDir: string): Promise<{ oids: string[]; broken: string[] }> {
+  const [oids, broken]: [string[], string[]] = [[], []]
+  for (const name of await refNames(gitDir, 'refs/'))
+    try {
+      const oid = await readRef(gitDir, name)
+      if (oid !== undefined) oids.push(oid)
+    } catch (error) {
+      if (!(error instanceof BrokenRef)) throw error
+      broken.push(name)
+    }
+  return { oids, broken }
 }
 
 /** The names of refs below a folder, in order, whatever is in them. */

@@ -4,17 +4,17 @@ import { RowbackError } from '../../errors.ts'
 import { accessFault } from '../access-fault.ts'
 import { parseCommit } from '../commit.ts'
 import { installGit } from '../engine.ts'
-import { isBranchName } from '../ref-name.ts'
+import { isBranchName, placesOf, refsNamed } from '../ref-name.ts'
 import type { Store } from '../store.ts'
 import type { EmbeddedObjects, GitObject } from './objects.ts'
-import { readRef } from './refs.ts'
+import { readRef, soundRefs } from './refs.ts'
 
 /** The full id of the commit that `rev` names; see `Store.resolve`. */
 export async function resolveRevision(store: Store, objects: EmbeddedObjects, rev: string): Promise<string> {
   const name = rev.replace(/^latest(?=$|[~^])/, `refs/heads/${store.branch}`)
   const [, base = '', steps = ''] = /^([^~^]*)((?:[~^]\d*|\^\{(?:commit)?\})*)$/.exec(name) ?? []
   const what = `resolve ${JSON.stringify(rev)}`
-  const commit = await commitAt(store.gitDir, objects, base, steps).catch((error: unknown) => {
+  const commit = await commitAt(store, objects, base, steps).catch((error: unknown) => {
     if (!(error instanceof RowbackError)) throw error
     const { code, message, hint } = error
     throw new RowbackError(code, `${what}: ${message}`, { hint, cause: error })
@@ -31,14 +31,20 @@ export async function resolveRevision(store: Store, objects: EmbeddedObjects, re
   )
 }
 
-/** Undefined where there is none. Throws RowbackError('repository') where one on the way is damaged or missing. */
+/** Undefined where there is none. Throws RowbackError('repository') where what is on the way is damaged or missing. */
 async function commitAt(
-  gitDir: string,
+  { gitDir, branch }: Store,
   objects: EmbeddedObjects,
   base: string,
   steps: string,
 ): Promise<string | undefined> {
   const first = await idOf(gitDir, objects, base)
+  if (first === undefined) {
+    const { broken } = await soundRefs(gitDir)
+    const found = broken.find((ref) => refsNamed(base, branch).includes(ref))
+    if (found !== undefined)
+      throw new RowbackError('repository', `ref ${found} is broken`, { hint: 'rowback verify' })
+  }
   return first && walked(objects, first, steps.match(/[~^](?:\d+|\{\w*\})?/g) ?? [])
 }
 
@@ -65,8 +71,7 @@ async function commitStartingWith(objects: EmbeddedObjects, digits: string): Pro
 async function refOf(gitDir: string, name: string): Promise<string | undefined> {
   if (name === 'HEAD') return readRef(gitDir, name).catch(() => undefined)
   if (!isBranchName(name)) return undefined
-  const places = ['refs/', 'refs/tags/', 'refs/heads/', 'refs/remotes/'].map((folder) => folder + name)
-  for (const place of name.startsWith('refs/') ? [name, ...places] : places) {
+  for (const place of placesOf(name)) {
     const oid = await readRef(gitDir, place).catch(() => undefined)
     if (oid !== undefined) return oid
   }
