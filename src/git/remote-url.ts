@@ -10,8 +10,19 @@ export interface Remote {
   passwordVariable?: string | undefined
 }
 
-/** `scheme://userinfo@`, with the user's name and secret apart. */
-const userInfo = /\b([a-z][a-z0-9+.-]*):\/\/([^\s/?#'"@:]*)(?::([^\s/?#'"]*))?@/gi
+/**
+ * `scheme://userinfo@`, with the user's name and secret apart; characters of `end` are in no address. A secret may hold `/`, `?` and
+ * `#` as they are: what follows a colon is a port where that is digits, or nothing, and a `/`, and else a secret if an `@` comes later.
+ */
+function userInfo(end: string): RegExp {
+  // The colons of an IPv6 address are its own.
+  const name = `(?:(?!\\[[\\da-f]*:[\\da-f:.]*\\])[^/?#:${end}])*`
+  const secret = `:(?!\\d*/)([^${end}]*)`
+  return new RegExp(`\\b([a-z][a-z0-9+.-]*)://(?:(${name})${secret}|([^/?#@:${end}]*))@`, 'gi')
+}
+
+const inText = userInfo(`\\s'"`)
+const inAddress = userInfo('')
 
 /** Names of access tokens of GitHub and GitLab, which people put where a user name belongs. */
 const token = /^(gh[a-z]_|github_pat_|gl[a-z]+-)/i
@@ -21,10 +32,14 @@ const token = /^(gh[a-z]_|github_pat_|gl[a-z]+-)/i
  * tokens) and query strings. Works on one URL as on a whole message.
  */
 export function redactUrl(text: string): string {
+  return redact(text, inText)
+}
+
+function redact(text: string, userInfo: RegExp): string {
   return text
-    .replace(userInfo, (_, scheme: string, user: string, secret?: string) => {
+    .replace(userInfo, (_, scheme: string, user?: string, secret?: string, name?: string) => {
       if (/^https?$/i.test(scheme)) return `${scheme}://***@`
-      return `${scheme}://${user}${secret === undefined ? '' : ':***'}@`
+      return secret === undefined ? `${scheme}://${name}@` : `${scheme}://${user}:***@`
     })
     .replace(/\b(https?:\/\/[^\s'"?]*\?)[^\s'"]+/gi, '$1***')
 }
@@ -36,7 +51,7 @@ export function redactUrl(text: string): string {
 export function checkRemoteUrl(url: string): void {
   const reason = refusal(url)
   if (reason === undefined) return
-  throw new RowbackError('usage', `use remote ${JSON.stringify(redactUrl(url))}: ${reason.cause}`, {
+  throw new RowbackError('usage', `use remote ${JSON.stringify(redact(url, inAddress))}: ${reason.cause}`, {
     hint: reason.hint,
   })
 }
@@ -75,7 +90,7 @@ function refusal(url: string): { cause: string; hint: string } | undefined {
 }
 
 function holdsSecret(url: string): boolean {
-  return [...url.matchAll(userInfo)].some(
-    ([, , user, secret]) => secret !== undefined || token.test(user ?? ''),
+  return [...url.matchAll(inAddress)].some(
+    ([, , , secret, name]) => secret !== undefined || token.test(name ?? ''),
   )
 }
