@@ -25,7 +25,7 @@ export async function lastRemotes(store: Pick<Store, 'config'>): Promise<string[
 
 /** The remotes that are given, then those of the last push. */
 export async function remotesToAsk(
-  store: Pick<Store, 'config' | 'engine' | 'gitDir'>,
+  store: Pick<Store, 'config' | 'dir' | 'engine' | 'gitDir'>,
   remotes: readonly Remote[],
 ): Promise<readonly SettledRemote[]> {
   const settled = (some: readonly Remote[]) => Promise.all(some.map((remote) => settledRemote(store, remote)))

@@ -1,7 +1,8 @@
 /** Finds the git directory of a repository, by files alone; no parent directory is ever searched. */
 
+import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 
 /**
@@ -25,6 +26,15 @@ export async function gitDirectory(dir: string): Promise<string> {
     )
     throw unusable(dir, exists ? 'it is not a git repository' : 'it does not exist', error)
   }
+}
+
+/**
+ * The absolute path of the directory that git takes the relative address of a remote from: the top of the work tree where `dir` is
+ * one, or the `.git` of one, else the git directory itself.
+ */
+export function addressBase({ dir, gitDir }: { dir: string; gitDir: string }): string {
+  if (existsSync(join(dir, '.git'))) return resolve(dir)
+  return basename(gitDir) === '.git' ? dirname(gitDir) : gitDir
 }
 
 async function ownGitDirectory(dir: string): Promise<string> {

@@ -24,7 +24,7 @@ export async function fetchAll(
   const sender = remoteDirectory(remote.url) === undefined ? [] : [plainUpload]
   try {
     await store.setConfig('fetch.fsckObjects', 'true')
-    const git = await remoteGit(store.gitDir, remote)
+    const git = await remoteGit(store, remote)
     await withRetries(retries, canHeal, () =>
       git.raw(['fetch', ...only, ...filter, ...sender, '--', remote.url, ...refs]),
     )

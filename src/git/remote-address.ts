@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { addressBase } from './directory.ts'
 import { remoteEnv } from './remote-env.ts'
 import { checkRemoteUrl, isRelativePath, type Remote } from './remote-url.ts'
 import { git } from './run.ts'
@@ -18,17 +19,17 @@ export interface SettledRemote extends Remote {
  * is not used; that of a name is still to be checked, by whoever goes there.
  */
 export async function settledRemote<T extends Remote>(
-  { engine, gitDir }: Pick<Store, 'engine' | 'gitDir'>,
+  store: Pick<Store, 'dir' | 'engine' | 'gitDir'>,
   remote: T,
 ): Promise<T & SettledRemote> {
   const { url } = remote
   checkRemoteUrl(url)
-  const named = engine === 'native' && isName(url) ? await namedAddress(gitDir, url) : url
+  const named = store.engine === 'native' && isName(url) ? await namedAddress(store.gitDir, url) : url
   if (named === url) {
     const settled = existingPath(url)
     return { ...remote, url: settled, address: settled }
   }
-  return { ...remote, address: isRelativePath(named) ? resolve(gitDir, named) : named }
+  return { ...remote, address: isRelativePath(named) ? resolve(addressBase(store), named) : named }
 }
 
 /** An absolute path for that of something that is there. */

@@ -5,18 +5,20 @@ import { GitError, type SimpleGit, simpleGit } from 'simple-git'
 import { errorText, RowbackError } from '../errors.ts'
 import { shellWord } from '../shell.ts'
 import { accessFault } from './access-fault.ts'
+import { addressBase } from './directory.ts'
 import { passwordOf, remoteEnv } from './remote-env.ts'
 import { RemoteFailed, type RemoteFailure, type RemoteOutput, remoteFailure } from './remote-failure.ts'
 import { type Remote, redactUrl } from './remote-url.ts'
 import { readRetries, withRetries } from './retry.ts'
 import { fullDisk, git, saysFull } from './run.ts'
+import type { Store } from './store.ts'
 
-/** git in the git directory `gitDir`, ready to talk to that remote. Throws as `remoteEnv` does. */
-export async function remoteGit(gitDir: string, remote: Remote): Promise<SimpleGit> {
+/** git in a repository, ready to talk to that remote. Throws as `remoteEnv` does. */
+export async function remoteGit(store: Pick<Store, 'dir' | 'gitDir'>, remote: Remote): Promise<SimpleGit> {
+  const { gitDir } = store
   const env = await remoteEnv(gitDir, remote)
   const runner = simpleGit({
-    // Where git itself takes the relative address of one of its remotes from.
-    baseDir: gitDir,
+    baseDir: addressBase(store),
     // By itself git syncs no refs and no loose objects that it fetches.
     config: [`core.hooksPath=${join(gitDir, 'hooks')}`, 'core.fsync=all'],
     allowEnvironment: Object.keys(env),

@@ -31,7 +31,7 @@ async function connect(store: Store, remote: Remote, address = remote.url): Prom
     const { HttpConnection } = await import('./embedded/remote.ts')
     return new HttpConnection(store, remote)
   }
-  const git = await remoteGit(store.gitDir, remote)
+  const git = await remoteGit(store, remote)
   const isDirectory = remoteDirectory(address) !== undefined
   return {
     readState: async (branch) =>
