@@ -2,14 +2,15 @@
 
 import { remoteDirectory } from './directory-remote.ts'
 import { needsGit } from './engine.ts'
+import { settledRemote } from './remote-address.ts'
 import { canHeal, remoteError, remoteGit } from './remote-git.ts'
-import { type Remote, redactUrl } from './remote-url.ts'
+import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { type Retries, withRetries } from './retry.ts'
 import type { Store } from './store.ts'
 
 /**
  * Fetches every branch and tag; with `partial` no files, which come when they are asked for. What comes is checked as
- * by `git fsck`. Throws RowbackError('remote'), and always does so without git.
+ * by `git fsck`. Throws RowbackError('remote'), and always does so without git, RowbackError('usage') for an address that is not used.
  */
 export async function fetchAll(
   store: Store,
@@ -21,7 +22,9 @@ export async function fetchAll(
   const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
   const filter = partial ? ['--filter=blob:none'] : []
-  const sender = remoteDirectory(remote.url) === undefined ? [] : [plainUpload]
+  const { address } = await settledRemote(store, remote)
+  checkRemoteUrl(address)
+  const sender = remoteDirectory(address) === undefined ? [] : [plainUpload]
   try {
     await store.setConfig('fetch.fsckObjects', 'true')
     const git = await remoteGit(store, remote)

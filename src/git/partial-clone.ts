@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { counted } from '../number.ts'
 import { withTemporaryFolder } from '../temporary-folder.ts'
 import { gitEnv } from './env.ts'
+import { settledRemote } from './remote-address.ts'
 import { fetchWanted, remoteError } from './remote-git.ts'
 import { checkRemoteUrl, type Remote, redactUrl } from './remote-url.ts'
 import { git } from './run.ts'
@@ -21,13 +22,13 @@ export async function promisorOf(gitDir: string): Promise<string | undefined> {
 
 /**
  * Fetches those of the objects that are not here. Throws RowbackError('remote') if the remote does not give them,
- * RowbackError('usage') if its password variable is not set.
+ * RowbackError('usage') if its password variable is not set, or its address is not used.
  */
 export async function fetchMissing(gitDir: string, remote: Remote, oids: readonly string[]): Promise<void> {
   const missing = await missingObjects(gitDir, oids)
   if (missing.length === 0) return
   const { url } = remote
-  checkRemoteUrl(url)
+  checkRemoteUrl((await settledRemote({ dir: gitDir, gitDir, engine: 'native' }, remote)).address)
   const settings = ['-c', 'fetch.negotiationAlgorithm=noop', '-c', `core.hooksPath=${join(gitDir, 'hooks')}`]
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
   const args = [...settings, 'fetch', ...only, '--filter=blob:none', '--stdin', '--', url]

@@ -31,18 +31,18 @@ const sshCommand = 'ssh -oBatchMode=yes -oConnectTimeout=60 -oServerAliveInterva
  * Throws RowbackError('usage') where that variable is not set, or the remote takes no password.
  */
 export async function remoteEnv(gitDir: string, remote?: Remote): Promise<NodeJS.ProcessEnv> {
-  const isKept = (name: string) =>
-    name.startsWith('GIT_') ? transportVariables.test(name) : !interactiveVariables.test(name)
-  const env: NodeJS.ProcessEnv = {
-    ...inheritedEnv(isKept),
-    LC_ALL: 'C',
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_DIR: gitDir,
-  }
+  const env = userEnv(gitDir)
   const asked = '^(core\\.sshcommand|http\\.(.*\\.)?lowspeed(limit|time))$'
   const own = (await git(gitDir, ['config', '--name-only', '--get-regexp', asked], { env })).stdout.toString()
   if (!/^core\./m.test(own) && !env.GIT_SSH_COMMAND && !env.GIT_SSH) env.GIT_SSH_COMMAND = sshCommand
   return withSettings(env, [...(/^http\./m.test(own) ? [] : lowSpeed), ...passwordSettings(remote)])
+}
+
+/** The environment in which git has the user's settings, as far as it does not leave this machine. */
+export function userEnv(gitDir: string): NodeJS.ProcessEnv {
+  const isKept = (name: string) =>
+    name.startsWith('GIT_') ? transportVariables.test(name) : !interactiveVariables.test(name)
+  return { ...inheritedEnv(isKept), LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_DIR: gitDir }
 }
 
 /** The value of a remote's password variable; undefined where it has none. */
@@ -94,7 +94,7 @@ function passwordSettings(remote: Remote | undefined): GitSettings {
 }
 
 /** Adds settings of git by environment (git-config(1), GIT_CONFIG_COUNT), behind those that are there. */
-function withSettings(env: NodeJS.ProcessEnv, settings: GitSettings): NodeJS.ProcessEnv {
+export function withSettings(env: NodeJS.ProcessEnv, settings: GitSettings): NodeJS.ProcessEnv {
   const count = Number(env.GIT_CONFIG_COUNT ?? 0)
   const added = settings.flatMap(([key, value], i) => [
     [`GIT_CONFIG_KEY_${count + i}`, key],

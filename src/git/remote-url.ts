@@ -69,7 +69,12 @@ export function isServer(url: string): boolean {
 
 /** Whether the address is a path, and meant from somewhere; a name without a slash may be that of a git remote. */
 export function isRelativePath(url: string): boolean {
-  return !isServer(url) && !/^(?:[a-z]:)?[/\\]|^file:|^[a-z]+::/i.test(url) && /[/\\]|\.git$/i.test(url)
+  return isRelative(url) && /[/\\]|\.git$/i.test(url)
+}
+
+/** Whether that, where no name is meant, is a path from somewhere. */
+export function isRelative(url: string): boolean {
+  return !isServer(url) && !/^(?:[a-z]:)?[/\\]|^file:|^[a-z]+::/i.test(url)
 }
 
 /** Whether the server is GitHub, which refuses what is over its limits after all was sent. */

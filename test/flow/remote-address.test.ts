@@ -1,6 +1,16 @@
 /** Where git leads a remote: by its name, by its settings, from the work tree. A push goes there, and looks there. */
 
-import { mkdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Ended } from '../support/cli.ts'
@@ -78,5 +88,85 @@ describe('a remote of git with a relative address is where git leads it', () => 
     expect(tip(decoy)).toBe('')
     git(join(found.dir, base), ['push', '--quiet', '--no-verify', 'nas', 'main:by-hand'])
     expect(git(remote, ['rev-parse', 'by-hand'])).toBe(tip(own))
+  })
+})
+
+describe('an address that the settings of git lead elsewhere', () => {
+  const secret = 'S3CRET'
+
+  /** Has everything that begins with `nas:` be there. */
+  function lead({ dir }: Place, to: string): void {
+    writeFileSync(join(dir, '.gitconfig'), `[url "${to}"]\n\tinsteadOf = nas:\n`)
+  }
+
+  /** What the processes had for arguments that were started meanwhile, one a line. */
+  function noteArguments(found: Place): string {
+    const [programs, noted] = [join(found.dir, 'programs'), join(found.dir, 'noted')]
+    const real = execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim()
+    mkdirSync(programs)
+    for (const name of readdirSync(real)) symlinkSync(join(real, name), join(programs, name))
+    for (const name of ['git', 'git-remote-http']) {
+      rmSync(join(programs, name))
+      const script = `#!/bin/sh\necho "$0 $@" >> ${noted}\nexec ${join(real, name)} "$@"\n`
+      writeFileSync(join(programs, name), script, { mode: 0o755 })
+    }
+    found.env.GIT_EXEC_PATH = programs
+    return noted
+  }
+
+  test('is refused where that has a password, which is in no argument; another remote gets the commit.', async () => {
+    const found = await place()
+    lead(found, `http://joe:${secret}@127.0.0.1:9/`)
+    const noted = noteArguments(found)
+    const copy = bareRepository(join(found.dir, 'copy.git'))
+    const said = expect.stringMatching(
+      /rowback: (clone \S+: )?use remote "http:\/\/\*\*\*@127\.0\.0\.1:9\/x\.git": it holds a secret/,
+    )
+    const pushed = await found.rowback(
+      'push',
+      '--repo',
+      'repo.git',
+      '--remote',
+      'nas:x.git',
+      '--remote',
+      copy,
+    )
+    expect(pushed).toMatchObject({ code: 2, stderr: said })
+    expect(tip(copy)).toBe(tip(found.repository))
+    expect(await found.rowback('clone', 'nas:x.git', 'new.git')).toMatchObject({ code: 2, stderr: said })
+    expect(await found.rowback('clone', 'nas:x.git', 'new.git', '--partial')).toMatchObject({ code: 2 })
+    expect(readFileSync(noted, 'utf8')).toContain('receive-pack')
+    expect(readFileSync(noted, 'utf8')).not.toContain(secret)
+    expect(JSON.stringify(pushed)).not.toContain(secret)
+  })
+
+  test('is refused where a partial clone has its files from there.', async () => {
+    const found = await place()
+    git(found.repository, ['config', 'uploadpack.allowFilter', 'true'])
+    lead(found, `file://${found.dir}/`)
+    expect(await found.rowback('clone', 'nas:repo.git', 'new.git', '--partial')).toMatchObject({ code: 0 })
+    lead(found, `http://joe:${secret}@127.0.0.1:9/`)
+    const noted = noteArguments(found)
+    const restored = await found.rowback('restore', 'latest', '--to', 'out', '--repo', 'new.git')
+    expect(restored).toMatchObject({ code: 2, stderr: expect.stringContaining('it holds a secret') })
+    expect(existsSync(noted) ? readFileSync(noted, 'utf8') : '').not.toContain(secret)
+  })
+
+  test('is a directory where it leads to one: what a push brings is synced, and a lock that was left goes.', async () => {
+    const found = await place()
+    lead(found, `${found.dir}/`)
+    const remote = bareRepository(join(found.dir, 'x.git'))
+    mkdirSync(join(remote, 'refs', 'heads'), { recursive: true })
+    const lock = join(remote, 'refs', 'heads', 'main.lock')
+    writeFileSync(lock, '')
+    utimesSync(lock, 0, 0)
+    const noted = noteArguments(found)
+    expect(await found.rowback('push', '--repo', 'repo.git', '--remote', 'nas:x.git')).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining('pushed 1 commit to nas:x.git'),
+    })
+    expect(tip(remote)).toBe(tip(found.repository))
+    expect(readFileSync(noted, 'utf8')).toContain('-c core.fsync=all -c receive.unpackLimit=1 receive-pack')
   })
 })
