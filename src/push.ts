@@ -5,9 +5,9 @@ import type { EngineChoice } from './git/engine.ts'
 import type { LfsFile } from './git/lfs-history.ts'
 import { openStore } from './git/open-store.ts'
 import { defaultPartBytes, type PushBounds, pushBranch, type RemoteState, remoteState } from './git/remote.ts'
-import { type SettledRemote, settledRemote } from './git/remote-address.ts'
+import { pushTargets, type SettledRemote } from './git/remote-address.ts'
 import { isOfOneRemote } from './git/remote-git.ts'
-import { isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
+import { checkRemoteUrl, isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
 import type { Retries } from './git/retry.ts'
 import type { Store } from './git/store.ts'
 import { hasOwnHook } from './hook.ts'
@@ -88,38 +88,42 @@ export async function pushStore(
 ): Promise<PushResult[]> {
   const last = await lastRemotes(store)
   const wanted = remotes.length > 0 ? remotes : last.map((url) => ({ url }))
-  const targets = await Promise.all(wanted.map((remote) => settledRemote(store, remote)))
-  if (targets.length === 0) {
+  for (const { url } of wanted) checkRemoteUrl(url)
+  if (wanted.length === 0) {
     throw new RowbackError('usage', `push ${store.dir}: no remote is known`, {
       hint: 'rowback push --remote URL',
     })
   }
   const pushes: PushResult[] = []
   const failures: RowbackError[] = []
-  for (const target of targets) {
-    try {
-      pushes.push(await pushTo(store, target, options))
-    } catch (error) {
-      if (!isOfOneRemote(error)) throw error
-      failures.push(error)
+  const ofOneRemote = (error: unknown) => {
+    if (!isOfOneRemote(error)) throw error
+    failures.push(error)
+  }
+  /** What they are remembered by, and those of them that work. */
+  const [names, working] = [new Set<string>(), new Set(last)]
+  for (const remote of wanted) {
+    const targets = await pushTargets(store, remote).catch(ofOneRemote)
+    for (const target of targets ?? []) {
+      names.add(target.name)
+      const done = await pushTo(store, target, options).catch(ofOneRemote)
+      if (done === undefined) continue
+      working.add(target.name)
+      pushes.push(done)
     }
   }
-  if (!options.dryRun) await rememberRemotes(store, targets, last, pushes)
-  if (failures.length > 0) throw joined(failures, targets.length, pushes)
+  const worked = [...names].filter((name) => working.has(name))
+  if (!options.dryRun) await rememberRemotes(store, worked, last)
+  if (failures.length > 0) throw joined(failures, failures.length + pushes.length, pushes)
   return pushes
 }
 
 /** Those that have worked, now or before: an address that was misspelt is not kept. */
 async function rememberRemotes(
   store: Store,
-  targets: readonly Remote[],
+  worked: readonly string[],
   last: readonly string[],
-  pushes: readonly PushResult[],
 ): Promise<void> {
-  const urls = targets.map(({ url }) => url)
-  const worked = urls.filter(
-    (url) => last.includes(url) || pushes.some((one) => one.remote === redactUrl(url)),
-  )
   if (worked.length === 0 || worked.join('\n') === last.join('\n')) return
   await setLastRemotes(store, worked).catch((error: unknown) => {
     const told = `push to ${worked.map(redactUrl).join(', ')}: it has arrived, but the next one will not know where to`

@@ -40,9 +40,7 @@ function split(line: string, at: number): [string, string] {
   return [line.slice(0, at), line.slice(at + 1)]
 }
 
-/** An address that is no name is its own. */
-function ofName(settings: Settings, { url, address }: SettledRemote): Settings {
-  if (url === address) return new Map()
-  const keys = ['lfsurl', 'lfspushurl'].filter((key) => settings.has(`remote.${url}.${key}`))
-  return new Map(keys.map((key) => [key, settings.get(`remote.${url}.${key}`) ?? '']))
+function ofName(settings: Settings, { name }: SettledRemote): Settings {
+  const keys = ['lfsurl', 'lfspushurl'].filter((key) => settings.has(`remote.${name}.${key}`))
+  return new Map(keys.map((key) => [key, settings.get(`remote.${name}.${key}`) ?? '']))
 }

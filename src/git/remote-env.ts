@@ -30,12 +30,25 @@ const sshCommand = 'ssh -oBatchMode=yes -oConnectTimeout=60 -oServerAliveInterva
  * prompt: ssh gets `BatchMode`, unless the user chose an ssh command.
  * Throws RowbackError('usage') where that variable is not set, or the remote takes no password.
  */
-export async function remoteEnv(gitDir: string, remote?: Remote): Promise<NodeJS.ProcessEnv> {
+export async function remoteEnv(
+  gitDir: string,
+  remote?: Remote & { address?: string | undefined },
+): Promise<NodeJS.ProcessEnv> {
   const env = userEnv(gitDir)
   const asked = '^(core\\.sshcommand|http\\.(.*\\.)?lowspeed(limit|time))$'
   const own = (await git(gitDir, ['config', '--name-only', '--get-regexp', asked], { env })).stdout.toString()
   if (!/^core\./m.test(own) && !env.GIT_SSH_COMMAND && !env.GIT_SSH) env.GIT_SSH_COMMAND = sshCommand
-  return withSettings(env, [...(/^http\./m.test(own) ? [] : lowSpeed), ...passwordSettings(remote)])
+  return withSettings(env, [
+    ...(/^http\./m.test(own) ? [] : lowSpeed),
+    ...asItIs(remote?.address),
+    ...passwordSettings(remote),
+  ])
+}
+
+/** Keeps git from leading an address on that was settled with the user's settings: of those that fit, the longest counts. */
+function asItIs(address: string | undefined): GitSettings {
+  if (address === undefined) return []
+  return ['insteadOf', 'pushInsteadOf'].map((key) => [`url.${address}.${key}`, address])
 }
 
 /** The environment in which git has the user's settings, as far as it does not leave this machine. */

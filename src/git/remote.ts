@@ -26,13 +26,13 @@ export interface Connection {
 }
 
 /** Throws RowbackError('remote') for a remote that the engine cannot talk to. */
-async function connect(store: Store, remote: Remote, address = remote.url): Promise<Connection> {
+async function connect(store: Store, remote: Remote & Pick<RemoteAccess, 'address'>): Promise<Connection> {
   if (store.engine === 'embedded') {
     const { HttpConnection } = await import('./embedded/remote.ts')
     return new HttpConnection(store, remote)
   }
   const git = await remoteGit(store, remote)
-  const isDirectory = remoteDirectory(address) !== undefined
+  const isDirectory = remoteDirectory(remote.address ?? remote.url) !== undefined
   return {
     readState: async (branch) =>
       stateOf(await git.raw(['ls-remote', '--refs', '--', remote.url, ...refsOf(branch)]), branch),
@@ -44,7 +44,7 @@ async function connect(store: Store, remote: Remote, address = remote.url): Prom
 
 /** How a remote is talked to, beyond its address. */
 export interface RemoteAccess extends Retries, Pick<Remote, 'passwordVariable'> {
-  /** Where the remote is, if its address is a name of `git remote`. */
+  /** Where git is led by its address, if that is known. */
   address?: string | undefined
 }
 
@@ -59,9 +59,9 @@ export async function remoteState(
   access: RemoteAccess = {},
 ): Promise<RemoteState> {
   checkRemoteUrl(access.address ?? url)
-  const remote = { url, passwordVariable: access.passwordVariable }
+  const remote = { url, address: access.address, passwordVariable: access.passwordVariable }
   try {
-    const connection = await connect(store, remote, access.address)
+    const connection = await connect(store, remote)
     return await withRetries(access, canHeal, () => connection.readState(branch))
   } catch (error) {
     throw remoteError(`read remote ${redactUrl(url)}`, remote, error, undefined, store.gitDir)
@@ -101,9 +101,9 @@ export async function pushBranch(
       `push to ${redactUrl(url)}: branch ${store.branch} has no commit yet`,
     )
   const { address = url, passwordVariable } = bounds
-  const remote = { url, passwordVariable }
+  const remote = { url, address: bounds.address, passwordVariable }
   try {
-    const connection = await connect(store, remote, address)
+    const connection = await connect(store, remote)
     let known = bounds.known
     return await withRetries(bounds, canHeal, () => {
       const before = known

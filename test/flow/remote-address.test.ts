@@ -13,6 +13,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { openStore } from '../../src/git/open-store.ts'
+import { pushTargets } from '../../src/git/remote-address.ts'
+import { setEnv } from '../git/testdir.ts'
 import type { Ended } from '../support/cli.ts'
 import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom } from '../support/database.ts'
@@ -168,5 +171,106 @@ describe('an address that the settings of git lead elsewhere', () => {
     })
     expect(tip(remote)).toBe(tip(found.repository))
     expect(readFileSync(noted, 'utf8')).toContain('-c core.fsync=all -c receive.unpackLimit=1 receive-pack')
+  })
+})
+
+describe('what git pushes elsewhere than it reads from', () => {
+  const push = (found: Place, remote: string, ...flags: string[]) =>
+    found.rowback('push', '--repo', 'repo.git', '--remote', remote, '--retries', '0', ...flags)
+
+  test('goes to each address of a name, and fails until the last one has it.', async () => {
+    const found = await place()
+    const [one, two] = [join(found.dir, 'one.git'), join(found.dir, 'two.git')]
+    bareRepository(one)
+    git(found.repository, ['remote', 'add', 'both', one])
+    git(found.repository, ['remote', 'set-url', '--add', 'both', 'http://127.0.0.1:9/two.git'])
+    const unreachable = /^rowback: read remote http:\/\/127\.0\.0\.1:9\/two\.git: it is unreachable /
+    for (const commits of [1, 0]) {
+      const { code, stderr, stdout } = await push(found, 'both', '--json')
+      expect({ code, stderr }).toEqual({ code: 12, stderr: expect.stringMatching(unreachable) })
+      expect(JSON.parse(stdout).pushes).toMatchObject([{ remote: one, commits }])
+    }
+    expect(tip(one)).toBe(tip(found.repository))
+
+    git(found.repository, ['remote', 'set-url', '--delete', 'both', '127.0.0.1'])
+    for (const address of [one, '../two.git'])
+      git(found.repository, ['remote', 'set-url', '--add', '--push', 'both', address])
+    expect(await push(found, 'both')).toMatchObject({ code: 12, stderr: expect.stringContaining(two) })
+    bareRepository(two)
+    // The name is what is remembered.
+    expect(await found.rowback('push', '--repo', 'repo.git')).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: `${one} is up to date\npushed 1 commit to ${two}\n`,
+    })
+    expect(tip(two)).toBe(tip(found.repository))
+  })
+
+  test('is looked for where it was pushed to, though settings lead from there to where it is read.', async () => {
+    const found = await place()
+    const [read, written] = ['read', 'written'].map((name) => {
+      mkdirSync(join(found.dir, name))
+      return bareRepository(join(found.dir, name, 'x.git'))
+    }) as [string, string]
+    git(found.repository, ['remote', 'add', 'nas', read])
+    git(found.repository, ['config', 'remote.nas.pushurl', written])
+    expect(await push(found, 'nas')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`pushed 1 commit to ${written}`),
+    })
+    git(written, ['update-ref', '-d', 'refs/heads/main'])
+    const led = [
+      [`url.${found.dir}/written/.pushInsteadOf`, `${found.dir}/read/`],
+      [`url.${found.dir}/read/.insteadOf`, `${found.dir}/written/`],
+    ] as const
+    for (const [key, value] of led) git(found.repository, ['config', key, value])
+    expect((await push(found, read)).stdout).toBe(`pushed 1 commit to ${written}\n`)
+    expect((await push(found, read)).stdout).toBe(`${written} is up to date\n`)
+    expect([tip(read), tip(written)]).toEqual(['', tip(found.repository)])
+  })
+
+  test('goes to a server as to one, whatever it is read from.', async () => {
+    const found = await place()
+    const remote = bareRepository(join(found.dir, 'x.git'))
+    const [ssh, noted] = [join(found.dir, 'ssh'), join(found.dir, 'noted')]
+    const script = `#!/bin/sh\nfor command; do :; done\necho "$command" >> ${noted}\nexec sh -c "$command"\n`
+    writeFileSync(ssh, script, { mode: 0o755 })
+    found.env.GIT_SSH_COMMAND = ssh
+    writeFileSync(
+      join(found.dir, '.gitconfig'),
+      `[url "ssh://nas${found.dir}/"]\n\tpushInsteadOf = ${found.dir}/\n`,
+    )
+    expect(await push(found, remote)).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining(`pushed 1 commit to ssh://nas${remote}`),
+    })
+    expect(readFileSync(noted, 'utf8')).toContain(`git-receive-pack '${remote}'`)
+    expect(readFileSync(noted, 'utf8')).not.toContain('core.fsync')
+    expect(tip(remote)).toBe(tip(found.repository))
+  })
+
+  test('is not pushed where that has a password; nor is a password given to another server than its own.', async () => {
+    const found = await place()
+    const remote = bareRepository(join(found.dir, 'x.git'))
+    git(found.repository, ['remote', 'add', 'nas', remote])
+    git(found.repository, ['config', 'remote.nas.pushurl', 'http://joe:S3CRET@127.0.0.1:9/x.git'])
+    const refused = await push(found, 'nas')
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('it holds a secret') })
+    expect(refused.stderr).not.toContain('S3CRET')
+
+    setEnv({ ...found.env, TOKEN: 'hush' })
+    git(found.repository, ['config', 'url.http://other.example/.pushInsteadOf', 'http://nas.example/'])
+    const store = await openStore(found.repository)
+    const settled = await Promise.all(
+      ['nas', 'one'].map((host) =>
+        pushTargets(store, { url: `http://${host}.example/x`, passwordVariable: 'TOKEN' }),
+      ),
+    )
+    await store.close()
+    expect(settled.flat()).toMatchObject([
+      { url: 'http://other.example/x', name: 'http://nas.example/x', passwordVariable: undefined },
+      { url: 'http://one.example/x', name: 'http://one.example/x', passwordVariable: 'TOKEN' },
+    ])
   })
 })

@@ -177,6 +177,6 @@ test('the address of a name that git knows is taken to its last character', asyn
   const { store } = await pair()
   for (const address of ['/srv/app.git', '/srv/app \u3000']) {
     await stockGit(store.dir, 'config', 'remote.nas.url', address)
-    expect(await settledRemote(store, { url: 'nas' })).toEqual({ url: 'nas', address })
+    expect(await settledRemote(store, { url: 'nas' })).toEqual({ url: 'nas', address, name: 'nas' })
   }
 })
