@@ -8,6 +8,7 @@ import { displayName, phrase } from '../summary.ts'
 import { assetNote } from './asset-note.ts'
 import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
 import { errorDocument, type Output, ToldError } from './output.ts'
+import { whileRead } from './streams.ts'
 
 export interface DiffFlags extends CommonFlags {
   stat?: boolean
@@ -34,15 +35,16 @@ export async function runDiff(context: Context, flags: DiffFlags, from: string, 
     file,
   }
   const { output } = context
-  if (flags.sql) await printSql(output, options)
-  else if (output.json) await printJson(output, diff(options))
-  else if (flags.stat) await printStat(output, diff(options))
-  else for await (const item of diff(options)) for (const line of textLines(item)) output.line(line)
+  if (flags.sql) return printSql(output, options)
+  const items = whileRead(diff(options))
+  if (output.json) await printJson(output, items)
+  else if (flags.stat) await printStat(output, items)
+  else for await (const item of items) for (const line of textLines(item)) output.line(line)
 }
 
 async function printSql(output: Output, options: DiffOptions): Promise<void> {
   const { diffSql } = await import('../diff-sql.ts')
-  for await (const line of diffSql(options)) output.line(line)
+  for await (const line of whileRead(diffSql(options))) output.line(line)
 }
 
 /** One document, also where an error ends it: that stands behind the items then. */

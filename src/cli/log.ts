@@ -7,6 +7,7 @@ import { counted, number } from '../number.ts'
 import { displayName } from '../summary.ts'
 import { type CommonFlags, type Context, knownRemotes, repositoryOf } from './context.ts'
 import { shortId, size } from './output.ts'
+import { whileRead } from './streams.ts'
 
 export interface LogFlags extends CommonFlags {
   number?: string
@@ -15,7 +16,8 @@ export interface LogFlags extends CommonFlags {
 export async function runLog(context: Context, flags: LogFlags): Promise<void> {
   const { output } = context
   const commits: LogEntry[] = []
-  for await (const entry of log({ ...repositoryOf(context, flags), limit: parseLimit(flags.number) })) {
+  const entries = log({ ...repositoryOf(context, flags), limit: parseLimit(flags.number) })
+  for await (const entry of whileRead(entries)) {
     if (output.json) commits.push(entry)
     else output.line(`${shortId(entry.commit)}  ${localTime(entry.time)}  ${entry.subject}${holds(entry)}`)
   }

@@ -9,13 +9,22 @@ import type { BackupFlags } from './backup.ts'
 import type { CloneFlags } from './clone.ts'
 import { type CommonFlags, type Context, makeOutput, readContext } from './context.ts'
 import { ToldError } from './output.ts'
+import { stdoutFault, watchStreams } from './streams.ts'
 
 /** Runs the program with those arguments and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   // Not once: a second one would end the process before what the first one undoes.
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
-  process.stdout.on('error', ignoreClosedPipe)
+  watchStreams()
+  const code = await carryOut(args)
+  const fault = await stdoutFault()
+  if (fault === undefined) return code
+  makeOutput({}).problem(`write to stdout: ${fault}; nothing but the output is cut short`)
+  return code === exitCodes.done ? exitCodes.target : code
+}
+
+async function carryOut(args: readonly string[]): Promise<number> {
   try {
     await program().parseAsync(args, { from: 'user' })
     return exitCodes.done
@@ -27,12 +36,6 @@ export async function main(args: readonly string[]): Promise<number> {
 function stop(): void {
   interrupt()
   process.exit(exitCodes.interrupted)
-}
-
-/** `rowback log | head` closes the pipe early, which is no fault. */
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(exitCodes.done)
 }
 
 function exitCodeOf(error: unknown, args: readonly string[]): number {
@@ -213,5 +216,5 @@ Exit codes:
   0  done, or nothing to do           12  push refused or remote unreachable; the commit is safe
   1  a fault of Rowback               13  verify found a difference, or no signature
   2  usage or settings                14  the dump holds what a dump may not hold
- 10  source not, or not all, readable 15  the target is not empty, or has no room
+ 10  source not, or not all, readable 15  target not empty, full or not writable, or stdout is
  11  repository unusable             130  interrupted`

@@ -5,6 +5,7 @@ import type { Signature } from '../git/signature.ts'
 import { counted, number } from '../number.ts'
 import type { OnProgress, Progress } from '../progress.ts'
 import { visible } from '../terminal.ts'
+import { print } from './streams.ts'
 
 export interface OutputOptions {
   json: boolean
@@ -31,7 +32,7 @@ export class Output {
   line(text: string): void {
     if (this.options.quiet || this.options.json) return
     this.clearProgress()
-    process.stdout.write(`${visible(text)}\n`)
+    print('stdout', `${visible(text)}\n`)
   }
 
   /** The result as a document; nothing without --json. */
@@ -42,7 +43,7 @@ export class Output {
   /** A part of a document that is written piece by piece. */
   raw(text: string): void {
     this.clearProgress()
-    process.stdout.write(visible(text))
+    print('stdout', visible(text))
   }
 
   warn(text: string): void {
@@ -52,7 +53,7 @@ export class Output {
   /** A warning that is also printed with --quiet. */
   problem(text: string): void {
     this.clearProgress()
-    process.stderr.write(`rowback: ${visible(text)}\n`)
+    print('stderr', `rowback: ${visible(text)}\n`)
   }
 
   /** Phases and their times; nothing without --verbose. */
@@ -66,10 +67,10 @@ export class Output {
     this.clearProgress()
     const known = error instanceof RowbackError
     const hint = hintOf(error)
-    process.stderr.write(`rowback: ${visible(known ? error.message : errorText(error))}\n`)
-    if (hint !== undefined) process.stderr.write(`rowback: try: ${visible(hint)}\n`)
+    print('stderr', `rowback: ${visible(known ? error.message : errorText(error))}\n`)
+    if (hint !== undefined) print('stderr', `rowback: try: ${visible(hint)}\n`)
     if ((!known || this.options.verbose) && error instanceof Error)
-      process.stderr.write(`${visible(error.stack ?? '')}\n`)
+      print('stderr', `${visible(error.stack ?? '')}\n`)
     this.document(errorDocument(error))
   }
 
@@ -81,14 +82,14 @@ export class Output {
       if (now - this.startedAt < 1000 || now - this.lastProgressAt < 100) return
       this.lastProgressAt = now
       this.progressShown = true
-      process.stderr.write(`\r\x1b[K${progressText(progress)}`)
+      print('stderr', `\r\x1b[K${progressText(progress)}`)
     }
   }
 
   private clearProgress(): void {
     if (!this.progressShown) return
     this.progressShown = false
-    process.stderr.write('\r\x1b[K')
+    print('stderr', '\r\x1b[K')
   }
 }
 

@@ -57,6 +57,7 @@ function takeListeners(): () => void {
     [process, 'SIGINT'],
     [process, 'SIGTERM'],
     [process.stdout, 'error'],
+    [process.stderr, 'error'],
   ]
   const before = listened.map(([emitter, event]) => emitter.listeners(event))
   return () => {
