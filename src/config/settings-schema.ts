@@ -31,6 +31,9 @@ function text(problem: (value: string) => string | undefined) {
   })
 }
 
+/** Has keys looked at together where one of them is wrong alone, too: all that is wrong with a file is told at once. */
+const when = ({ value }: { value: unknown }): boolean => typeof value === 'object' && value !== null
+
 /** SQLite keeps its busy timeout, in milliseconds, in 31 bits. */
 const longestTimeout = Math.floor((2 ** 31 - 1) / 1000)
 
@@ -50,6 +53,7 @@ const rule = z
   })
   .refine(({ match, over }) => match !== undefined || over !== undefined, {
     error: 'needs "match" or "over"',
+    when,
   })
 
 const assets = z.strictObject({
@@ -95,6 +99,7 @@ const signers = z
   })
   .refine(({ ssh, openpgp }) => ssh !== undefined || openpgp !== undefined, {
     error: 'needs "ssh" or "openpgp"',
+    when,
   })
 
 /** The top level of a settings file, by the keys that users write. */

@@ -29,10 +29,11 @@ function issueTexts(issue: Issue, data: unknown): { path: ValuePath; text: strin
 }
 
 function issueText(issue: Issue, value: unknown): string {
-  if (issue.code === 'invalid_type') return typeText(issue.expected, value)
+  const isOfValue = issue.code === 'invalid_type' || issue.code === 'invalid_value'
+  if (isOfValue && value === undefined) return 'is missing'
+  if (issue.code === 'invalid_type') return expectedText(typeNames[issue.expected] ?? issue.expected, value)
   if (issue.code !== 'invalid_value') return issue.message
-  const expected = issue.values.map((allowed) => JSON.stringify(allowed)).join(' or ')
-  return `expected ${expected}, found ${shownValue(value)}`
+  return expectedText(issue.values.map((allowed) => JSON.stringify(allowed)).join(' or '), value)
 }
 
 const typeNames: Record<string, string> = {
@@ -43,10 +44,9 @@ const typeNames: Record<string, string> = {
   object: 'keys with values',
 }
 
-function typeText(expected: string, value: unknown): string {
-  if (value === undefined) return 'is missing'
-  if (value === null) return `expected ${typeNames[expected]}, found nothing: give a value or remove the key`
-  return `expected ${typeNames[expected]}, found ${shownValue(value)}`
+function expectedText(expected: string, value: unknown): string {
+  const found = value === null ? 'nothing: give a value or remove the key' : shownValue(value)
+  return `expected ${expected}, found ${found}`
 }
 
 /** A scalar as JSON; nothing of a list, of keys or of a text that may hold a password. */

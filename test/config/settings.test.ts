@@ -63,6 +63,29 @@ asset-columns:
     ])
   })
 
+  it('names each choice that is missing or empty, with all else that is wrong', () => {
+    const text = `assets:
+  rules:
+    - { match: [videos/] }
+    - {}
+    - { over: 1 GB, store: }
+sign: { key: ./key }
+signers: { required: often }
+verify:
+`
+    const nothing = 'found nothing: give a value or remove the key'
+    expect(problems(text)).toEqual([
+      '3: assets.rules.store: is missing',
+      '4: assets.rules.store: is missing',
+      '4: assets.rules: needs "match" or "over"',
+      `5: assets.rules.store: expected "git" or "lfs" or "manifest", ${nothing}`,
+      '6: sign.format: is missing',
+      '7: signers.required: expected true or false, found "often"',
+      '7: signers: needs "ssh" or "openpgp"',
+      `8: verify: expected "always" or "schema" or "never", ${nothing}`,
+    ])
+  })
+
   it('reads every key', () => {
     const text = `
 source: data
