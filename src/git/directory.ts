@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
+import { shellWord } from '../shell.ts'
 
 /**
  * The absolute path of the git directory of the repository `dir`: `dir` itself if it is bare, else its `.git`; of a
@@ -20,11 +21,7 @@ export async function gitDirectory(dir: string): Promise<string> {
   } catch (error) {
     if (error instanceof RowbackError) throw error
     if (!hasErrno(error, 'ENOENT', 'ENOTDIR')) throw unusable(dir, errorText(error), error)
-    const exists = await stat(dir).then(
-      () => true,
-      () => false,
-    )
-    throw unusable(dir, exists ? 'it is not a git repository' : 'it does not exist', error)
+    throw await missing(dir)
   }
 }
 
@@ -35,6 +32,18 @@ export async function gitDirectory(dir: string): Promise<string> {
 export function addressBase({ dir, gitDir }: { dir: string; gitDir: string }): string {
   if (existsSync(join(dir, '.git'))) return resolve(dir)
   return basename(gitDir) === '.git' ? dirname(gitDir) : gitDir
+}
+
+/** The error where there is no repository, be there something else or not. */
+async function missing(dir: string): Promise<RowbackError> {
+  try {
+    await stat(dir)
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) return unusable(dir, 'what it is to be in is no directory', error)
+    const hint = `rowback backup SOURCE --repo ${shellWord(dir)}`
+    return new RowbackError('repository', `open repository ${dir}: it does not exist`, { hint, cause: error })
+  }
+  return unusable(dir, 'it is not a git repository')
 }
 
 async function ownGitDirectory(dir: string): Promise<string> {
@@ -58,7 +67,7 @@ function unusable(dir: string, text: string, cause?: unknown): RowbackError {
   return new RowbackError('repository', `open repository ${dir}: ${text}`, {
     hint: hasErrno(cause, 'EACCES', 'EPERM')
       ? 'run it as root, or as the user who makes the backups'
-      : `rowback backup SOURCE --repo ${dir}`,
+      : 'name a repository of backups, or for a new one a directory that is missing or empty',
     cause,
   })
 }

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -379,6 +380,8 @@ describe('a source that is bad is refused and no file is touched:', () => {
 })
 
 describe('a repository that cannot be used is refused and stays as it is:', () => {
+  const another = 'name a repository of backups, or for a new one a directory that is missing or empty'
+
   const noBackup = (dir: string, commit: string) =>
     ({
       code: 'repository',
@@ -416,6 +419,18 @@ describe('a repository that cannot be used is refused and stays as it is:', () =
       await expectRefusal(place, [...args, '--repo', 'full'], {
         code: 'repository',
         message: 'open repository full: it is not a git repository',
+        hint: another,
+      })
+  })
+
+  test('a repository that has lost its HEAD.', async () => {
+    const place = await scene()
+    rmSync(join(place.repository, 'HEAD'))
+    for (const args of [['backup', place.source], ['log']])
+      await expectRefusal(place, [...args, '--repo', 'repo.git'], {
+        code: 'repository',
+        message: 'open repository repo.git: it is not a git repository',
+        hint: another,
       })
   })
 
@@ -426,6 +441,13 @@ describe('a repository that cannot be used is refused and stays as it is:', () =
       await expectRefusal(place, [...args, '--repo', 'file'], {
         code: 'repository',
         message: 'open repository file: it is no directory',
+        hint: another,
+      })
+    for (const args of [['backup', place.source], ['log']])
+      await expectRefusal(place, [...args, '--repo', 'file/repo.git'], {
+        code: 'repository',
+        message: 'open repository file/repo.git: what it is to be in is no directory',
+        hint: another,
       })
   })
 
@@ -442,6 +464,7 @@ describe('a repository that cannot be used is refused and stays as it is:', () =
       await expectRefusal(place, [...args, '--repo', 'none.git'], {
         code: 'repository',
         message: 'open repository none.git: it does not exist',
+        hint: 'rowback backup SOURCE --repo none.git',
       })
   })
 
