@@ -8,6 +8,7 @@ import { counted, number } from '../number.ts'
 import { tableLines } from '../summary.ts'
 import type { UpkeepResult } from '../upkeep.ts'
 import { printAgreement } from './agreement-lines.ts'
+import { parseAuthor, parseName, parseTime } from './arguments.ts'
 import {
   type AssetFlags,
   assetsOf,
@@ -48,7 +49,7 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
     source: path,
     ...repositoryOf(context, flags),
     ...remotesOf(context, flags),
-    name: flags.name ?? settings.name,
+    name: flags.name === undefined ? settings.name : parseName(flags.name),
     assets: assetsOf(context, flags),
     assetColumns: settings.assetColumns,
     excludeTables: [...settings.excludeTables, ...(flags.excludeTable ?? [])],
@@ -72,21 +73,6 @@ export async function runBackup(context: Context, flags: BackupFlags, source?: s
   const problem = assetsProblem(result, settings.assets.unstable)
   if (problem) throw problem
   output.document(result)
-}
-
-function parseAuthor(text: string): { name: string; email: string } {
-  const found = /^([^<>\n]+) <([^<>\n]*)>$/.exec(text)
-  if (found) return { name: (found[1] as string).trim(), email: found[2] as string }
-  throw new RowbackError('usage', `read --author ${JSON.stringify(text)}: it is not "Name <address>"`)
-}
-
-/** Seconds since 1970 from digits, or from what `Date` reads in an ISO 8601 text. */
-function parseTime(text: string): number {
-  const time = /^\d+$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000)
-  if (Number.isSafeInteger(time) && time >= 0) return time
-  throw new RowbackError('usage', `read --time ${JSON.stringify(text)}: it is no time since 1970`, {
-    hint: '--time 2026-01-31T12:00:00Z',
-  })
 }
 
 type UnstableMode = Context['settings']['assets']['unstable']

@@ -33,9 +33,11 @@ function holds({ rows, assets }: LogEntry): string {
   return rows === undefined ? '' : `  [${counted(rows, 'row')}, ${counted(assets ?? 0, 'asset')}]`
 }
 
-/** A time in the zone of this machine, to the minute. */
+/** A time in the zone of this machine, to the minute; in seconds since 1970, as git writes it, where that is beyond all dates. */
 function localTime(time: number): string {
   const date = new Date(time * 1000)
+  // Another program can give a commit a time that no calendar has.
+  if (Number.isNaN(date.getTime())) return `@${time}`
   const two = (value: number): string => String(value).padStart(2, '0')
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-')
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`

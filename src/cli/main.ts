@@ -92,7 +92,10 @@ export function program(): Command {
     .option(...exclude)
     .option('--exclude-table <name>', 'a table whose rows are left out; may be given again', listed)
     .option('--author <author>', 'author of the commit, as "Name <address>"')
-    .option('--time <time>', 'time of the commit: ISO 8601, or seconds since 1970')
+    .option(
+      '--time <time>',
+      'time of the commit: ISO 8601 (a date, or with a time and its zone), or seconds since 1970',
+    )
     .addOption(new Option('--verify <mode>', verifyHelp).choices(verifyModes))
     .option('--no-hook', 'make a new repository without the pre-push hook')
     .option('--full', 'read and check all of the source, not only what changed since the last backup')

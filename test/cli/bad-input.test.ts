@@ -793,6 +793,16 @@ describe('a command that is not understood is refused:', () => {
         ['backup', place.source, ...repo, '--time', '1969-01-01'],
         'read --time "1969-01-01": it is no time since 1970',
       ],
+      [
+        ['backup', place.source, ...repo, '--name', 'a\nb'],
+        'read --name "a\\nb": holds a control character or line end',
+      ],
+      [['backup', place.source, ...repo, '--name', ' '], 'read --name " ": is empty'],
+      [['backup', place.source, ...repo, '--author', 'Ada <>'], 'read --author "Ada <>": is empty'],
+      [
+        ['backup', place.source, ...repo, '--author', 'A\tB <a@b>'],
+        'read --author "A\\tB <a@b>": holds a control character or line end',
+      ],
       [['backup', ...repo], 'back up: neither an argument nor the settings name a source'],
       [['restore', 'latest', ...repo], needs],
       [['restore', 'latest', ...repo, '--to', 'out', '--file', 'app.db'], needs],

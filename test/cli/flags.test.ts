@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { backup } from '../../src/backup.ts'
 import { rowback } from '../support/cli.ts'
 import { databaseFrom } from '../support/database.ts'
 import { filesOf } from '../support/git.ts'
@@ -19,6 +20,14 @@ test('a flag that may be given again takes one value, and what follows is the so
   const files = [...filesOf(join(dir, 'repo.git'), 'main').keys()]
   expect(files.filter((path) => path.startsWith('assets/'))).toEqual(['assets/c.txt'])
   expect(files.filter((path) => path.includes('30-rows'))).toEqual([])
+})
+
+test('log shows a time that no calendar has as git would.', async () => {
+  const dir = tempDir()
+  const source = databaseFrom('CREATE TABLE t(a)', join(dir, 'app.db'))
+  await backup({ source, repository: join(dir, 'repo.git'), time: 99_999_999_999_999 })
+  const { stdout } = await rowback(['log', '--repo', 'repo.git'], { cwd: dir })
+  expect(stdout).toMatch(/^[0-9a-f]{10} {2}@99999999999999 {2}app: /)
 })
 
 test('--quiet prints nothing of a success and all of a failure.', async () => {
