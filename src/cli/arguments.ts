@@ -1,7 +1,69 @@
 /** What flags and arguments may be, beyond what commander and the settings know. */
 
+import { isAbsolute } from 'node:path'
+import type { Command } from 'commander'
 import { authorProblem, lineProblem } from '../config/settings-checks.ts'
-import { RowbackError } from '../errors.ts'
+import { hasErrno, RowbackError } from '../errors.ts'
+import { isRelativePath } from '../git/remote-url.ts'
+
+/** A flag or an argument as messages name it, and what is given for it. */
+interface Given {
+  name: string
+  values: string[]
+}
+
+function given(command: Command): Given[] {
+  const texts = (value: unknown): string[] => [value].flat().filter((text) => typeof text === 'string')
+  const named = command.registeredArguments.map((argument, index) => ({
+    name: argument.name().toUpperCase(),
+    values: texts(command.processedArgs[index]),
+  }))
+  const flags = command.options.map((option) => ({
+    name: option.long ?? option.flags,
+    values: texts(command.getOptionValue(option.attributeName())),
+  }))
+  return [...named, ...flags]
+}
+
+/** Throws a `usage` error for an empty value: as a path it would be the working directory, which nobody has named. */
+export function refuseEmpty(command: Command): void {
+  const empty = given(command).find(({ values }) => values.includes(''))
+  if (empty === undefined) return
+  throw new RowbackError('usage', `read ${empty.name} "": is empty`, {
+    hint: 'give it a value; a variable that is not set gives none',
+  })
+}
+
+/** What names a place of this machine, and what may. */
+const paths = new Set(['SOURCE', 'DIR', '--config', '--repo', '--to', '--output', '--extension'])
+const addresses = new Set(['URL', '--remote'])
+
+/**
+ * Goes elsewhere where the working directory has been removed: programs that are started need one. Throws a `usage` error
+ * where a path starts there.
+ */
+export function leaveLostDirectory(command: Command): void {
+  if (hasDirectory()) return
+  for (const { name, values } of given(command))
+    for (const value of values)
+      if (addresses.has(name) ? isRelativePath(value) : paths.has(name) && !isAbsolute(value))
+        throw new RowbackError(
+          'usage',
+          `read ${name} ${JSON.stringify(value)}: the working directory, where it starts, is gone; nothing was done`,
+          { hint: 'cd to a directory, or give the whole path' },
+        )
+  process.chdir('/')
+}
+
+function hasDirectory(): boolean {
+  try {
+    process.cwd()
+    return true
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false
+    throw error
+  }
+}
 
 /** The value of --name; throws a `usage` error for what the setting `name` cannot be. */
 export function parseName(text: string): string {

@@ -5,6 +5,7 @@ import { engineModes, upkeepModes, verifyModes } from '../config/defaults.ts'
 import { exitCodes, RowbackError } from '../errors.ts'
 import { interrupt } from '../interrupt.ts'
 import { version } from '../package.ts'
+import { leaveLostDirectory, refuseEmpty } from './arguments.ts'
 import type { BackupFlags } from './backup.ts'
 import type { CloneFlags } from './clone.ts'
 import { type CommonFlags, type Context, makeOutput, readContext } from './context.ts'
@@ -207,8 +208,11 @@ function run<Flags extends CommonFlags>(
 ): (...args: unknown[]) => Promise<void> {
   return async (...args) => {
     const flags = args.at(-2) as Flags
-    const output = makeOutput(flags)
-    await call(await readContext(flags, output), flags, ...args.slice(0, -2))
+    const command = args.at(-1) as Command
+    refuseEmpty(command)
+    const context = await readContext(flags, makeOutput(flags))
+    leaveLostDirectory(command)
+    await call(context, flags, ...args.slice(0, -2))
   }
 }
 

@@ -17,7 +17,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { type ErrorCode, exitCodes } from '../../src/errors.ts'
-import { contents, type Ended, rowback as rowbackProcess } from '../support/cli.ts'
+import { contents, type Ended, program, projectRoot, rowback as rowbackProcess } from '../support/cli.ts'
 import { copiedPlace } from '../support/copied-place.ts'
 import { databaseFrom, openApplication } from '../support/database.ts'
 import { craftCommit, foreignRepository, git } from '../support/git.ts'
@@ -553,7 +553,7 @@ describe('a revision that names no backup is refused and nothing is written:', (
 
   test('one that does not exist.', async () => {
     const place = await scene()
-    for (const rev of ['latest~1', 'deadbeef', '0'.repeat(40), 'HEAD:manifest.json', 'latest..latest', ''])
+    for (const rev of ['latest~1', 'deadbeef', '0'.repeat(40), 'HEAD:manifest.json', 'latest..latest', ' '])
       await expectRefusal(place, ['show', rev, '--repo', 'repo.git'], unknown(rev))
     for (const args of [
       ['diff', 'nothing'],
@@ -575,7 +575,7 @@ describe('a revision that names no backup is refused and nothing is written:', (
 
   test('a file that is not in it.', async () => {
     const place = await scene()
-    for (const file of ['missing.png', 'app.db-wal', '../app.db', 'manifest.json', ''])
+    for (const file of ['missing.png', 'app.db-wal', '../app.db', 'manifest.json'])
       await expectRefusal(
         place,
         ['restore', 'latest', '--file', file, '--output', 'out', '--repo', 'repo.git'],
@@ -820,6 +820,63 @@ describe('a command that is not understood is refused:', () => {
     })
   })
 
+  test('an empty value, which as a path would be the working directory.', async () => {
+    const place = await scene()
+    const repo = ['--repo', 'repo.git']
+    const cases: [string, string[]][] = [
+      ['SOURCE', ['backup', '', '--repo', 'new.git']],
+      ['--repo', ['log', '--repo', '']],
+      ['--repo', ['backup', place.source, '--repo', '']],
+      ['--config', ['log', ...repo, '--config', '']],
+      ['--name', ['backup', place.source, ...repo, '--name', '']],
+      ['--extension', ['backup', place.source, ...repo, '--extension', '']],
+      ['--remote', ['push', ...repo, '--remote', 'x.git', '--remote', '']],
+      ['--to', ['restore', 'latest', ...repo, '--to', '']],
+      ['--file', ['restore', 'latest', ...repo, '--file', '', '--output', 'out']],
+      ['--output', ['restore', 'latest', ...repo, '--file', 'app.db', '--output', '']],
+      ['REV', ['verify', ...repo, 'latest', '']],
+      ['URL', ['clone', '', 'new.git']],
+      ['DIR', ['clone', 'repo.git', '']],
+    ]
+    for (const [name, args] of cases)
+      await expectRefusal(place, args, {
+        code: 'usage',
+        message: `read ${name} "": is empty`,
+        hint: 'give it a value; a variable that is not set gives none',
+      })
+  })
+
+  test('a path, where the working directory is gone; whole ones are taken.', async () => {
+    const place = await scene()
+    const run = (...args: string[]): Promise<Ended> =>
+      program(
+        'sh',
+        ['-c', 'mkdir ../gone && cd ../gone && rmdir ../gone && exec "$@"', 'sh', ...command, ...args],
+        {
+          cwd: join(place.dir, 'tmp'),
+        },
+      )
+    const command = [process.execPath, join(projectRoot, 'bin', 'rowback.js')]
+    const repo = ['--repo', place.repository]
+    for (const [name, path, args] of [
+      ['SOURCE', '../data/app.db', ['backup', '../data/app.db', ...repo]],
+      ['--repo', '../repo.git', ['log', '--repo', '../repo.git']],
+      ['--to', 'out', ['restore', 'latest', ...repo, '--to', 'out']],
+      ['--remote', '../b.git', ['push', ...repo, '--remote', '../b.git']],
+    ] as const)
+      expect(await run(...args)).toEqual({
+        code: exitCodes.usage,
+        stdout: '',
+        stderr: `rowback: read ${name} "${path}": the working directory, where it starts, is gone; nothing was done\nrowback: try: cd to a directory, or give the whole path\n`,
+      })
+    const copy = join(place.dir, 'copy.git')
+    expect(await run('clone', place.repository, copy)).toMatchObject({ code: 0, stderr: '' })
+    change(place.source, 'DELETE FROM note WHERE id=1')
+    const args = ['backup', place.source, ...repo, '--verify', 'always', '--remote', copy]
+    expect(await run(...args)).toMatchObject({ code: 0, stderr: '' })
+    expect(git(copy, ['rev-list', '--count', 'main'])).toBe('2')
+  })
+
   test('no repository.', async () => {
     const place = await scene()
     for (const args of [
@@ -830,7 +887,6 @@ describe('a command that is not understood is refused:', () => {
       ['verify'],
       ['push'],
       ['restore', 'latest', '--to', 'out'],
-      ['log', '--repo', ''],
     ])
       await expectRefusal(place, args, {
         code: 'usage',
