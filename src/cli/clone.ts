@@ -5,7 +5,7 @@ import { counted } from '../number.ts'
 import { type Context, type RemoteFlags, remotesOf } from './context.ts'
 import { seconds, shortId } from './output.ts'
 
-export interface CloneFlags extends Omit<RemoteFlags, 'remote'> {
+export interface CloneFlags extends Omit<RemoteFlags, 'remote' | 'repo'> {
   partial?: boolean
 }
 

@@ -107,7 +107,7 @@ export function program(): Command {
         (await import('./backup.ts')).runBackup(context, flags, source),
       ),
     )
-  verb(root, 'clone <url> <dir>', 'make a repository that goes on from a remote')
+  verb(root, 'clone <url> <dir>', 'make a repository that goes on from a remote', false)
     .option('--partial', 'leave files at the remote until a restore, diff or verify needs them')
     .option(...retries)
     .action(
@@ -184,12 +184,13 @@ export function program(): Command {
   return root
 }
 
-function verb(root: Command, usage: string, description: string): Command {
-  return root
+function verb(root: Command, usage: string, description: string, hasRepository = true): Command {
+  const made = root
     .command(usage)
     .description(description)
     .option('-c, --config <file>', 'settings file (default: rowback.yaml, if there is one)')
-    .option('-r, --repo <dir>', 'the git repository of the backups')
+  if (hasRepository) made.option('-r, --repo <dir>', 'the git repository of the backups')
+  return made
     .addOption(new Option('--engine <engine>', engineHelp).choices(engineModes))
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print errors only')

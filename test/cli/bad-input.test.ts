@@ -803,6 +803,7 @@ describe('a command that is not understood is refused:', () => {
         ['backup', place.source, ...repo, '--author', 'A\tB <a@b>'],
         'read --author "A\\tB <a@b>": holds a control character or line end',
       ],
+      [['clone', 'repo.git', 'new.git', '--repo', 'x.git'], "unknown option '--repo'"],
       [['backup', ...repo], 'back up: neither an argument nor the settings name a source'],
       [['restore', 'latest', ...repo], needs],
       [['restore', 'latest', ...repo, '--to', 'out', '--file', 'app.db'], needs],
