@@ -31,6 +31,6 @@ export async function demandSignedObjects(
   const signature = await demandSignature(store, oid, signers, task)
   if (signature === undefined) return undefined
   const { expectSound } = await import('./sound.ts')
-  await expectSound(store)
+  await expectSound(store, 'and no signature covers them; nothing was written')
   return signature
 }

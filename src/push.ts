@@ -176,8 +176,10 @@ async function pushTo(store: Store, remote: SettledRemote, options: StorePushOpt
   const bounds: PushBounds = { ...access, verifyHook: !own, partBytes, tip, known }
   const parts = isDone
     ? 0
-    : await pushBranch(store, url, store.branch, bounds).catch((error) => {
-        throw withWarnings(error, warnings)
+    : await pushBranch(store, url, store.branch, bounds).catch(async (error: unknown) => {
+        const { damageBehind } = await import('./sound.ts')
+        const remedy = `and nothing was pushed to ${redactUrl(url)}`
+        throw (await damageBehind(store, error, remedy)) ?? withWarnings(error, warnings)
       })
   phases.end()
   return { ...result, verified, parts, healed, warnings, timesMs: phases.timesMs }
@@ -192,7 +194,10 @@ async function checkLimits(
 ): Promise<{ bytes: number; warnings: string[] }> {
   const { overLimitText, pushSize } = await import('./git/host-limits.ts')
   const { bytes, over } = await pushSize(store, tip, partBytes).catch((error) => {
-    throw new RowbackError('repository', `read ${store.dir}: ${errorText(error)}`, { cause: error })
+    throw new RowbackError('repository', `read ${store.dir}: ${errorText(error)}`, {
+      hint: 'rowback verify',
+      cause: error,
+    })
   })
   const refused = over.find(({ kind }) => kind === 'file')
   if (refused && isGitHub(address) && !dryRun) {

@@ -82,15 +82,33 @@ async function withStore<T>(
   }
 }
 
-/** Reads every object, and throws a `repository` error that names those which are not what their ids say. */
-export async function expectSound(store: Store): Promise<void> {
+/** Reads every object, and throws a `repository` error that names those which are not what their ids say, and what follows. */
+export async function expectSound(store: Store, remedy: string): Promise<void> {
   const damage = await damageOf(store)
   if (damage === undefined) return
   const paths = await pathsOf(store.gitDir, store.branch, damage.objects)
   throw damageError(store.dir, damage, paths, {
-    remedy: 'and no signature covers them; nothing was written',
+    remedy,
     hint: 'rowback verify, which brings them back from a remote',
   })
+}
+
+/** What git says, and isomorphic-git, where an object that is sent cannot be unpacked there or read here. */
+const saysDamage =
+  /\(unpacker error\)|corrupt|inflate|unable to read [0-9a-f]{40}|bad \w*\s?object|Could not find [0-9a-f]{40}/i
+
+/**
+ * The error of `expectSound` for a push that has failed, where it may have by damage of this side: the remote can only say that it
+ * does not unpack. Undefined where nothing is damaged.
+ */
+export async function damageBehind(
+  store: Store,
+  error: unknown,
+  remedy: string,
+): Promise<RowbackError | undefined> {
+  if (!(error instanceof RowbackError) || !saysDamage.test(error.message)) return undefined
+  const found = await expectSound(store, remedy).catch((thrown: unknown) => thrown)
+  return found instanceof RowbackError && found.result.damage !== undefined ? found : undefined
 }
 
 /** What is damaged. Without git that is looked for in all that refs reach, and thrown, as it cannot be healed. */
