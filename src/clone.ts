@@ -1,6 +1,6 @@
 /** The clone flow: a new repository that has what a remote has, and goes on from there. */
 
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -53,7 +53,7 @@ export interface CloneResult {
   commits: number
   /** Whether files were left at the remote; a server that cannot do that has sent all. */
   partial: boolean
-  /** Why contents of the latest commit are not here: those in Git LFS that could not be fetched. */
+  /** What is not here: commits that the remote itself lacks, and contents in Git LFS of the latest commit that could not be fetched. */
   warnings: string[]
   timesMs: Record<string, number>
 }
@@ -166,8 +166,8 @@ async function cloneInto(
     const tree = await readCommitTree(store, commit)
     let commits = 0
     for await (const _ of store.log(commit)) commits += 1
-    const warnings = options.partial ? [] : await fetchLatest(store, tree, remote, options)
-    return { commit, commits, partial, warnings }
+    const lacking = options.partial ? [] : await fetchLatest(store, tree, remote, options)
+    return { commit, commits, partial, warnings: [...shallowWarning(store), ...lacking] }
   } finally {
     await store.close()
   }
@@ -177,6 +177,12 @@ async function cloneInto(
 async function takeOnlyBranch(store: Store): Promise<void> {
   const [branch, ...others] = await store.branches()
   if (branch !== undefined && others.length === 0 && branch !== store.branch) await pointHead(store, branch)
+}
+
+/** Of a shallow repository (gitrepository-layout(5)) git notes what its history begins with. */
+function shallowWarning({ gitDir }: Store): string[] {
+  if (!existsSync(join(gitDir, 'shallow'))) return []
+  return ['the remote is a shallow repository: what is before its first commits is not here either']
 }
 
 async function lacksFiles(store: Store, commit: string): Promise<boolean> {

@@ -9,8 +9,8 @@ import { type Retries, withRetries } from './retry.ts'
 import type { Store } from './store.ts'
 
 /**
- * Fetches every branch and tag; with `partial` no files, which come when they are asked for. What comes is checked as
- * by `git fsck`. Throws RowbackError('remote'), and always does so without git, RowbackError('usage') for an address that is not used.
+ * Fetches every branch and tag, of a shallow repository as far as that goes back; with `partial` no files, which come when they are
+ * asked for. What comes is checked as by `git fsck`. Throws RowbackError('remote'), and always does so without git, RowbackError('usage') for an address that is not used.
  */
 export async function fetchAll(
   store: Store,
@@ -21,7 +21,7 @@ export async function fetchAll(
   if (store.engine === 'embedded') throw needsGit('remote', what, 'all of it has to be fetched')
   const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
   const only = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance']
-  const filter = partial ? ['--filter=blob:none'] : []
+  const which = partial ? ['--filter=blob:none', fromFirst] : ['--update-shallow']
   const { address } = await settledRemote(store, remote)
   checkRemoteUrl(address)
   const sender = remoteDirectory(address) === undefined ? [] : [plainUpload]
@@ -29,12 +29,19 @@ export async function fetchAll(
     await store.setConfig('fetch.fsckObjects', 'true')
     const git = await remoteGit(store, remote)
     await withRetries(retries, canHeal, () =>
-      git.raw(['fetch', ...only, ...filter, ...sender, '--', remote.url, ...refs]),
+      git.raw(['fetch', ...only, ...which, ...sender, '--', remote.url, ...refs]),
     )
   } catch (error) {
     throw remoteError(what, remote, error, undefined, store.gitDir)
   }
 }
+
+/**
+ * An option of git-fetch(1): all commits, which is what comes without it, and where the remote is shallow a note of where its history
+ * begins. A fetch with a filter must have it: git takes the commit before a shallow one for one that the filter has left out, fetches
+ * it, and to do so starts itself again for the same commit, without end.
+ */
+export const fromFirst = '--depth=2147483647'
 
 /**
  * An option of git-fetch(1). The git that sends from a directory is started by us: it need not look for deltas between the

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { RowbackError } from '../errors.ts'
 import { shellWord } from '../shell.ts'
 import { withTemporaryFolder } from '../temporary-folder.ts'
+import { fromFirst } from './fetch.ts'
 import { addOwnRemote, ownRemote } from './own-remote.ts'
 import type { SettledRemote } from './remote-address.ts'
 import { remoteEnv } from './remote-env.ts'
@@ -99,7 +100,7 @@ async function fetchCommits(
   const made = await git(dir, ['init', '--quiet', '--bare', '--template=', dir])
   if (made.code !== 0) return false
   await writeFile(join(dir, 'objects', 'info', 'alternates'), `${join(store.gitDir, 'objects')}\n`)
-  const only = ['--quiet', '--no-tags', '--no-auto-maintenance', '--filter=tree:0']
+  const only = ['--quiet', '--no-tags', '--no-auto-maintenance', '--filter=tree:0', fromFirst]
   const refs = `+refs/heads/${branch}:refs/heads/theirs`
   // By a name, as git takes no path for the remote that files are left at.
   await addOwnRemote(dir, remote)

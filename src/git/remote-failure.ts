@@ -110,7 +110,10 @@ function refusal(reason: string, stderr: string): RemoteFailure {
       cause: 'the remote has commits that this repository lacks',
       hint: 'let each machine push to a branch of its own: the setting "branch"',
     }
-  return { cause: `the remote refused it: ${reason}${said(remoteLines(stderr))}` }
+  const hint = /shallow update not allowed/.test(reason)
+    ? 'this repository lacks the commits before its first ones: push from one that has them, or there, git config receive.shallowUpdate true'
+    : undefined
+  return { cause: `the remote refused it: ${reason}${said(remoteLines(stderr))}`, hint }
 }
 
 /** What the remote's hooks printed. */
