@@ -93,7 +93,7 @@ export async function listRefs({ gitDir, dir }: Store, folder: string): Promise<
   const listed = await git(gitDir, ['for-each-ref', '--format=%(refname) %(objectname)', folder])
   if (listed.code !== 0)
     throw new RowbackError('repository', `read ${folder} of ${dir}: ${gitCause(listed)}`, {
-      hint: `git -C ${gitDir} fsck`,
+      hint: 'rowback verify',
     })
   const lines = listed.stdout.toString().split('\n').slice(0, -1)
   return new Map(lines.map((line) => line.split(' ') as [string, string]))

@@ -137,7 +137,7 @@ export class CatFile {
   }
 
   #withHint({ code, message, cause }: RowbackError): RowbackError {
-    return new RowbackError(code, message, { hint: `git -C ${this.#gitDir} fsck`, cause })
+    return new RowbackError(code, message, { hint: 'rowback verify', cause })
   }
 }
 

@@ -16,7 +16,7 @@ export async function diffTrees(gitDir: string, from: string, to: string): Promi
     throw new RowbackError('dump', `compare trees ${what}: more files differ than a dump can have`)
   if (listed.code !== 0)
     throw new RowbackError('repository', `compare trees ${what}: ${gitCause(listed)}`, {
-      hint: `git -C ${gitDir} fsck`,
+      hint: 'rowback verify',
     })
   return treeDifference(what, listed.stdout)
 }

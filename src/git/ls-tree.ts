@@ -25,7 +25,7 @@ export async function listTree(
     throw new RowbackError('dump', `read tree ${treeish}: it lists more files than a dump can have`)
   if (listed.code !== 0)
     throw new RowbackError('repository', `read tree ${treeish}: ${gitCause(listed)}`, {
-      hint: `git -C ${gitDir} fsck`,
+      hint: 'rowback verify',
     })
   return treeEntries(treeish, listed.stdout)
 }

@@ -133,7 +133,7 @@ export class NativeStore implements Store {
   }
 
   #error(message: string): RowbackError {
-    return new RowbackError('repository', message, { hint: `git -C ${this.gitDir} fsck` })
+    return new RowbackError('repository', message, { hint: 'rowback verify' })
   }
 }
 
