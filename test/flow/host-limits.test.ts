@@ -22,8 +22,11 @@ test('a dry run and a first push to a server tell it, and GitHub is not sent wha
   truncateSync(join(dir, 'data', 'video.mp4'), 101 * 2 ** 20)
   for (let i = 0; i < 3001; i++) writeFileSync(join(dir, 'data', 'icons', String(i)), '')
   const url = `http://127.0.0.1:${await httpServer(root)}/app.git`
-  // The user's own settings say where GitHub is.
-  writeFileSync(join(dir, '.gitconfig'), `[url "${remote}"]\n\tinsteadOf = https://github.com/me/app.git\n`)
+  // GitHub by the user's own settings, and the ssh to it leads here.
+  const ssh = join(dir, 'ssh')
+  writeFileSync(ssh, `#!/bin/sh\nfor command; do :; done\nexec \${command%% *} ${remote}\n`, { mode: 0o755 })
+  const led = '[url "git@github.com:me/"]\n\tinsteadOf = gh:\n'
+  writeFileSync(join(dir, '.gitconfig'), `${led}[core]\n\tsshCommand = ${ssh}\n`)
   const options = { cwd: dir, env: { HOME: dir, TMPDIR: dir, XDG_CONFIG_HOME: dir, no_proxy: '*' } }
   const run = (...args: string[]) => rowback([...args, '--repo', 'repo.git'], options)
   expect(await run('backup', 'data')).toMatchObject({ code: 0, stderr: '' })
@@ -37,10 +40,10 @@ test('a dry run and a first push to a server tell it, and GitHub is not sent wha
   expect(dry.stdout).toMatch(new RegExp(`^would push 1 commit to ${url}, all of the branch is [\\d.]+ kB\n$`))
   expect(git(remote, ['for-each-ref'])).toBe('')
 
-  const gitHub = await run('push', '--remote', 'https://github.com/me/app.git')
+  const gitHub = await run('push', '--remote', 'gh:app.git')
   expect(gitHub).toMatchObject({ code: 12, stdout: '' })
   expect(gitHub.stderr).toContain(
-    `push to https://github.com/me/app.git: ${file}; nothing was pushed, the commit is safe in repo.git`,
+    `push to gh:app.git: ${file}; nothing was pushed, the commit is safe in repo.git`,
   )
   expect(git(remote, ['for-each-ref'])).toBe('')
 

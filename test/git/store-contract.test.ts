@@ -18,12 +18,6 @@ const missing = 'dead'.repeat(10)
 
 const commit = { add: [] as TreeEntry[], remove: [] as string[], message: 'm\n', author, time: 1 }
 
-/** What helps where an object cannot be read. */
-const hints = {
-  native: ({ gitDir }: Store) => `git -C ${gitDir} fsck`,
-  embedded: () => 'rowback verify',
-}
-
 function entry(path: string, content: Buffer | string, mode: TreeEntry['mode'] = '100644'): TreeEntry {
   return { path, mode, oid: blobOid(Buffer.from(content)) }
 }
@@ -201,7 +195,7 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     const store = await testStore({ engine })
     const oid = await commitFiles(store, { a: 'x' })
     const message = `read object ${missing}: it is missing from the repository`
-    const error = { code: 'repository', message, hint: hints[engine](store) }
+    const error = { code: 'repository', message, hint: 'rowback verify' }
     await expect(store.readBlob(missing)).rejects.toMatchObject(error)
     await expect(store.readCommit(missing)).rejects.toMatchObject(error)
     const target = await open(join(store.dir, 'copy'), 'wx')
@@ -225,7 +219,7 @@ describe.each(['native', 'embedded'] as const)('the %s engine', (engine) => {
     await writeFile(file, (await readFile(file)).subarray(0, 20))
     await expect(store.readBlob(bad)).rejects.toMatchObject({
       code: 'repository',
-      hint: hints[engine](store),
+      hint: 'rowback verify',
     })
     expect((await store.readCommit(good)).oid).toBe(good)
   })
