@@ -128,7 +128,10 @@ async function refuseReadOnly(root: string, path: string, opened: ReadonlySet<st
   if (found === undefined && path !== '.') return refuseReadOnly(root, dirname(path), opened)
   if (!found?.isDirectory() || (opened.has(path) && found.uid === process.getuid?.())) return
   await access(fileAt(root, path), constants.W_OK | constants.X_OK).catch(() => {
-    throw obstacle(path, 'is a directory in which this user may change nothing')
+    const where = path === '.' ? root : shownPath(path)
+    throw new RowbackError('target', `this user may change nothing in ${where}`, {
+      hint: 'run it as root, or as the user of the application',
+    })
   })
 }
 

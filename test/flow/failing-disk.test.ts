@@ -120,7 +120,7 @@ const said: Record<Fault, RegExp> = {
   EROFS:
     /read-?only|takes no writes|couldn't set|cannot be written|unable to (?:open|create)|could not set|failed to write/i,
   EACCES:
-    /permission denied|cannot be (?:written|read)|no directory that can be read|unable to (?:open|create)|rejected index/i,
+    /permission denied|this user may change nothing|cannot be (?:written|read)|no directory that can be read|unable to (?:open|create)|rejected index/i,
 }
 
 interface Verb {
