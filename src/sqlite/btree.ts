@@ -40,12 +40,16 @@ export function children(bytes: Buffer, start: number): number[] {
 
 /** A varint as a signed 64-bit integer, and the offset behind it. */
 export function readVarint(bytes: Buffer, at: number): { value: bigint; end: number } {
-  let value = 0n
-  for (let index = 0; index < 8; index++) {
+  // A number holds what seven bytes say, and few are longer.
+  let low = 0
+  for (let index = 0; index < 7; index++) {
     const byte = bytes.readUInt8(at + index)
-    value = (value << 7n) | BigInt(byte & 0x7f)
-    if (byte < 0x80) return { value: BigInt.asIntN(64, value), end: at + index + 1 }
+    low = low * 128 + (byte & 0x7f)
+    if (byte < 0x80) return { value: BigInt(low), end: at + index + 1 }
   }
+  const eighth = bytes.readUInt8(at + 7)
+  let value = (BigInt(low) << 7n) | BigInt(eighth & 0x7f)
+  if (eighth < 0x80) return { value, end: at + 8 }
   value = (value << 8n) | BigInt(bytes.readUInt8(at + 8))
   return { value: BigInt.asIntN(64, value), end: at + 9 }
 }
@@ -145,6 +149,14 @@ export function recordValues(record: Buffer, count: number): Value[] {
 
 /** Bytes of the integers of serial types 0 to 6. */
 const integerBytes = [0, 1, 2, 3, 4, 6, 8]
+
+/** The last value of a record, an integer: the rowid, in an index of a table. Its serial type takes one byte. */
+export function lastInteger(record: Buffer): bigint {
+  const { value } = readVarint(record, 0)
+  const type = record.readUInt8(Number(value) - 1)
+  if (type > 9 || type === 7) throw new RangeError(`serial type ${type}`)
+  return recordValue(record, type, record.length - (integerBytes[type] ?? 0)).value as bigint
+}
 
 function recordValue(record: Buffer, type: number, at: number): { value: Value; size: number } {
   if (type === 0) return { value: null, size: 0 }

@@ -79,16 +79,39 @@ function tableNames(db: Database): string[] {
   return db.prepare(tables).pluck().all() as string[]
 }
 
+/** An index that keeps rows apart. */
+export interface UniqueIndex {
+  name: string
+  /** 1 if it is of some rows only. */
+  partial: number
+  /** `pk` if it is of the primary key. */
+  origin: string
+  /** Those of its key; one that is an expression has no name. */
+  columns: { name: string | null; coll: string }[]
+}
+
+/** The unique indexes of a table. */
+export function uniqueIndexes(db: Database, table: string): UniqueIndex[] {
+  const all = db.pragma(`main.index_list(${identifier(table)})`) as (UniqueIndex & { unique: number })[]
+  return all
+    .filter(({ unique }) => unique === 1)
+    .map((index) => {
+      const columns = db.pragma(`main.index_xinfo(${identifier(index.name)})`)
+      const keys = columns as (UniqueIndex['columns'][number] & { key: number })[]
+      return { ...index, columns: keys.filter(({ key }) => key === 1) }
+    })
+}
+
 /** The first unique index, in words, that two rows have no room in together; NULLs differ from each other. */
 function firstDuplicate(db: Database, tables: readonly string[]): string | undefined {
   for (const table of tables) {
-    const indexes = db.pragma(`main.index_list(${identifier(table)})`) as IndexRow[]
+    const indexes = uniqueIndexes(db, table)
     const [{ wr }] = db.pragma(`main.table_list(${identifier(table)})`) as [{ wr: number }]
     const key = wr === 1 ? indexes.find(({ origin }) => origin === 'pk') : undefined
     const from = `main.${identifier(table)} ${key ? `INDEXED BY ${identifier(key.name)}` : 'NOT INDEXED'}`
     for (const index of indexes) {
       // What is the table itself is looked at row by row, where it is dumped.
-      if (index !== key && index.unique === 1 && hasDuplicates(db, table, from, index)) {
+      if (index !== key && hasDuplicates(db, table, from, index)) {
         return `rows of table ${JSON.stringify(table)} are equal in its unique index ${JSON.stringify(index.name)}`
       }
     }
@@ -96,21 +119,9 @@ function firstDuplicate(db: Database, tables: readonly string[]): string | undef
   return undefined
 }
 
-interface IndexRow {
-  name: string
-  unique: number
-  origin: string
-  partial: number
-}
-
 /** `from` is the table so that its own rows are read, and no index that may be damaged. */
-function hasDuplicates(db: Database, table: string, from: string, { name, partial }: IndexRow): boolean {
-  const all = db.pragma(`main.index_xinfo(${identifier(name)})`) as {
-    key: number
-    name: string | null
-    coll: string
-  }[]
-  const keys = all.filter(({ key }) => key === 1)
+function hasDuplicates(db: Database, table: string, from: string, index: UniqueIndex): boolean {
+  const { name, partial, columns: keys } = index
   // Expressions and conditions are only written in the index's text: SQLite compares the index with the table.
   if (partial === 1 || keys.some((key) => key.name === null)) {
     const isDuplicate = (row: string): boolean => row === `non-unique entry in index ${name}`

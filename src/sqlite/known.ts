@@ -18,6 +18,7 @@ import type { Pages } from './pages.ts'
 import { type PlannedDump, rowSources } from './plan-dump.ts'
 import { hasPages, type RowRange } from './render.ts'
 import { keyLiterals } from './row-key.ts'
+import type { ChangedTrees } from './unique-rows.ts'
 
 /** A database as a backup dumped it. */
 export interface KnownDatabase {
@@ -42,8 +43,8 @@ export interface PageFacts {
   uses: Uint8Array
   /** By the name of the table that is dumped. */
   trees: Map<string, TreePages & Definition & { isTable: boolean }>
-  /** The roots of all other trees: those of indexes, of tables that are not dumped, of the schema. */
-  otherRoots: number[]
+  /** The roots of all other trees, and whose they are: indexes, tables that are not dumped, the schema. */
+  otherRoots: Map<number, string>
 }
 
 /** Reads the pages that the rows of a planned dump lie in; undefined if they are not what the format describes. */
@@ -62,7 +63,8 @@ export async function readPageFacts(
       objects.filter(({ type }) => type === 'table').map((object) => [object.name, object]),
     )
     const indexesOf = indexesByTable(objects)
-    const otherRoots = new Set([1, ...objects.flatMap(({ rootPage }) => (rootPage > 0 ? [rootPage] : []))])
+    const otherRoots = new Map([[1, 'sqlite_schema']])
+    for (const { rootPage, name } of objects) if (rootPage > 0) otherRoots.set(rootPage, name)
     for (const source of rowSources(planned)) {
       const object = tables.get(source.readFrom)
       // A virtual table has no pages; what it gives may depend on anything.
@@ -73,7 +75,7 @@ export async function readPageFacts(
       otherRoots.delete(object.rootPage)
       trees.set(source.table, { ...walker.walk(object.rootPage), facts, indexes, isTable })
     }
-    return { pages, scan, uses, trees, otherRoots: [...otherRoots] }
+    return { pages, scan, uses, trees, otherRoots }
   } catch (error) {
     if (error instanceof OddPages || error instanceof RangeError) return undefined
     throw error
@@ -92,28 +94,38 @@ function indexesByTable(objects: readonly SchemaObject[]): Map<string, [string, 
   return found
 }
 
+/** What is to be done since the last backup. */
+export interface Changes {
+  works: TableWork[]
+  /** Where rows may be equal in a unique index now. */
+  trees: ChangedTrees[]
+}
+
 /**
  * What is to be done for each table, as it is known from the last backup; undefined where all is to be read and
  * checked: nothing is known, or changed pages are not what SQLite makes of them.
  */
-export function tableWorks(
+export function changesSince(
   planned: PlannedDump,
   facts: PageFacts | undefined,
   known: KnownDatabase | undefined,
-): TableWork[] | undefined {
+): Changes | undefined {
   if (!facts || !known || known.pageSize !== facts.pages.pageSize) return undefined
   try {
     const { pages, scan, uses, otherRoots } = facts
     const walker = new TreeWalker(pages, scan, uses)
-    for (const root of otherRoots) walker.walk(root)
-    const isSame = samePages(scan, known.digests, uses)
+    const indexes = new Map([...otherRoots].map(([root, name]) => [name, walker.walk(root)]))
+    const same = samePages(scan, known.digests, uses)
+    const isSame = (page: number): boolean => same[page] === 1
     refuseStrayPages(pages, uses)
-    for (const tree of facts.trees.values())
-      if (tree.isTable) refuseDisorder(pages, tree, (page) => isSame[page] === 1)
-    return rowSources(planned).map((source) => ({
-      source,
-      steps: stepsOf(source, planned, facts, known, isSame),
-    }))
+    for (const tree of facts.trees.values()) if (tree.isTable) refuseDisorder(pages, tree, isSame)
+    const sources = rowSources(planned)
+    const works = sources.map((source) => ({ source, steps: stepsOf(source, planned, facts, known, isSame) }))
+    const trees = sources.flatMap((source) => {
+      const tree = facts.trees.get(source.table)
+      return tree ? [{ source, tree, indexes, isSame }] : []
+    })
+    return { works, trees }
   } catch (error) {
     if (error instanceof OddPages || error instanceof RangeError) return undefined
     throw error
@@ -133,11 +145,11 @@ function stepsOf(
   { plan }: PlannedDump,
   { pages, trees }: PageFacts,
   { tables }: KnownDatabase,
-  isSame: Uint8Array,
+  isSame: (page: number) => boolean,
 ): TableStep[] | undefined {
   const [before, now] = [tables.get(source.table), trees.get(source.table)]
   if (!before || !now || before.facts !== now.facts) return undefined
-  const steps = planSteps(before, now, (page) => isSame[page] === 1)
+  const steps = planSteps(before, now, isSame)
   if (!hasPages(source, plan.settings.encoding) && steps?.some((step) => 'rows' in step)) return undefined
   return steps?.map((step) => withKeys(step, (place) => keyLiterals(pages, place, source)))
 }

@@ -41,3 +41,17 @@ function leadingValues(pages: Pages, { size, local, overflow }: Payload, count: 
     record = Buffer.concat(parts).subarray(0, size)
   }
 }
+
+/** All of a record. Throws a RangeError if its overflow pages end before it does. */
+export function wholeRecord(pages: Pages, { size, local, overflow }: Payload): Buffer {
+  const parts = [local]
+  let left = size - local.length
+  for (let next = overflow; left > 0; ) {
+    if (next === 0) throw new RangeError('a record is cut short')
+    const bytes = pages.read(next)
+    parts.push(bytes.subarray(4, Math.min(pages.usable, 4 + left)))
+    next = bytes.readUInt32BE(0)
+    left -= pages.usable - 4
+  }
+  return parts.length === 1 ? local : Buffer.concat(parts)
+}

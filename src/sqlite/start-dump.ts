@@ -7,17 +7,19 @@ import type { DumpedTable, DumpFile, KeptFile, TableWork } from './dump-rows.ts'
 import { DumpThread } from './dump-thread.ts'
 import { checkDuplicates, checkIntegrity } from './integrity.ts'
 import {
+  type Changes,
+  changesSince,
   type KnownDatabase,
   type PageFacts,
   readPageFacts,
   redefinedTables,
   type SeenPages,
-  tableWorks,
   takeSeenPages,
 } from './known.ts'
 import { revivedError } from './plain-error.ts'
 import { type DumpOptions, planDump, rowSources } from './plan-dump.ts'
 import type { SharedFile, Snapshot } from './snapshot.ts'
+import { mayHaveEqualRows } from './unique-rows.ts'
 
 /** A dump that is under way. */
 export interface RunningDump {
@@ -67,9 +69,9 @@ export async function startDump(
   const readFacts = async () => pages && (await readPageFacts(pages, planned, sqliteVersion(db)))
   // Where nothing is known, all is to be done whatever the pages are: they are read beside that.
   const changed = known && (await readFacts())
-  const changes = tableWorks(planned, changed, known)
+  const changes = changesSince(planned, changed, known)
   const isWhole = changes === undefined
-  const works = changes ?? rowSources(planned).map((source) => ({ source }))
+  const works = changes?.works ?? rowSources(planned).map((source) => ({ source }))
   // Rowids without a name are read by a connection that can write.
   const canThread = mayThread && works.every(({ source }) => source.hiddenRowid === undefined)
   const isLong = isWhole || isMuch(works, changed)
@@ -81,7 +83,7 @@ export async function startDump(
   const threads = canThread && isLong ? await startThreads(shared(), order, tasks) : undefined
   try {
     const facts = changed ?? (await readFacts())
-    if (!isWhole && facts && known) checkDuplicates(db, file, redefinedTables(facts, known))
+    if (changes && facts && known) refuseEqualRows(db, file, changes, facts, known)
     else if (!isCheckedFirst && !threads) checkIntegrity(db, file)
     const files = threads
       ? receive(threads, (tables) => dumpScripts(db, planned, tables))
@@ -91,6 +93,19 @@ export async function startDump(
     await stopThreads(threads ?? [])
     throw error
   }
+}
+
+/** Throws a `source` error where rows are equal in a unique index by what has changed; whole tables are read only where they may be. */
+function refuseEqualRows(
+  db: Database,
+  file: string,
+  { trees }: Changes,
+  facts: PageFacts,
+  known: KnownDatabase,
+): void {
+  const unsure = trees.filter((changed) => mayHaveEqualRows(db, facts.pages, changed))
+  const tables = [...redefinedTables(facts, known), ...unsure.map(({ source }) => source.readFrom)]
+  checkDuplicates(db, file, [...new Set(tables)])
 }
 
 /** Another version may write a value in another way. */

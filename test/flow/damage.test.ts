@@ -162,8 +162,41 @@ const inKeyOrder: Record<string, Case> = {
   'a row that stands twice': { sql: keyed('PRIMARY KEY(k)'), damage: doubleCell },
 }
 
+/** Names of many rows, and statements after which the first page of the table stays as it was. */
+function keepFirst(change: string): Case {
+  return {
+    sql: `CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT UNIQUE, v); ${ids(3000)} INSERT INTO t SELECT i, 'n'||i, hex(randomblob(200)) FROM n;`,
+    damage: (file) => {
+      const first = pagesOf(file, 't')[0] as number
+      const before = pageOf(readFileSync(file), first)
+      run(file, `BEGIN; ${change}; COMMIT`)
+      spoil(file, (bytes) => before.copy(pageOf(bytes, first)))
+    },
+  }
+}
+
+const inUniqueIndex: Record<string, Case> = {
+  'a page that was not written, with a name that a row has by now': keepFirst(
+    `UPDATE t SET name='tmp' WHERE id=5; UPDATE t SET name='n5' WHERE id=2000; UPDATE t SET name='n2000' WHERE id=5`,
+  ),
+  'a page that was not written, with a row whose name another row has by now': keepFirst(
+    `DELETE FROM t WHERE id=5; INSERT INTO t VALUES (4000, 'n5', 0)`,
+  ),
+  'a page that is older than the last backup, with a name that a row has by now': {
+    ...keepFirst(''),
+    damage: (file) => {
+      // As if the page of row 5 had been there since its name was another.
+      run(file, `UPDATE t SET name='zz' WHERE id=5`)
+      const first = pagesOf(file, 't')[0] as number
+      const before = pageOf(readFileSync(file), first)
+      run(file, `UPDATE t SET name='n5' WHERE id=5; UPDATE t SET name='zz' WHERE id=2000`)
+      spoil(file, (bytes) => before.copy(pageOf(bytes, first)))
+    },
+  },
+}
+
 describe('A backup of what changed, and one of all, refuses', () => {
-  for (const [name, { sql, damage }] of Object.entries({ ...cases, ...inKeyOrder }))
+  for (const [name, { sql, damage }] of Object.entries({ ...cases, ...inKeyOrder, ...inUniqueIndex }))
     test(`${name}.`, async () => {
       const dir = tempDir()
       const source = databaseFrom(sql, join(dir, 'app.db'))
