@@ -126,7 +126,9 @@ async function setAside(gitDir: string, { packs, loose }: Pick<Damage, 'packs' |
  */
 export async function salvageAll(gitDir: string): Promise<boolean> {
   const aside = damagedFolder(gitDir)
-  const fault = existsSync(aside) ? accessFault(aside) : undefined
+  // Where a part of it is gone, it was being removed: all that is whole has been brought back.
+  const isThere = ['objects', 'refs'].every((name) => existsSync(join(aside, name)))
+  const fault = isThere ? accessFault(aside) : undefined
   if (fault !== undefined) throw new RowbackError('repository', `read what was damaged: ${fault}`)
   const folder = packFolder(aside)
   const packs = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.pack'))

@@ -243,6 +243,17 @@ describe('verify heals by itself, while the remote is away or none is known', ()
       })
     })
 
+  test.each(['objects', 'refs'])(
+    'what is left of a folder of damaged files that was being removed: no %s.',
+    async (gone) => {
+      const { repository } = await place(false)
+      setAside(repository, [])
+      rmSync(join(repository, 'rowback', 'damaged', gone), { recursive: true })
+      expect(await rowback(['verify', '--repo', repository])).toMatchObject({ code: 0, stderr: '' })
+      expect(existsSync(join(repository, 'rowback', 'damaged'))).toBe(false)
+    },
+  )
+
   test('what is intact in a damaged pack that a killed heal has set aside, and names the rest.', async () => {
     const { dir, repository, remote } = await place(false)
     git(repository, ['repack', '-a', '-d', '-q'])
