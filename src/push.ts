@@ -5,7 +5,7 @@ import type { EngineChoice } from './git/engine.ts'
 import type { LfsFile } from './git/lfs-history.ts'
 import { openStore } from './git/open-store.ts'
 import { defaultPartBytes, type PushBounds, pushBranch, type RemoteState, remoteState } from './git/remote.ts'
-import { pushTargets, type SettledRemote } from './git/remote-address.ts'
+import { existingPath, pushTargets, type SettledRemote } from './git/remote-address.ts'
 import { isOfOneRemote } from './git/remote-git.ts'
 import { checkRemoteUrl, isGitHub, isServer, type Remote, redactUrl } from './git/remote-url.ts'
 import type { Retries } from './git/retry.ts'
@@ -103,7 +103,10 @@ export async function pushStore(
   /** What they are remembered by, and those of them that work. */
   const [names, working] = [new Set<string>(), new Set(last)]
   for (const remote of wanted) {
-    const targets = await pushTargets(store, remote).catch(ofOneRemote)
+    const targets = await pushTargets(store, remote).catch((error: unknown) => {
+      for (const name of [remote.url, existingPath(remote.url)]) if (working.has(name)) names.add(name)
+      return ofOneRemote(error)
+    })
     for (const target of targets ?? []) {
       names.add(target.name)
       const done = await pushTo(store, target, options).catch(ofOneRemote)

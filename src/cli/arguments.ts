@@ -96,7 +96,7 @@ export function parseTime(text: string): number {
   throw refuse('it is later than the year 9999, as milliseconds are', text.slice(0, 10))
 }
 
-/** A date, or a date and a time in the zone that is given; without one it is that of this machine. */
+/** A date, which is its midnight in UTC, or a date and a time in the zone that is given; without one it is that of this machine. */
 const isoTime =
   /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(?:(Z)|([+-]\d\d)(?::?(\d\d))?)?)?$/
 

@@ -7,8 +7,8 @@ import { literalEnd } from './literal-end.ts'
 
 /** How a column of a key is ordered. */
 export interface KeyPart {
-  /** Of its texts, where it is one of those whose order shows in the bytes. */
-  collation: 'BINARY' | 'NOCASE' | 'RTRIM' | undefined
+  /** Of its texts, where it is one of those whose order shows in the bytes: `UTF-16` is BINARY in that encoding. */
+  collation: 'BINARY' | 'UTF-16' | 'NOCASE' | 'RTRIM' | undefined
   descending: boolean
 }
 
@@ -63,7 +63,7 @@ function compareTexts(
   x: number,
   b: Buffer,
   y: number,
-  collation: 'BINARY' | 'NOCASE' | 'RTRIM',
+  collation: NonNullable<KeyPart['collation']>,
 ): number {
   const isFolded = collation === 'NOCASE'
   for (;;) {
@@ -72,10 +72,17 @@ function compareTexts(
     const secondEnds = second === quote && b[y + 1] !== quote
     if (firstEnds && secondEnds) return 0
     const sign = firstEnds ? -1 : secondEnds ? 1 : isFolded ? fold(first) - fold(second) : first - second
-    if (sign !== 0) return collation === 'RTRIM' && (first === space || second === space) ? Number.NaN : sign
+    if (sign !== 0) return isTold(collation, first, second) ? sign : Number.NaN
     x += first === quote ? 2 : 1
     y += second === quote ? 2 : 1
   }
+}
+
+/** Whether the first bytes of UTF-8 in which two texts differ tell their order. */
+function isTold(collation: KeyPart['collation'], first: number, second: number): boolean {
+  if (collation === 'RTRIM') return first !== space && second !== space
+  // Only of ASCII a code unit is the byte, and its other byte 0.
+  return collation !== 'UTF-16' || (first < 0x80 && second < 0x80)
 }
 
 /** A letter of ASCII as a small one. */

@@ -154,7 +154,7 @@ const integerBytes = [0, 1, 2, 3, 4, 6, 8]
 export function lastInteger(record: Buffer): bigint {
   const { value } = readVarint(record, 0)
   const type = record.readUInt8(Number(value) - 1)
-  if (type > 9 || type === 7) throw new RangeError(`serial type ${type}`)
+  if (type === 0 || type > 9 || type === 7) throw new RangeError(`serial type ${type}`)
   return recordValue(record, type, record.length - (integerBytes[type] ?? 0)).value as bigint
 }
 

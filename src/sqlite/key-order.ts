@@ -28,10 +28,7 @@ export class KeyOrder {
     this.#columns = source.orderBy.map(({ column }) => names.indexOf(column))
     const isPlain = this.#columns.every((column, at) => column === at)
     this.#parts = (isPlain ? source.orderBy : []).map(({ collate, descending }) => ({
-      collation:
-        encoding === 'UTF-8'
-          ? collations.find((name) => collate.toUpperCase() === collateAs(name))
-          : undefined,
+      collation: orderOfTexts(collate, encoding),
       descending,
     }))
   }
@@ -90,6 +87,12 @@ export class KeyOrder {
 }
 
 const collations = ['BINARY', 'NOCASE', 'RTRIM'] as const
+
+/** The others compare texts in UTF-8, whatever the database has them in (sqlite.org/datatype3.html, section 7). */
+function orderOfTexts(collate: string, encoding: Encoding): KeyPart['collation'] {
+  const found = collations.find((name) => collate.toUpperCase() === collateAs(name))
+  return found === 'BINARY' && encoding !== 'UTF-8' ? 'UTF-16' : found
+}
 
 function collateAs(name: string): string {
   return ` COLLATE ${identifier(name)}`

@@ -25,8 +25,20 @@ export interface ChangedTrees {
 /** To look a row up takes so many times as long as to read it in passing, and to sort it. */
 const lookupCost = 8
 
-/** Whether rows of a table with rowids may be equal in one of its unique indexes. Those on expressions, or on some rows, are left out. */
+/**
+ * Whether rows of a table with rowids may be equal in one of its unique indexes; they may where an index cannot be read. Those on
+ * expressions, or on some rows, are left out.
+ */
 export function mayHaveEqualRows(db: Database, pages: Pages, changed: ChangedTrees): boolean {
+  try {
+    return isUnsure(db, pages, changed)
+  } catch (error) {
+    if (error instanceof RangeError) return true
+    throw error
+  }
+}
+
+function isUnsure(db: Database, pages: Pages, changed: ChangedTrees): boolean {
   const { source, tree, indexes, isSame } = changed
   if (source.key !== 'integer' || source.hiddenRowid !== undefined) return false
   let ofTable: bigint[] | undefined

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { backup } from '../../src/backup.ts'
 import { cellPayload } from '../../src/sqlite/btree.ts'
 import { databaseFrom } from '../support/database.ts'
+import { git } from '../support/git.ts'
 import { tempDir } from '../support/temp.ts'
 
 const pageSize = 4096
@@ -31,6 +32,10 @@ function query(file: string, sql: string, ...parameters: unknown[]): number[] {
   } finally {
     db.close()
   }
+}
+
+function tree(repository: string): string {
+  return git(repository, ['rev-parse', 'main^{tree}'])
 }
 
 function run(file: string, sql: string): void {
@@ -209,6 +214,27 @@ describe('A backup of what changed, and one of all, refuses', () => {
       await expect(backup({ ...options, repository: join(dir, 'new.git') })).rejects.toMatchObject(refusal)
     })
 })
+
+/** Which byte of a record of a unique index is damaged: the tables behind it are whole, and come back. */
+const recordBytes = { 'the size of its header': [0, 0x7f], 'the type of its rowid': [2, 0] } as const
+
+for (const [what, [at, byte]] of Object.entries(recordBytes))
+  test(`A backup reads the whole table where a record of its unique index is damaged: ${what}.`, async () => {
+    const sql = `CREATE TABLE t(id INTEGER PRIMARY KEY, u TEXT UNIQUE); ${ids(20_000)} INSERT INTO t SELECT i, 'u'||i FROM n`
+    const [source, repository] = [databaseFrom(sql, join(tempDir(), 'app.db')), join(tempDir(), 'repo.git')]
+    await backup({ source, repository, hook: false })
+    const leaf = pagesOf(source, 'sqlite_autoindex_t_1').at(-1) as number
+    spoil(source, (bytes) => {
+      const page = pageOf(bytes, leaf)
+      const { local } = cellPayload(page, 0, 1, pageSize)
+      page[local.byteOffset - page.byteOffset + at] = byte
+    })
+    run(source, "UPDATE t SET u='new' WHERE id=7")
+    await backup({ source, repository, hook: false })
+    const other = join(tempDir(), 'full.git')
+    await backup({ source, repository: other, hook: false })
+    expect(tree(repository)).toBe(tree(other))
+  })
 
 test('A backup takes keys of all kinds, in whatever order SQLite has them.', async () => {
   for (const encoding of ['UTF-8', 'UTF-16le', 'UTF-16be']) {

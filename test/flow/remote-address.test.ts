@@ -204,6 +204,16 @@ describe('what git pushes elsewhere than it reads from', () => {
       stdout: `${one} is up to date\npushed 1 commit to ${two}\n`,
     })
     expect(tip(two)).toBe(tip(found.repository))
+
+    // So it is where something is wrong with it in the settings for once.
+    writeFileSync(
+      join(found.dir, 'wrong.yaml'),
+      `remotes: [{ url: both, password-variable: NOT_OF_USE }, { url: ${JSON.stringify(one)} }]\n`,
+    )
+    expect(await found.rowback('push', '--repo', 'repo.git', '--config', 'wrong.yaml')).toMatchObject({
+      code: 2,
+    })
+    expect(git(found.repository, ['config', '--get-all', 'rowback.remote'])).toBe(`both\n${one}`)
   })
 
   test('is looked for where it was pushed to, though settings lead from there to where it is read.', async () => {
