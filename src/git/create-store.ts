@@ -1,7 +1,7 @@
 /** Creates the repository that backups go to. */
 
 import { existsSync, rmSync } from 'node:fs'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { draftBeside } from '../drafts.ts'
 import { syncDirectory, syncFile } from '../durable.ts'
@@ -36,8 +36,10 @@ export interface CreateOptions extends StoreOptions {
  */
 export async function createStore(dir: string, options: CreateOptions = {}): Promise<Store> {
   const store = await createIfVacant(dir, options)
-  if (store === undefined) throw failure(dir, 'it is not empty; it was left untouched')
-  return store
+  if (store !== undefined) return store
+  const found: unknown = await readdir(dir).catch((error: unknown) => error)
+  if (hasErrno(found, 'EACCES')) throw failure(dir, `${errorText(found)}; it was left untouched`, found)
+  throw failure(dir, 'it is not empty; it was left untouched')
 }
 
 /** The same; undefined where `dir` is not vacant, or another process was faster. */
@@ -124,9 +126,7 @@ async function run(gitDir: string, args: string[], env = gitEnv()): Promise<void
 
 function failure(dir: string, text: string, cause?: unknown): RowbackError {
   return new RowbackError('repository', `create repository ${dir}: ${text}`, {
-    hint: hasErrno(cause, ...diskErrnos)
-      ? undefined
-      : 'name a directory that is missing or empty with --repo',
+    hint: hasErrno(cause, ...diskErrnos) ? undefined : 'name a directory that is missing or empty',
     cause,
   })
 }

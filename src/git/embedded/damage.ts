@@ -1,6 +1,6 @@
 /** Finds objects that are damaged or missing without git: all that refs reach are read, and hashed. */
 
-import { errorText, RowbackError } from '../../errors.ts'
+import { errorText } from '../../errors.ts'
 import type { Damage } from '../damage.ts'
 import type { Store } from '../store.ts'
 import { objectOid } from '../tree.ts'
@@ -16,9 +16,7 @@ export async function findDamage(
   store: Store,
 ): Promise<(Damage & { paths: ReadonlyMap<string, string> }) | undefined> {
   const objects = new EmbeddedObjects(store.gitDir, { isStrict: true })
-  const { oids: roots } = await soundRefs(store.gitDir).catch((cause: unknown) => {
-    throw new RowbackError('repository', `read refs of ${store.dir}: ${errorText(cause)}`, { cause })
-  })
+  const { oids: roots } = await soundRefs(store.gitDir)
   const paths = new Map<string, string>()
   const lines = new Set<string>()
   const damaged: string[] = []

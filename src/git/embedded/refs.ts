@@ -8,7 +8,7 @@ import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'nod
 import { dirname, join, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { syncDirectory } from '../../durable.ts'
-import { hasErrno } from '../../errors.ts'
+import { errorText, hasErrno, RowbackError } from '../../errors.ts'
 import { removeHollowFolder } from '../../folders.ts'
 import { onInterrupt } from '../../interrupt.ts'
 import { appendLogs, type LogEntry } from './reflog.ts'
@@ -57,8 +57,17 @@ export async function listRefs(gitDir: string, folder: string): Promise<Map<stri
   return refs
 }
 
-/** All refs that can be read, and the names of those whose files hold no id, as after a power cut. */
+/**
+ * All refs that can be read, and the names of those whose files hold no id, as after a power cut. Throws
+ * RowbackError('repository') where this user may not read them.
+ */
 export async function soundRefs(gitDir: string): Promise<{ oids: string[]; broken: string[] }> {
+  return readRefs(gitDir).catch((cause: unknown) => {
+    throw new RowbackError('repository', `read refs of ${gitDir}: ${errorText(cause)}`, { cause })
+  })
+}
+
+async function readRefs(gitDir: string): Promise<{ oids: string[]; broken: string[] }> {
   const [oids, broken]: [string[], string[]] = [[], []]
   for (const name of await refNames(gitDir, 'refs/'))
     try {
