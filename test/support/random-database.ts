@@ -1,5 +1,6 @@
 /** Random databases: names, types, values and definitions that SQLite takes, also those that it had better not. */
 
+import { isDeepStrictEqual } from 'node:util'
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect } from 'vitest'
@@ -438,10 +439,36 @@ export function isSound(file: string): boolean {
     return withDatabase(file, (db) => {
       checkIntegrity(db, file)
       const found = db.pragma('integrity_check') as { integrity_check: string }[]
-      return !found.some((row) => row.integrity_check.startsWith('row not in PRIMARY KEY order'))
+      if (found.some((row) => row.integrity_check.startsWith('row not in PRIMARY KEY order'))) return false
+      const tables = db.prepare("SELECT name FROM pragma_table_list WHERE schema='main' AND wr=1").pluck()
+      return tables.all().every((table) => isInOrder(db, table as string))
     })
   } catch (error) {
     expect(error).toMatchObject({ code: 'source' })
     return false
   }
+}
+
+/** Whether the rows of a WITHOUT ROWID table come by its key, each once, as read: as a REAL, what is stored as two integers may be one. */
+function isInOrder(db: Database.Database, table: string): boolean {
+  const parts = db
+    .prepare(
+      `SELECT x.name, x.coll, x.desc FROM pragma_index_list(?) AS l, pragma_index_xinfo(l.name) AS x
+       WHERE l.origin='pk' AND x.key ORDER BY x.seqno`,
+    )
+    .all(table) as { name: string; coll: string; desc: number }[]
+  const terms = parts.map(({ name, coll, desc }) => ({
+    term: `+${quoted(name)} COLLATE ${quoted(coll)}`,
+    desc,
+  }))
+  const shown = parts.map(({ name }) => `typeof(${quoted(name)}),hex(${quoted(name)}),quote(${quoted(name)})`)
+  const rows = (end: string) =>
+    db
+      .prepare(`SELECT ${shown} FROM ${quoted(table)} NOT INDEXED ${end}`)
+      .raw()
+      .all()
+  const stored = rows('')
+  const sorted = rows(`ORDER BY ${terms.map(({ term, desc }) => `${term}${desc ? ' DESC' : ''}`)}`)
+  const single = rows(`GROUP BY ${terms.map(({ term }) => term)}`)
+  return isDeepStrictEqual(stored, sorted) && single.length === stored.length
 }
