@@ -76,8 +76,9 @@ function isSame(
     return found.tables.flatMap(({ name }) => (isBehind(name) ? [tableFolder(database, name)] : []))
   })
   if (folders.some((list) => list.length === 0)) return false
+  const all = [...new Set(folders.flat())]
   const paths = whole.flatMap(({ entries }) => [...entries.keys()])
-  return !paths.some((path) => folders.flat().some((folder) => path.startsWith(folder)))
+  return !paths.some((path) => all.some((folder) => path.startsWith(folder)))
 }
 
 /** Whether an index is known to hold some rows of its content only, where that counts: a rebuild would add the others. */

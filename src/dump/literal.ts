@@ -11,6 +11,10 @@ export interface TextBytes {
   text: Buffer
 }
 
+export function isText(value: Value): value is TextBytes {
+  return value !== null && typeof value === 'object' && 'text' in value
+}
+
 /** The encodings that a database can have, as `PRAGMA encoding` names them. */
 export type Encoding = 'UTF-8' | 'UTF-16le' | 'UTF-16be'
 

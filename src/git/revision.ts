@@ -20,9 +20,9 @@ export async function resolveRevision(store: Store, rev: string): Promise<string
   if (oid !== undefined) return oid
   const fault = accessFault(store.gitDir)
   if (fault !== undefined) throw new RowbackError('repository', `${what}: ${fault}`)
-  const damage = await damageBehind(store, name)
-  if (damage === undefined) throw unknown
-  throw new RowbackError('repository', `${what}: ${damage}`, { hint: 'rowback verify' })
+  const broken = await faultBehind(store, name)
+  if (broken === undefined) throw unknown
+  throw new RowbackError('repository', `${what}: ${broken}`, { hint: 'rowback verify' })
 }
 
 /** The id of any object; undefined where git finds none, or cannot read what leads to it. */
@@ -33,7 +33,7 @@ async function idOf({ gitDir }: Store, name: string): Promise<string | undefined
 }
 
 /** What git cannot read on the way to a commit that it does not find; undefined where nothing is wrong. */
-async function damageBehind(store: Store, name: string): Promise<string | undefined> {
+async function faultBehind(store: Store, name: string): Promise<string | undefined> {
   const { gitDir, branch } = store
   // Without the steps that lead on from there.
   const [base = ''] = /^(?:[^~^:@]|@(?!\{))*/.exec(name) ?? []

@@ -5,7 +5,7 @@
 
 import type { Database, Statement } from 'better-sqlite3'
 import { type KeyPart, keyRises } from '../dump/key-order.ts'
-import { type Encoding, identifier, type Value } from '../dump/literal.ts'
+import { type Encoding, identifier, isText, type Value } from '../dump/literal.ts'
 import { parseLiteral } from '../dump/parse-literal.ts'
 import type { RowSource } from '../dump/plan.ts'
 import { rowLiterals } from '../dump/rows.ts'
@@ -96,8 +96,4 @@ function orderOfTexts(collate: string, encoding: Encoding): KeyPart['collation']
 
 function collateAs(name: string): string {
   return ` COLLATE ${identifier(name)}`
-}
-
-function isText(value: Value): value is Value & { text: Buffer } {
-  return value !== null && typeof value === 'object' && 'text' in value
 }

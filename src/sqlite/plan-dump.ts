@@ -61,8 +61,7 @@ function settledPlan(
   for (;;) {
     const virtuals = planVirtuals(db, schema, options, { leftOut, exact })
     for (const virtual of virtuals)
-      if (virtual.config && hasKnownConfig(db, virtual))
-        configs.set(virtual.object.name, readConfig(db, virtual.config))
+      if (virtual.config) configs.set(virtual.object.name, readConfig(db, virtual.config))
     const planned = plan(schema, virtuals, new Set(options.excludeTables))
     // What a dump has that is made again is what the first one has.
     if (!options.dumped) planned.unsampled = [...options.excludeTables, ...[...leftOut.values()].flat()]
@@ -86,7 +85,10 @@ function planVirtuals(
 ): VirtualTable[] {
   return schema.objects.filter(isVirtual).map((object) => {
     const shadows = leftOut.get(object.name)
-    if (shadows) return planLeftOut(db, schema, object, { shadows, isFailed: exact.has(object.name) })
+    if (shadows) {
+      const empty = planLeftOut(db, schema, object, { shadows, isFailed: exact.has(object.name) })
+      return hasKnownConfig(db, empty) ? empty : { ...empty, config: undefined }
+    }
     const columns = readVirtualColumns(db, object.name)
     const facts = { columns, exact: options.fullText === 'exact' || exact.has(object.name) }
     const virtual = planVirtual(object, schema, facts)

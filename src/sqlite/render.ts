@@ -5,7 +5,7 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3'
-import { type Encoding, isUtf8, textLiteral, type Value } from '../dump/literal.ts'
+import { type Encoding, isText, isUtf8, textLiteral, type Value } from '../dump/literal.ts'
 import { parseLiteral } from '../dump/parse-literal.ts'
 import type { RowSource } from '../dump/plan.ts'
 import { realLiteral } from '../dump/real.ts'
@@ -191,7 +191,7 @@ function renderValues(
 }
 
 function parameter(value: Value): bigint | number | Buffer | null {
-  return value !== null && typeof value === 'object' && 'text' in value ? value.text : value
+  return isText(value) ? value.text : value
 }
 
 function lastKey({ lines, ends }: RowBatch, { keyColumns }: RowSource): Value[] {

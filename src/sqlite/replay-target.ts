@@ -3,7 +3,7 @@
 import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { decodedRows } from '../dump/decode-rows.ts'
-import { type Encoding, identifier, type TextBytes, type Value } from '../dump/literal.ts'
+import { type Encoding, identifier, isText } from '../dump/literal.ts'
 import { parseRowHeader, rowHeader } from '../dump/rows.ts'
 import { errorText, hasErrno, RowbackError } from '../errors.ts'
 import { diskFault } from './disk-fault.ts'
@@ -147,10 +147,6 @@ export class ReplayTarget {
       throw new RowbackError('dump', `replay ${path}: ${errorText(error)}`, { cause: error })
     }
   }
-}
-
-function isText(value: Value): value is TextBytes {
-  return value !== null && typeof value === 'object' && 'text' in value
 }
 
 /** A connection for a private file: no journal, no lock, one fsync at the end. What a dump says of these is ignored. */

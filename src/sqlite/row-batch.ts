@@ -2,7 +2,7 @@
 
 import type { Database } from 'better-sqlite3'
 import { release } from '../buffers.ts'
-import { type Encoding, literal, type TextBytes, type Value } from '../dump/literal.ts'
+import { type Encoding, isText, literal, type TextBytes, type Value } from '../dump/literal.ts'
 import { type LongLiteral, longLiteral } from '../dump/long-literal.ts'
 import type { RowSource } from '../dump/plan.ts'
 import { isRegular } from '../dump/regular.ts'
@@ -26,7 +26,7 @@ export interface RowBatch {
 export type RawValue = null | bigint | number | string | Buffer
 
 function endsInHalfUnit(value: Value): boolean {
-  return value !== null && typeof value === 'object' && 'text' in value && value.text.length % 2 === 1
+  return isText(value) && value.text.length % 2 === 1
 }
 
 /** Long blobs of the row that is being read: SQLite hands them to a function, and the row names them by what that returns. */

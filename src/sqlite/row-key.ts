@@ -23,35 +23,39 @@ function asRead(value: Value, { columns }: RowSource, index: number): Value {
 }
 
 /** The first values of a record, of which no more is read than they need. */
-function leadingValues(pages: Pages, { size, local, overflow }: Payload, count: number): Value[] {
-  let record = local
-  let next = overflow
+function leadingValues(pages: Pages, payload: Payload, count: number): Value[] {
+  const rest = overflowParts(pages, payload)
+  let record = payload.local
   for (;;) {
     try {
       return recordValues(record, count)
     } catch (error) {
-      if (!(error instanceof RangeError) || next === 0) throw error
+      if (!(error instanceof RangeError) || record.length === payload.size) throw error
     }
     const parts = [record]
-    for (let left = record.length; left > 0 && next !== 0; left -= pages.usable) {
-      const bytes = pages.read(next)
-      parts.push(bytes.subarray(4, pages.usable))
-      next = bytes.readUInt32BE(0)
+    // As much again as there is: a record of many pages is not copied with each of them.
+    for (let left = record.length; left > 0; left -= pages.usable) {
+      const { done, value } = rest.next()
+      if (done) break
+      parts.push(value)
     }
-    record = Buffer.concat(parts).subarray(0, size)
+    record = Buffer.concat(parts)
   }
 }
 
 /** All of a record. Throws a RangeError if its overflow pages end before it does. */
-export function wholeRecord(pages: Pages, { size, local, overflow }: Payload): Buffer {
-  const parts = [local]
-  let left = size - local.length
-  for (let next = overflow; left > 0; ) {
+export function wholeRecord(pages: Pages, payload: Payload): Buffer {
+  const rest = [...overflowParts(pages, payload)]
+  return rest.length === 0 ? payload.local : Buffer.concat([payload.local, ...rest])
+}
+
+/** What a record has on overflow pages, page by page. Throws a RangeError if they end before it does. */
+function* overflowParts(pages: Pages, { size, local, overflow }: Payload): Generator<Buffer, undefined> {
+  let next = overflow
+  for (let left = size - local.length; left > 0; left -= pages.usable - 4) {
     if (next === 0) throw new RangeError('a record is cut short')
     const bytes = pages.read(next)
-    parts.push(bytes.subarray(4, Math.min(pages.usable, 4 + left)))
+    yield bytes.subarray(4, Math.min(pages.usable, 4 + left))
     next = bytes.readUInt32BE(0)
-    left -= pages.usable - 4
   }
-  return parts.length === 1 ? local : Buffer.concat(parts)
 }

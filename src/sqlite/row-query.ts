@@ -3,7 +3,7 @@
  * the other reads values so that every storage class and bit can be told.
  */
 
-import { identifier, type Value } from '../dump/literal.ts'
+import { identifier, isText, type Value } from '../dump/literal.ts'
 import { type OrderTerm, type RowSource, termText } from '../dump/plan.ts'
 import { isRegular, losesSign } from '../dump/regular.ts'
 import type { Affinity, Column } from '../dump/schema.ts'
@@ -98,8 +98,7 @@ function isFrom(orderBy: readonly OrderTerm[], { key, isIncluded }: Start): stri
  * prepare the statement anew for each value, as its statistics might then tell a better plan.
  */
 function placeholder(value: Value): string {
-  const isText = value !== null && typeof value === 'object' && 'text' in value
-  return `likely(${isText ? 'CAST(? AS TEXT)' : '?'})`
+  return `likely(${isText(value) ? 'CAST(? AS TEXT)' : '?'})`
 }
 
 /** concat() of any number of terms: a call takes at most 1,000 of them. */

@@ -17,11 +17,8 @@ export async function resolveFile(file: string): Promise<string> {
   const path = await realpath(file).catch((error: unknown) => {
     throw unreadable(file, error)
   })
-  for (const each of [path, ...companionFiles(path)]) {
-    const stats = await statOrNone(each)
-    const kind = stats && specialKind(stats)
-    if (kind) throw refuse(each, `it is ${kind}`)
-  }
+  const special = findSpecial([path, ...companionFiles(path)])
+  if (special) throw refuse(special.file, `it is ${special.kind}`)
   return path
 }
 
@@ -32,10 +29,22 @@ export function companionFiles(path: string): string[] {
 
 /** Whether something that SQLite takes for a file of a database may keep it waiting for ever. */
 export function hasSpecialCompanion(path: string): boolean {
-  return companionFiles(path).some((file) => {
-    const stats = statSync(file, { throwIfNoEntry: false })
-    return stats !== undefined && specialKind(stats) !== undefined
-  })
+  return findSpecial(companionFiles(path)) !== undefined
+}
+
+/** The first of these that is neither a file nor a folder, and what it is. Throws a `source` error where that cannot be told. */
+function findSpecial(files: readonly string[]): { file: string; kind: string } | undefined {
+  for (const file of files) {
+    let stats: Stats | undefined
+    try {
+      stats = statSync(file, { throwIfNoEntry: false })
+    } catch (error) {
+      throw unreadable(file, error)
+    }
+    const kind = stats && specialKind(stats)
+    if (kind) return { file, kind }
+  }
+  return undefined
 }
 
 export function unreadable(path: string, error: unknown): RowbackError {

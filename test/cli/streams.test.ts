@@ -70,6 +70,17 @@ const verbs = [
 
 const repo = ['--repo', 'repo.git']
 
+/** What a backup and the verbs above have left in a place. */
+function whatIsIn(dir: string): { commits: string; restored: string } {
+  const file = readFileSync(join(dir, 'out', 'app.db'))
+  return {
+    commits: git(join(dir, 'repo.git'), ['rev-list', '--count', 'main']),
+    restored: file.subarray(0, 6).toString(),
+  }
+}
+
+const allDone = { commits: '3', restored: 'SQLite' }
+
 describe('a reader who goes away', () => {
   test('is no fault.', async () => {
     const dir = await place()
@@ -79,12 +90,7 @@ describe('a reader who goes away', () => {
         stdout: '',
         stderr: '',
       })
-    expect(git(join(dir, 'repo.git'), ['rev-list', '--count', 'main'])).toBe('3')
-    expect(
-      readFileSync(join(dir, 'out', 'app.db'))
-        .subarray(0, 6)
-        .toString(),
-    ).toBe('SQLite')
+    expect(whatIsIn(dir)).toEqual(allDone)
   })
 
   test('leaves a verb its own exit code: of a push that fails, and of what cannot be read.', async () => {
@@ -166,12 +172,7 @@ describe('a full disk behind the output', () => {
         stdout: '',
         stderr: noSpace,
       })
-    expect(git(join(dir, 'repo.git'), ['rev-list', '--count', 'main'])).toBe('3')
-    expect(
-      readFileSync(join(dir, 'out', 'app.db'))
-        .subarray(0, 6)
-        .toString(),
-    ).toBe('SQLite')
+    expect(whatIsIn(dir)).toEqual(allDone)
   })
 
   test('leaves a verb that fails its own exit code.', async () => {

@@ -52,6 +52,15 @@ for (const engine of engines)
       const run = (repository: string, ...args: string[]) =>
         rowback([...args, '--repo', repository, '--engine', engine])
 
+      async function expectVerifyNames(repository: string, oid: string, args: string[]): Promise<void> {
+        const { code, stderr } = await run(repository, 'verify', ...args)
+        expect({ args, code, stderr }).toEqual({
+          ...{ args, code: exitCodes.repository },
+          stderr: expect.stringContaining(': objects are damaged or missing, and '),
+        })
+        expect(stderr).toContain(`\n  ${oid}\n`)
+      }
+
       test('that is the latest, verify names it, and restore says where to look.', async () => {
         const repository = await repositoryOf()
         const oid = git(repository, ['rev-parse', 'main'])
@@ -65,14 +74,7 @@ for (const engine of engines)
           })
           expect(stderr).toContain(oid)
         }
-        for (const args of [['verify'], ['verify', '--all']]) {
-          const { code, stderr } = await run(repository, ...args)
-          expect({ args, code, stderr }).toEqual({
-            ...{ args, code: exitCodes.repository },
-            stderr: expect.stringContaining(': objects are damaged or missing, and '),
-          })
-          expect(stderr).toContain(`\n  ${oid}\n`)
-        }
+        for (const args of [[], ['--all']]) await expectVerifyNames(repository, oid, args)
       })
 
       test('that is an older one, verify --all lists what is damaged.', async () => {
@@ -87,12 +89,7 @@ for (const engine of engines)
           })
           expect(stderr).toContain(oid)
         }
-        const { code, stderr } = await run(repository, 'verify', '--all')
-        expect({ code, stderr }).toEqual({
-          code: exitCodes.repository,
-          stderr: expect.stringContaining(': objects are damaged or missing, and '),
-        })
-        expect(stderr).toContain(`\n  ${oid}\n`)
+        await expectVerifyNames(repository, oid, ['--all'])
       })
 
       test('that was asked for by its id, it is unknown only if it is not there.', async () => {

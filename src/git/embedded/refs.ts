@@ -49,11 +49,8 @@ function symbolicTarget(text: string): string | undefined {
 
 /** The refs below a folder, such as `refs/heads/`, by full name and in order. */
 export async function listRefs(gitDir: string, folder: string): Promise<Map<string, string>> {
-  const refs = new Map<string, string>()
-  for (const name of await refNames(gitDir, folder)) {
-    const oid = await readRef(gitDir, name)
-    if (oid !== undefined) refs.set(name, oid)
-  }
+  const { refs, broken } = await readRefs(gitDir, folder)
+  for (const error of broken.values()) throw error
   return refs
 }
 
@@ -62,22 +59,29 @@ export async function listRefs(gitDir: string, folder: string): Promise<Map<stri
  * RowbackError('repository') where this user may not read them.
  */
 export async function soundRefs(gitDir: string): Promise<{ oids: string[]; broken: string[] }> {
-  return readRefs(gitDir).catch((cause: unknown) => {
+  try {
+    const { refs, broken } = await readRefs(gitDir, 'refs/')
+    return { oids: [...refs.values()], broken: [...broken.keys()] }
+  } catch (cause) {
     throw new RowbackError('repository', `read refs of ${gitDir}: ${errorText(cause)}`, { cause })
-  })
+  }
 }
 
-async function readRefs(gitDir: string): Promise<{ oids: string[]; broken: string[] }> {
-  const [oids, broken]: [string[], string[]] = [[], []]
-  for (const name of await refNames(gitDir, 'refs/'))
+async function readRefs(
+  gitDir: string,
+  folder: string,
+): Promise<{ refs: Map<string, string>; broken: Map<string, BrokenRef> }> {
+  const refs = new Map<string, string>()
+  const broken = new Map<string, BrokenRef>()
+  for (const name of await refNames(gitDir, folder))
     try {
       const oid = await readRef(gitDir, name)
-      if (oid !== undefined) oids.push(oid)
+      if (oid !== undefined) refs.set(name, oid)
     } catch (error) {
       if (!(error instanceof BrokenRef)) throw error
-      broken.push(name)
+      broken.set(name, error)
     }
-  return { oids, broken }
+  return { refs, broken }
 }
 
 /** The names of refs below a folder, in order, whatever is in them. */
