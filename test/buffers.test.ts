@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { release, releaseArrays } from '../src/buffers.ts'
+import { collectGarbage, release, releaseArrays } from '../src/buffers.ts'
 
 test('empties a buffer that has its memory for itself', () => {
   const content = Buffer.alloc(100_000, 1)
@@ -27,4 +28,12 @@ test('empties arrays, with all that lies in the same memory, and leaves those of
   const pooled = Buffer.from('abc')
   releaseArrays([numbers, small, pooled])
   expect([bytes.length, numbers.length, small[0], pooled.toString()]).toEqual([0, 0, 7, 'abc'])
+})
+
+test('collects what nothing holds any more', async () => {
+  const gone = new WeakRef({ any: 'object' })
+  // A WeakRef holds its object to the end of the turn that made it.
+  await setImmediate()
+  collectGarbage()
+  expect(gone.deref()).toBeUndefined()
 })

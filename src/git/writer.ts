@@ -66,7 +66,8 @@ export class PackWriter implements Writer {
 
   async readBlob(oid: string): Promise<Buffer> {
     const read = this.#wrote.then(() => this.#orEnd(async () => this.#blobs?.read(oid)))
-    this.#idle = Promise.allSettled([this.#idle, read])
+    // Without what they give: each would hold all that were read before it.
+    this.#idle = Promise.allSettled([this.#idle, read]).then(() => {})
     return (await read) ?? (await this.#store.readBlob(oid))
   }
 
