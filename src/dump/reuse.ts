@@ -1,5 +1,6 @@
 /** Which chunks of the last dump of a table still hold, and which rows must be rendered anew: pure. */
 
+import { releaseArrays } from '../buffers.ts'
 import { firstName } from './cut.ts'
 
 /** The rows of a b-tree in key order, page by page. */
@@ -63,25 +64,55 @@ export function planSteps(
   now: TreePages,
   isSame: (page: number) => boolean,
 ): Step[] | undefined {
-  const oldStarts = starts(old.rows)
-  const newStarts = starts(now.rows)
-  const chunkStarts = starts(chunks.map(({ rows }) => rows))
-  const total = oldStarts.at(-1) as number
-  if (chunkStarts.at(-1) !== total) return undefined
   const runs = sameRuns(old, now, isSame)
   if (!runs) return undefined
-  const entries = { old: old.pages.length, now: now.pages.length }
-  const isDirty = dirtyChunks(runs, oldStarts, chunkStarts, entries)
+  const all = {
+    chunks,
+    now,
+    runs,
+    oldStarts: starts(old.rows),
+    newStarts: starts(now.rows),
+    chunkStarts: starts(chunks.map(({ rows }) => rows)),
+  }
+  try {
+    return stepsBetween(all)
+  } finally {
+    const { oldAt, newAt, lengths } = runs
+    releaseArrays([all.oldStarts, all.newStarts, all.chunkStarts, oldAt, newAt, lengths])
+  }
+}
+
+/** What the steps follow from: the starts are rows before each entry, or chunk, and all of them. */
+interface Compared {
+  chunks: readonly KnownChunk[]
+  now: TreePages
+  runs: Runs
+  oldStarts: Float64Array
+  newStarts: Float64Array
+  chunkStarts: Float64Array
+}
+
+function stepsBetween({
+  chunks,
+  now,
+  runs,
+  oldStarts,
+  newStarts,
+  chunkStarts,
+}: Compared): Step[] | undefined {
+  const total = oldStarts.at(-1) as number
+  if (chunkStarts.at(-1) !== total) return undefined
+  const isDirty = dirtyChunks(runs, oldStarts, chunkStarts)
 
   const newPlaceOf = (position: number): RowPlace => placeIn(now, newStarts, position)
   /** Where a row that was at an old position is by now. */
   const positionOf = (position: number): number | undefined => {
-    const run = lastAtMost(runs.length, position, (index) => oldStarts[runs[index]?.oldAt ?? 0] as number)
-    const { oldAt, newAt, length } = runs[run] ?? { oldAt: 0, newAt: 0, length: 0 }
-    const offset = position - (oldStarts[oldAt] as number)
-    return run < 0 || position >= (oldStarts[oldAt + length] as number)
-      ? undefined
-      : (newStarts[newAt] as number) + offset
+    const run = lastAtMost(runs.count, position, (index) => oldStarts[runs.oldAt[index] as number] as number)
+    if (run < 0) return undefined
+    const [oldAt, newAt] = [runs.oldAt[run] as number, runs.newAt[run] as number]
+    const oldEnd = oldStarts[oldAt + (runs.lengths[run] as number)] as number
+    if (position >= oldEnd) return undefined
+    return (newStarts[newAt] as number) + position - (oldStarts[oldAt] as number)
   }
   const span = (before: number, end: number): RowSpan => ({
     first: before === 0 ? undefined : newPlaceOf(before),
@@ -125,17 +156,25 @@ function starts(counts: ArrayLike<number>): Float64Array {
   return sums
 }
 
-/** Entries that are the same in both trees, and follow one another in both. */
-interface Run {
-  oldAt: number
-  newAt: number
-  length: number
+/**
+ * Runs of entries that are the same in both trees, and follow one another in both: where each begins, and its length.
+ * Behind the last there is one of no entries, where both trees end. Scattered changes leave a run a page: as objects they
+ * took ten times as much.
+ */
+interface Runs {
+  /** Without the one behind the last. */
+  count: number
+  oldAt: Uint32Array
+  newAt: Uint32Array
+  lengths: Uint32Array
 }
 
 /** All entries that are the same, in order; undefined if the orders differ. */
-function sameRuns(old: TreePages, now: TreePages, isSame: (page: number) => boolean): Run[] | undefined {
-  const find = finder(old)
-  const runs: Run[] = []
+function sameRuns(old: TreePages, now: TreePages, isSame: (page: number) => boolean): Runs | undefined {
+  const { find, release } = finder(old)
+  const most = now.pages.length + 1
+  const [oldAts, newAts, lengths] = [new Uint32Array(most), new Uint32Array(most), new Uint32Array(most)]
+  let count = 0
   let behind = 0
   for (let newAt = 0; newAt < now.pages.length; newAt++) {
     const page = now.pages[newAt] as number
@@ -143,39 +182,51 @@ function sameRuns(old: TreePages, now: TreePages, isSame: (page: number) => bool
     if (oldAt === undefined) continue
     if (oldAt < behind || old.rows[oldAt] !== now.rows[newAt]) return undefined
     behind = oldAt + 1
-    const last = runs.at(-1)
-    if (last && last.oldAt + last.length === oldAt && last.newAt + last.length === newAt) last.length += 1
-    else runs.push({ oldAt, newAt, length: 1 })
+    const length = count === 0 ? 0 : (lengths[count - 1] as number)
+    const goesOn = oldAts[count - 1] === oldAt - length && newAts[count - 1] === newAt - length
+    if (!goesOn) {
+      oldAts[count] = oldAt
+      newAts[count] = newAt
+      count += 1
+    }
+    lengths[count - 1] = goesOn ? length + 1 : 1
   }
-  return runs
+  release()
+  oldAts[count] = old.pages.length
+  newAts[count] = now.pages.length
+  return { count, oldAt: oldAts, newAt: newAts, lengths }
 }
 
-/** Finds the place of an entry. */
-function finder({ pages, cells }: TreePages): (page: number, cell: number) => number | undefined {
+/** Finds the place of an entry, until its memory is given back. */
+function finder({ pages, cells }: TreePages): {
+  find: (page: number, cell: number) => number | undefined
+  release: () => void
+} {
   const leaves = new Int32Array(pages.reduce((most, page) => Math.max(most, page), 0) + 1)
   const dividing = new Map<number, number>()
   pages.forEach((page, index) => {
     if (cells[index] === wholeLeaf) leaves[page] = index + 1
     else dividing.set(page * 65536 + (cells[index] as number), index)
   })
-  return (page, cell) => {
+  const find = (page: number, cell: number): number | undefined => {
     if (cell !== wholeLeaf) return dividing.get(page * 65536 + cell)
     const found = leaves[page] ?? 0
     return found > 0 ? found - 1 : undefined
   }
+  return { find, release: () => releaseArrays([leaves]) }
 }
 
 /** Which chunks hold a row of a gap between runs, or end before one. */
 function dirtyChunks(
-  runs: readonly Run[],
+  { count, oldAt: oldAts, newAt: newAts, lengths }: Runs,
   oldStarts: Float64Array,
   chunkStarts: Float64Array,
-  entries: { old: number; now: number },
 ): boolean[] {
   const isDirty = new Array<boolean>(chunkStarts.length - 1).fill(false)
   let chunk = 0
   let [oldEnd, newEnd] = [0, 0]
-  for (const { oldAt, newAt, length } of [...runs, { oldAt: entries.old, newAt: entries.now, length: 0 }]) {
+  for (let run = 0; run <= count; run++) {
+    const [oldAt, newAt] = [oldAts[run], newAts[run]] as [number, number]
     if (oldAt > oldEnd || newAt > newEnd) {
       const from = (oldStarts[oldEnd] as number) - 1
       const to = oldStarts[oldAt] as number
@@ -185,8 +236,8 @@ function dirtyChunks(
       for (; chunk < isDirty.length && (chunkStarts[chunk] as number) < end; chunk++)
         if ((chunkStarts[chunk + 1] as number) > from) isDirty[chunk] = true
     }
-    oldEnd = oldAt + length
-    newEnd = newAt + length
+    oldEnd = oldAt + (lengths[run] as number)
+    newEnd = newAt + (lengths[run] as number)
   }
   return isDirty
 }

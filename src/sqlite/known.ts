@@ -9,6 +9,7 @@ import {
   type PageScan,
   refuseDisorder,
   refuseStrayPages,
+  releaseTrees,
   reservedPages,
   samePages,
   scanPages,
@@ -75,6 +76,7 @@ export async function readPageFacts(
       otherRoots.delete(object.rootPage)
       trees.set(source.table, { ...walker.walk(object.rootPage), facts, indexes, isTable })
     }
+    walker.end()
     return { pages, scan, uses, trees, otherRoots }
   } catch (error) {
     if (error instanceof OddPages || error instanceof RangeError) return undefined
@@ -99,6 +101,16 @@ export interface Changes {
   works: TableWork[]
   /** Where rows may be equal in a unique index now. */
   trees: ChangedTrees[]
+  /** The trees of `PageFacts.otherRoots`. */
+  indexes: ReadonlyMap<string, TreePages>
+  /** As `samePages` has it. */
+  same: Uint8Array
+}
+
+/** Gives the memory of what tells rows apart back: of each page 1 byte, and 8 of each that is an index's. */
+export function releaseTreesOf({ indexes, same }: Changes): void {
+  releaseTrees(indexes.values())
+  releaseArrays([same])
 }
 
 /**
@@ -115,6 +127,7 @@ export function changesSince(
     const { pages, scan, uses, otherRoots } = facts
     const walker = new TreeWalker(pages, scan, uses)
     const indexes = new Map([...otherRoots].map(([root, name]) => [name, walker.walk(root)]))
+    walker.end()
     const same = samePages(scan, known.digests, uses)
     const isSame = (page: number): boolean => same[page] === 1
     refuseStrayPages(pages, uses)
@@ -125,7 +138,7 @@ export function changesSince(
       const tree = facts.trees.get(source.table)
       return tree ? [{ source, tree, indexes, isSame }] : []
     })
-    return { works, trees }
+    return { works, trees, indexes, same }
   } catch (error) {
     if (error instanceof OddPages || error instanceof RangeError) return undefined
     throw error
@@ -163,8 +176,8 @@ function withKeys(step: Step, keyOf: (place: RowSpan['last']) => string[]): Tabl
 
 /** Gives the memory of what was known back: of each page 20 bytes, and as much again of the file that held it. */
 export function forget({ digests, tables }: KnownDatabase): void {
-  const trees = [...tables.values()].flatMap(({ tree }) => [tree.pages, tree.rows, tree.cells])
-  releaseArrays([digests, ...trees])
+  releaseTrees([...tables.values()].map(({ tree }) => tree))
+  releaseArrays([digests])
 }
 
 /** What is to be remembered of the pages of a snapshot. */

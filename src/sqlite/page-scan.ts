@@ -1,6 +1,7 @@
 /** What one pass over all pages of a snapshot tells, and the b-trees that they make. */
 
 import { setImmediate } from 'node:timers/promises'
+import { releaseArrays } from '../buffers.ts'
 import { type TreePages, wholeLeaf } from '../dump/reuse.ts'
 import { cellCount, cellRowid, children, headerStart, overflowHeads, pageType } from './btree.ts'
 import type { Pages } from './pages.ts'
@@ -81,30 +82,40 @@ export class TreeWalker {
   readonly #pages: Pages
   readonly #scan: PageScan
   readonly #uses: Uint8Array
+  /** The entries of the tree that is walked: of each page that has been visited one, and one of its row before the next. */
+  readonly #found: TreePages
+  #length = 0
 
   constructor(pages: Pages, scan: PageScan, uses: Uint8Array) {
     this.#pages = pages
     this.#scan = scan
     this.#uses = uses
+    const most = 2 * scan.types.length
+    this.#found = {
+      pages: new Uint32Array(most),
+      rows: new Uint16Array(most),
+      cells: new Uint16Array(most),
+    }
   }
 
   /** The rows of the tree with that root: a table's, or an index's. */
   walk(root: number): TreePages {
-    const found = { pages: [] as number[], rows: [] as number[], cells: [] as number[] }
-    this.#visit(root, this.#scan.types[root] as number, found, 0)
+    this.#length = 0
+    this.#visit(root, this.#scan.types[root] as number, 0)
+    const { pages, rows, cells } = this.#found
     return {
-      pages: Uint32Array.from(found.pages),
-      rows: Uint16Array.from(found.rows),
-      cells: Uint16Array.from(found.cells),
+      pages: pages.slice(0, this.#length),
+      rows: rows.slice(0, this.#length),
+      cells: cells.slice(0, this.#length),
     }
   }
 
-  #visit(
-    page: number,
-    kind: number,
-    found: { pages: number[]; rows: number[]; cells: number[] },
-    depth: number,
-  ): void {
+  /** Gives its memory back; it cannot walk any more. */
+  end(): void {
+    releaseTrees([this.#found])
+  }
+
+  #visit(page: number, kind: number, depth: number): void {
     const type = this.#scan.types[page]
     const isTable = kind === pageType.leafTable || kind === pageType.interiorTable
     const [leaf, interior] = isTable
@@ -114,19 +125,27 @@ export class TreeWalker {
       throw new OddPages(`page ${page} is no page of that tree`)
     this.#uses[page] = pageUse.tree
     if (type === leaf) {
-      found.pages.push(page)
-      found.rows.push(this.#scan.cells[page] as number)
-      found.cells.push(wholeLeaf)
+      this.#note(page, this.#scan.cells[page] as number, wholeLeaf)
       return
     }
     children(this.#pages.read(page), headerStart(page)).forEach((child, cell, all) => {
-      this.#visit(child, kind, found, depth + 1)
-      if (isTable || cell === all.length - 1) return
-      found.pages.push(page)
-      found.rows.push(1)
-      found.cells.push(cell)
+      this.#visit(child, kind, depth + 1)
+      if (!isTable && cell < all.length - 1) this.#note(page, 1, cell)
     })
   }
+
+  #note(page: number, rows: number, cell: number): void {
+    const { pages, rows: counts, cells } = this.#found
+    pages[this.#length] = page
+    counts[this.#length] = rows
+    cells[this.#length] = cell
+    this.#length += 1
+  }
+}
+
+/** Gives the memory of trees back. */
+export function releaseTrees(trees: Iterable<TreePages>): void {
+  releaseArrays([...trees].flatMap(({ pages, rows, cells }) => [pages, rows, cells]))
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   type PageFacts,
   readPageFacts,
   redefinedTables,
+  releaseTreesOf,
   type SeenPages,
   takeSeenPages,
 } from './known.ts'
@@ -83,8 +84,10 @@ export async function startDump(
   const threads = canThread && isLong ? await startThreads(shared(), order, tasks) : undefined
   try {
     const facts = changed ?? (await readFacts())
-    if (changes && facts && known) refuseEqualRows(db, file, changes, facts, known)
-    else if (!isCheckedFirst && !threads) checkIntegrity(db, file)
+    if (changes && facts && known) {
+      refuseEqualRows(db, file, changes, facts, known)
+      releaseTreesOf(changes)
+    } else if (!isCheckedFirst && !threads) checkIntegrity(db, file)
     const files = threads
       ? receive(threads, (tables) => dumpScripts(db, planned, tables))
       : dumpPlanned(db, planned, works)

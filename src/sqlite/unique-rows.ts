@@ -47,16 +47,17 @@ function isUnsure(db: Database, pages: Pages, changed: ChangedTrees): boolean {
     if (!entries || index.columns.some(({ name }) => name === null) || index.partial === 1) continue
     const all = count(tree)
     if (count(entries) !== all) return true
+    const lookups = count(tree, isSame) + count(entries, isSame)
+    if (lookups > 0 && lookups * lookupCost > all) return true
     ofTable ??= changedRowids(pages, tree, isSame)
-    const rowids = [...ofTable, ...changedRowids(pages, entries, isSame)]
-    if (rowids.length * lookupCost > all && rowids.length > 0) return true
-    if (lacksEntry(db, source, index, rowids)) return true
+    if (lacksEntry(db, source, index, [...ofTable, ...changedRowids(pages, entries, isSame)])) return true
   }
   return false
 }
 
-function count({ rows }: TreePages): number {
-  return rows.reduce((sum, each) => sum + each, 0)
+/** How many rows a tree has, without those on pages that are as they were. */
+function count({ pages, rows }: TreePages, isSame: (page: number) => boolean = () => false): number {
+  return rows.reduce((sum, each, index) => (isSame(pages[index] as number) ? sum : sum + each), 0)
 }
 
 /** The rowids on the changed pages of a table, or of one of its indexes, where they end each record. */
