@@ -4,22 +4,21 @@ import { release } from './buffers.ts'
 import { compareDumped } from './difference.ts'
 import type { ManifestDatabase } from './dump/manifest.ts'
 import { blobOid } from './git/tree.ts'
-import type { DumpedAgain, OnReplay, ReplayJob, ReplayProof } from './replay-job.ts'
+import type { OnReplay, ReplayJob, ReplayProof } from './replay-job.ts'
 import { dumpReplayed } from './sqlite/dump-replayed.ts'
 import { writeDatabase } from './write-tree.ts'
 
 export async function dumpAgain(
   { files: stored, target, extensions }: ReplayJob,
   { name, path, fullText, excludedTables, tables }: ManifestDatabase,
-  onRows: OnReplay['onRows'],
+  { onRows, onFile }: OnReplay,
 ): Promise<Omit<ReplayProof, 'foreignKeyViolations'>> {
   const expected = new Map(stored.map((file) => [file.path, file.oid]))
   const folder = `databases/${name}/`
-  const files: DumpedAgain[] = []
   let different: ReplayProof['different']
   const add = async (whole: string, content: Buffer, rows = 0): Promise<string> => {
-    const file = { path: whole.slice(folder.length), oid: blobOid(content), bytes: content.length, rows }
-    files.push(file)
+    const file = { path: whole.slice(folder.length), oid: blobOid(content), bytes: content.length }
+    onFile?.(file)
     onRows(rows, content.length)
     const isFirst = !different || compareDumped(whole, different.path) < 0
     if (isFirst && expected.get(file.path) !== file.oid) different = { path: whole, content }
@@ -31,5 +30,5 @@ export async function dumpAgain(
   // Nothing is known of it, so all of it is dumped.
   const tree = { add, addKnown: async () => {} }
   const { entry } = await writeDatabase(tree, dumpReplayed(target, options), { name, path }, options)
-  return { entry, files, different }
+  return { entry, different }
 }

@@ -168,17 +168,18 @@ async function replayAndDump(
       phase = begun
       phases.begin(begun)
     },
-    onRows: (rows, bytes) => phases.add(rows, bytes),
+    // Of a dump, the tree counts the bytes.
+    onRows: (rows, bytes) => phases.add(rows, phase === 'dump' ? 0 : bytes),
+    onFile: ({ path, oid, bytes }) => {
+      const file = { path: `databases/${database.name}/${path}`, mode: '100644', oid } as const
+      void rebuilt.addKnown(file, bytes, async () => {})
+    },
   }
   try {
     const job = { ...replayJob(store, commit, database, target, extensions), proof: database }
     const proof = (await process.run(job, on)) as ReplayProof
     const { different, entry, foreignKeyViolations: violations } = proof
     if (different) await sink.writeBlob('', Buffer.from(different.content), different.path)
-    for (const { path, oid, bytes } of proof.files) {
-      const file = { path: `databases/${database.name}/${path}`, mode: '100644', oid } as const
-      await rebuilt.addKnown(file, bytes, async () => {})
-    }
     return { entry, violations }
   } catch (error) {
     const fault = diskFault(error)

@@ -2,7 +2,7 @@
 
 import { CatFile } from './git/cat-file.ts'
 import { type BlobReader, replayDatabase } from './replay.ts'
-import type { ReplayJob, ReplayNews } from './replay-job.ts'
+import type { DumpedAgain, ReplayJob, ReplayNews } from './replay-job.ts'
 import { plainError } from './sqlite/plain-error.ts'
 import { ReplayThread } from './sqlite/replay-thread.ts'
 
@@ -32,11 +32,12 @@ async function carryOut(job: ReplayJob): Promise<void> {
     blobSizes: (oids) => objects.sizes(oids),
     readBlob: (oid) => objects.read(oid, 'blob'),
   }
-  const done = { rows: 0, bytes: 0 }
+  const done = { rows: 0, bytes: 0, files: [] as DumpedAgain[] }
   const report = (): void => {
-    if (done.bytes > 0) say({ kind: 'progress', ...done })
+    if (done.bytes > 0 || done.files.length > 0) say({ kind: 'progress', ...done })
     done.rows = 0
     done.bytes = 0
+    done.files = []
   }
   try {
     const proof = await replayDatabase(thread, store, job, {
@@ -49,6 +50,7 @@ async function carryOut(job: ReplayJob): Promise<void> {
         done.bytes += bytes
         if (done.bytes >= progressBytes) report()
       },
+      onFile: (file) => done.files.push(file),
     })
     report()
     // This process may be ended with its last word: git has to be gone by then.

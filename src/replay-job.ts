@@ -47,13 +47,11 @@ export interface DumpedAgain {
   path: string
   oid: string
   bytes: number
-  rows: number
 }
 
 /** What came of a job with a `proof`. */
 export interface ReplayProof {
   entry: ManifestDatabase
-  files: DumpedAgain[]
   /** The first file that is not as the commit has it. */
   different: { path: string; content: Uint8Array } | undefined
   foreignKeyViolations: number
@@ -65,11 +63,13 @@ export type ReplayPhase = 'replay' | 'check' | 'dump'
 export interface OnReplay {
   onPhase(phase: ReplayPhase): void
   onRows(rows: number, bytes: number): void
+  /** Of a proof, each file. */
+  onFile?(file: DumpedAgain): void
 }
 
 /** What the process says. */
 export type ReplayNews =
   | { kind: 'phase'; phase: ReplayPhase }
-  | { kind: 'progress'; rows: number; bytes: number }
+  | { kind: 'progress'; rows: number; bytes: number; files: DumpedAgain[] }
   | { kind: 'done'; proof: ReplayProof | undefined }
   | { kind: 'failed'; error: PlainError }

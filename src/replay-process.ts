@@ -81,8 +81,10 @@ async function carriedOut({ process, ended }: Child, job: ReplayJob, on: OnRepla
   const outcome = new Promise<Outcome>((resolve) => {
     const listen = (news: ReplayNews): void => {
       if (news.kind === 'phase') on.onPhase(news.phase)
-      else if (news.kind === 'progress') on.onRows(news.rows, news.bytes)
-      else {
+      else if (news.kind === 'progress') {
+        on.onRows(news.rows, news.bytes)
+        for (const file of news.files) on.onFile?.(file)
+      } else {
         process.off('message', listen)
         resolve(news)
       }

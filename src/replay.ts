@@ -18,9 +18,10 @@ export async function replayDatabase(
   thread: ReplayThread,
   store: BlobReader,
   job: ReplayJob,
-  { onPhase, onRows }: OnReplay,
+  on: OnReplay,
 ): Promise<ReplayProof | undefined> {
   const { files, target, extensions, table, proof: database } = job
+  const { onPhase, onRows } = on
   onPhase('replay')
   await replayDump(thread, readAhead(store, files), target, extensions, onRows, table)
   if (database) onPhase('check')
@@ -29,7 +30,7 @@ export async function replayDatabase(
   onPhase('dump')
   // Loading it takes as long as starting the process, and a restore does without.
   const { dumpAgain } = await import('./dump-again.ts')
-  return { ...(await dumpAgain(job, database, onRows)), foreignKeyViolations: foreignKeyViolations ?? 0 }
+  return { ...(await dumpAgain(job, database, on)), foreignKeyViolations: foreignKeyViolations ?? 0 }
 }
 
 const readAheadFiles = 16
