@@ -37,7 +37,9 @@ let collect: (() => void) | undefined
  * last. Node.js has no other way to ask for it than that flag, which shows in contexts that are made later.
  */
 export function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  collect ??= runInNewContext('globalThis.gc') as typeof collect
+  if (!collect) {
+    setFlagsFromString('--expose-gc')
+    collect = runInNewContext('globalThis.gc') as typeof collect
+  }
   collect?.()
 }

@@ -158,8 +158,8 @@ function starts(counts: ArrayLike<number>): Float64Array {
 
 /**
  * Runs of entries that are the same in both trees, and follow one another in both: where each begins, and its length.
- * Behind the last there is one of no entries, where both trees end. Scattered changes leave a run a page: as objects they
- * took ten times as much.
+ * Behind the last there is one of no entries, where both trees end. Scattered changes leave a run for each few pages: as objects
+ * they took five times as much.
  */
 interface Runs {
   /** Without the one behind the last. */
