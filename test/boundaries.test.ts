@@ -20,8 +20,8 @@ function importsOf(folder: string): string[] {
 }
 
 describe('who may import what', () => {
-  it('src/dump is pure: itself, errors, zod and hashing', () => {
-    const allowed = /^(?:dump\/|errors\.ts$|zod$|node:crypto$|node:buffer$)/
+  it('src/dump is pure: itself, errors, memory, zod and hashing', () => {
+    const allowed = /^(?:dump\/|errors\.ts$|buffers\.ts$|zod$|node:crypto$|node:buffer$)/
     expect(importsOf('dump').filter((target) => !allowed.test(target))).toEqual([])
   })
 

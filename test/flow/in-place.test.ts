@@ -611,17 +611,22 @@ describe('A restore in place that is killed', () => {
     return code
   }
 
-  test('at each of its steps leaves the source old or new, or says how to go on; undo and another run both do.', async () => {
-    const found = await place()
-    const { dir, source, repository } = found
-    for (const name of ['data', 'repo.git'])
-      execFileSync('cp', ['-a', join(dir, name), join(dir, `${name}.kept`)])
-    const begin = (): void => {
-      for (const name of ['data', 'repo.git']) {
+  /** Keeps source and repository as they are; what it returns puts both back. */
+  function keep({ dir }: Place): () => void {
+    const names = ['data', 'repo.git']
+    for (const name of names) execFileSync('cp', ['-a', join(dir, name), join(dir, `${name}.kept`)])
+    return () => {
+      for (const name of names) {
         rmSync(join(dir, name), { recursive: true })
         execFileSync('cp', ['-a', join(dir, `${name}.kept`), join(dir, name)])
       }
     }
+  }
+
+  test('at each of its steps leaves the source old or new, or says how to go on; undo and another run both do.', async () => {
+    const found = await place()
+    const { dir, source, repository } = found
+    const begin = keep(found)
     const before = state(source)
     const count = join(dir, 'count')
     expect(await run(found, { ROWBACK_COUNT_TO: count })).toBe(0)
@@ -706,15 +711,14 @@ describe('A restore in place that is killed', () => {
     const found = await place()
     const { dir, source, repository } = found
     const count = join(dir, 'count')
-    const staged = join(dir, 'staged')
-    execFileSync('cp', ['-a', source, staged])
+    const begin = keep(found)
     expect(await run(found, { ROWBACK_COUNT_TO: count })).toBe(0)
-    expect(
-      await run(found, { ROWBACK_KILL_AT: String(Math.floor(Number(readFileSync(count, 'utf8')) / 2)) }),
-    ).toBeNull()
+    begin()
+    const steps = Number(readFileSync(count, 'utf8'))
+    expect(await run(found, { ROWBACK_KILL_AT: String(Math.floor(steps / 2)) })).toBeNull()
     expect(readdirSync(source).some((name) => name.startsWith('.rowback-restore-'))).toBe(true)
     await backup({ source, repository, assets })
-    expectNothingLeft(found, 1)
+    expectNothingLeft(found)
   })
 })
 
